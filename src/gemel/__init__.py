@@ -1,0 +1,3 @@
+"""Gemel: a factory and its twin that move together."""
+
+__version__ = "0.1.0"

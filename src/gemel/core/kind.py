@@ -1,0 +1,137 @@
+"""Kind: a folder whose files are its members, and the only place that imports by name.
+
+A file `deadband.py` in `parts/operators/` is the operator ``deadband`` of the plant file. Names are
+known without importing anything, one file is imported when it is asked for, and a missing library
+becomes an install hint. Parts of other packages come through entry points of the same group
+(``gemel.parts.operators``); they load only if the plant file names them and may not take the name
+of a file. Reasons: docs/design/kind.md.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, ClassVar, Generic, TypeVar
+
+from gemel.core.errors import ConfigurationError, did_you_mean
+from gemel.core.settings import Settings
+
+__all__ = ["Kind", "Part"]
+
+
+class Part(Settings):
+    """Settings of something that can be exchanged. What runs is what `start` or `open` returns."""
+
+    api: ClassVar[int] = 1
+    """Version of the interface that this part was written for."""
+
+
+T = TypeVar("T", bound=Part)
+
+_EXTRAS = {"asyncua": "opcua", "nicegui": "web"}
+
+
+class Kind(Generic[T]):
+    """All parts of one interface."""
+
+    def __init__(self, package: str, base: type[T]) -> None:
+        self.package = package
+        self.base = base
+        self.title = package.rpartition(".")[2].removesuffix("s")
+
+    def files(self) -> list[str]:
+        """Names of the members that lie in the folder."""
+        spec = importlib.util.find_spec(self.package)
+        folders = spec.submodule_search_locations if spec is not None else None
+        found = (m.name for m in pkgutil.iter_modules(folders))
+        return sorted(name for name in found if name != "base" and not name.startswith("_"))
+
+    def names(self) -> list[str]:
+        """Names of all members: files, and parts that other packages bring."""
+        return sorted({*self.files(), *self._brought()})
+
+    def load(self, name: str) -> type[T]:
+        """Import one part. Raises `ConfigurationError` if there is none or its library is missing."""
+        brought = self._brought()
+        if name in self.files():
+            if name in brought:
+                raise ConfigurationError(
+                    f"{self.title} '{name}' is part of Gemel and also brought by "
+                    f"'{brought[name].value}'; uninstall that package or rename its entry point"
+                )
+            return self._from_file(name)
+        if name in brought:
+            part = brought[name].load()
+            return self._checked(part, brought[name].value)
+        raise ConfigurationError(
+            f"no {self.title} named '{name}'; {did_you_mean(name, self.names())}"
+        )
+
+    def build(self, settings: Mapping[str, Any], where: str = "") -> T:
+        """The part that ``kind`` names, with the rest of `settings` checked against its fields."""
+        values = dict(settings)
+        name = values.pop("kind", None)
+        if not isinstance(name, str):
+            known = ", ".join(self.names())
+            raise ConfigurationError(f"`kind` is missing; one of: {known}", where)
+        try:
+            part = self.load(name)
+        except ConfigurationError as error:
+            raise error.at(where) from None
+        try:
+            return part.read(values)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{self.title} '{name}': {error.message}", where) from None
+
+    def name_of(self, part: T | type[T]) -> str:
+        """The name under which a part is written in the plant file."""
+        module = part.__module__ if inspect.isclass(part) else type(part).__module__
+        if module.startswith(self.package + "."):
+            return module[len(self.package) + 1 :].partition(".")[0]
+        cls = part if inspect.isclass(part) else type(part)
+        for name, entry in self._brought().items():
+            if entry.value == f"{cls.__module__}:{cls.__qualname__}":
+                return name
+        return cls.__name__.lower()
+
+    def _brought(self) -> dict[str, EntryPoint]:
+        return {e.name: e for e in entry_points(group=self.package)}
+
+    def _from_file(self, name: str) -> type[T]:
+        try:
+            module = importlib.import_module(f"{self.package}.{name}")
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            if missing == self.package.partition(".")[0]:
+                raise  # a module of our own is missing: a bug, not a matter of installation
+            extra = _EXTRAS.get(missing, name)
+            raise ConfigurationError(
+                f"{self.title} '{name}' needs '{missing}': pip install 'gemel[{extra}]'"
+            ) from error
+        # By prefix, so that a file which became a folder of the same name keeps working.
+        found = [
+            member
+            for _, member in inspect.getmembers(module, inspect.isclass)
+            if issubclass(member, self.base)
+            and f"{member.__module__}.".startswith(f"{module.__name__}.")
+            and not inspect.isabstract(member)
+        ]
+        if len(found) != 1:
+            raise TypeError(
+                f"{module.__name__} defines {len(found)} {self.base.__name__} classes, must be 1"
+            )
+        return self._checked(found[0], module.__name__)
+
+    def _checked(self, part: Any, origin: str) -> type[T]:
+        if not (inspect.isclass(part) and issubclass(part, self.base)):
+            raise ConfigurationError(f"{origin} is not a {self.base.__name__}")
+        if part.api != self.base.api:
+            raise ConfigurationError(
+                f"{self.title} from {origin} is written for interface {part.api}, "
+                f"this Gemel has {self.base.api}; install the matching version"
+            )
+        return part

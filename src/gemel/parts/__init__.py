@@ -1,0 +1,1 @@
+"""What can be exchanged: a folder per interface, a file per implementation."""

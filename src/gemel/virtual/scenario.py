@@ -1,0 +1,47 @@
+"""Scenarios: what happens on the line and when, as data. Times are seconds after the start."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFault:
+    at_s: float
+    kind: str
+    asset: str
+    severity: float = 1.0
+    for_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCut:
+    """The server is unreachable from `at_s` for `for_s` seconds; the line runs on."""
+
+    at_s: float
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`stops_per_hour` is per machine, `faults_per_hour` for the whole line (both random)."""
+
+    name: str
+    faults: tuple[PlannedFault, ...] = ()
+    cuts: tuple[PlannedCut, ...] = ()
+    stops_per_hour: float = 0.0
+    faults_per_hour: float = 0.0
+
+
+QUIET = Scenario("quiet")
+
+STORY = Scenario(
+    "story",
+    faults=(
+        PlannedFault(35.0, "filler_valve", "Filler"),
+        PlannedFault(80.0, "capper_bearing", "Capper"),
+    ),
+    cuts=(PlannedCut(200.0, 20.0),),
+)
+
+RANDOM = Scenario("random", stops_per_hour=4.0, faults_per_hour=6.0)
+
+SCENARIOS: dict[str, Scenario] = {each.name: each for each in (QUIET, STORY, RANDOM)}

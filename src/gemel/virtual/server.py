@@ -1,0 +1,350 @@
+"""Serves the virtual line by OPC UA, in a process of its own.
+
+The model knows nothing of this: the server advances it by a simulated clock, publishes what
+changed, and hands writes, commands and faults to it.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import Any, TextIO
+from urllib.parse import urlparse
+
+import numpy as np
+from asyncua import Server, ua
+
+from gemel.virtual.access import GuardedAttributes, Users
+from gemel.virtual.faults import NS, Fault
+from gemel.virtual.history import MemoryHistory, to_datetime
+from gemel.virtual.line import IllegalCommandError, Line, NotWritableError, OutOfRangeError
+from gemel.virtual.load import ExtraSignals, build_clutter, build_extra
+from gemel.virtual.options import Options
+from gemel.virtual.packml import Command
+from gemel.virtual.publisher import Publisher
+from gemel.virtual.scenario import SCENARIOS
+from gemel.virtual.signals import BY_PATH, LINE, MACHINES
+from gemel.virtual.simulation import build_simulation, checked_method, show
+from gemel.virtual.space import (
+    LINE_URI,
+    TYPES_URI,
+    VARIANT_TYPES,
+    Parameter,
+    Space,
+    build_line,
+)
+
+_log = logging.getLogger(__name__)
+_RETENTION_S = 7_200.0
+_EXTRA_RETENTION_S = 300.0
+_COMMAND = Parameter("command", ua.ObjectIds.Int32, "PackML: 1 Reset 2 Start 3 Stop 4 Hold …")
+_GOOD = ua.StatusCode()
+
+
+class SimulatedClock:
+    """Simulated time: starts at `start_ns` and runs `speedup` times as fast as `monotonic`."""
+
+    def __init__(
+        self, start_ns: int, speedup: float, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._start_ns = start_ns
+        self._speedup = speedup
+        self._monotonic = monotonic
+        self._origin = monotonic()
+
+    def now_ns(self) -> int:
+        return self._start_ns + round((self._monotonic() - self._origin) * self._speedup * NS)
+
+    async def until(self, time_ns: int) -> None:
+        """Wait until the simulated time is reached; always gives other tasks their turn."""
+        await asyncio.sleep(max(0.0, (time_ns - self.now_ns()) / NS / self._speedup))
+
+
+class TruthLog:
+    """What really happened, as JSON lines: the answer key of every test."""
+
+    def __init__(self, file: TextIO | None) -> None:
+        self._file = file
+
+    def write(self, event: str, time_ns: int, **details: Any) -> None:
+        if self._file is not None:
+            line = {"event": event, "time_ns": time_ns, **details}
+            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._file.flush()
+
+
+class PlantServer:
+    """The line behind a real OPC UA server. `open` listens, `run` lives until it is cancelled."""
+
+    def __init__(self, options: Options, now_ns: int, truth: TruthLog) -> None:
+        self._options = options
+        scenario = SCENARIOS[options.scenario]
+        self._period_ns = round(NS / options.rate_hz)
+        step_s = min(0.1, self._period_ns / NS)
+        noise, load = np.random.default_rng(options.seed).spawn(2)
+        # Whole milliseconds, so that source times survive the way through OPC UA unchanged.
+        start_ns = (now_ns - round(options.history_s * NS)) // 1_000_000 * 1_000_000
+        self._line = Line(noise, start_ns, scenario, step_s, options.history_s)
+        self._cuts_planned = [
+            (self._line.story_ns + round(cut.at_s * NS), cut.for_s) for cut in scenario.cuts
+        ]
+        self._extra = ExtraSignals(options.extra_signals, load)
+        self._truth = truth
+        self._told: dict[int, Fault] = {}
+        self._cuts: asyncio.Queue[float] = asyncio.Queue()
+        self._history = MemoryHistory()
+        self._server = Server(user_manager=Users(options.users))
+        self._publisher = Publisher(self._server, self._history)
+        self._clock = SimulatedClock(self._line.story_ns, options.speedup)
+        self.url = options.endpoint
+
+    # --- life --------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Build the address space, run the history in, and listen; sets `url`."""
+        options, server, line = self._options, self._server, self._line
+        await server.init()
+        server.set_server_name("Gemel virtual bottling line")
+        await server.set_application_uri("urn:gemel:virtual:server")
+        server.set_endpoint(options.endpoint)
+        server.iserver.history_manager.set_storage(self._history)
+        await self._set_security()
+        await self._build()
+        sample_ns = line.time_ns
+        while sample_ns < line.story_ns:
+            self._publisher.remember(line.values(), line.time_ns)
+            sample_ns += self._period_ns
+            line.advance(min(sample_ns, line.story_ns))
+        await self._publisher.publish_all(line.values(), line.time_ns)
+        await server.start()
+        url = urlparse(options.endpoint)
+        self.url = url._replace(netloc=f"{url.hostname}:{server.bserver.port}").geturl()
+        for endpoint in server.iserver.endpoints:
+            endpoint.EndpointUrl = self.url
+            endpoint.Server.DiscoveryUrls = [self.url]
+        # Building took a while; the story begins when a client can see it.
+        self._clock = SimulatedClock(line.story_ns, options.speedup)
+        self._truth.write(
+            "start", line.story_ns, url=self.url, seed=options.seed, scenario=options.scenario
+        )
+
+    async def run(self) -> None:
+        """Run line, load and network cuts until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._run_line(), name="line")
+            tasks.create_task(self._run_cuts(), name="network cuts")
+            if self._extra.signals:
+                tasks.create_task(self._run_extra(), name="load")
+
+    async def close(self) -> None:
+        counts = self._publisher.counts
+        self._truth.write("end", self._line.time_ns, total=self._publisher.total, samples=counts)
+        await self._server.stop()
+
+    # --- building ----------------------------------------------------------------------------
+
+    async def _set_security(self) -> None:
+        options, server = self._options, self._server
+        server.allow_remote_admin(False)
+        policies = [ua.SecurityPolicyType.NoSecurity]
+        if options.certificate is not None and options.private_key is not None:
+            await server.load_certificate(options.certificate)
+            await server.load_private_key(options.private_key)
+            policies += [
+                ua.SecurityPolicyType.Basic256Sha256_Sign,
+                ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
+                ua.SecurityPolicyType.Aes128Sha256RsaOaep_SignAndEncrypt,
+                ua.SecurityPolicyType.Aes256Sha256RsaPss_SignAndEncrypt,
+            ]
+        server.set_security_policy(policies)
+        known = ua.UserNameIdentityToken if options.users else ua.AnonymousIdentityToken
+        server.set_identity_tokens([known])
+
+    async def _build(self) -> None:
+        options, server = self._options, self._server
+        uris = [LINE_URI, TYPES_URI]
+        if options.namespaces_reversed:
+            uris.reverse()
+        index = {uri: await server.register_namespace(uri) for uri in uris}
+        self._space = space = Space(server, index[LINE_URI], index[TYPES_URI])
+        nodes = build_line(space)
+        retention_s = max(_RETENTION_S, options.history_s + 3_600.0)
+        for path, node in nodes.items():
+            kind = VARIANT_TYPES[BY_PATH[path].type]
+            self._publisher.add(path, node, kind, round(retention_s * NS))
+        for name in MACHINES:
+            call = checked_method((_COMMAND,), self._commander(name))
+            space.method(f"{LINE}.{name}.Command", (_COMMAND,), call, "Send a PackML command")
+        build_simulation(
+            space, options.scenario, options.seed, self._inject, self._clear, self._cut_off
+        )
+        if self._extra.signals:
+            for path, node in build_extra(space, self._extra).items():
+                self._publisher.add(
+                    path, node, ua.VariantType.Double, round(_EXTRA_RETENTION_S * NS)
+                )
+        if options.nodes:
+            build_clutter(space, options.nodes)
+        await space.commit()
+        self._paths = {node: path for path, node in nodes.items() if BY_PATH[path].writable}
+        server.iserver.attribute_service = GuardedAttributes(
+            server.iserver.aspace, set(self._paths), self._write
+        )
+
+    # --- running -----------------------------------------------------------------------------
+
+    async def _run_line(self) -> None:
+        line = self._line
+        due_ns = line.story_ns
+        while True:
+            due_ns += self._period_ns
+            await self._clock.until(due_ns)
+            line.advance(due_ns)
+            await self._publisher.publish(line.values(), line.time_ns)
+            self._tell_faults()
+            while self._cuts_planned and line.time_ns >= self._cuts_planned[0][0]:
+                self._cuts.put_nowait(self._cuts_planned.pop(0)[1])
+            await self._show()
+
+    async def _run_extra(self) -> None:
+        start_ns = due_ns = self._line.story_ns
+        period_ns = round(NS / self._options.extra_rate_hz)
+        while True:
+            values = self._extra.values((due_ns - start_ns) / NS)
+            await self._publisher.publish(values, due_ns)
+            due_ns += period_ns
+            await self._clock.until(due_ns)
+
+    async def _run_cuts(self) -> None:
+        """Cut the network for as long as asked, one cut after the other."""
+        transport = self._server.bserver
+        while True:
+            seconds = await self._cuts.get()
+            # The answer to the method call that asked for it still goes out.
+            await asyncio.sleep(0.05)
+            self._truth.write("cut off", self._clock.now_ns(), seconds=seconds)
+            await transport.stop()
+            await self._clock.until(self._clock.now_ns() + round(seconds * NS))
+            await transport.start()
+            self._truth.write("serving again", self._clock.now_ns())
+
+    def _tell_faults(self) -> None:
+        """Write a line to the truth file when a fault begins, and when it ends."""
+        now = self._line.time_ns
+        for index, truth in enumerate(self._line.truth()):
+            fault = truth.fault
+            told = self._told.get(index)
+            if told is None and fault.start_ns <= now:
+                self._told[index] = told = Fault(
+                    fault.kind, fault.asset, fault.start_ns, None, fault.severity
+                )
+                details = asdict(truth)
+                self._truth.write("fault", fault.start_ns, **details.pop("fault"), **details)
+            ends_ns = fault.end_ns
+            if told is not None and told.end_ns is None and ends_ns and ends_ns <= now + 1:
+                self._told[index] = fault
+                self._truth.write("repaired", ends_ns, kind=fault.kind, asset=fault.asset)
+
+    async def _show(self) -> None:
+        line = self._line
+        active = [
+            f"{truth.fault.kind} {truth.fault.asset}"
+            for truth in line.truth()
+            if truth.fault.active(line.time_ns)
+        ]
+        time = to_datetime(line.time_ns)
+        values = {
+            "ProducedSamples": ua.Variant(self._publisher.total, ua.VariantType.UInt64),
+            "SimulatedTime": ua.Variant(time, ua.VariantType.DateTime),
+            "ActiveFaults": ua.Variant(", ".join(active), ua.VariantType.String),
+        }
+        await show(self._server, self._space, values)
+
+    # --- what clients ask --------------------------------------------------------------------
+
+    async def _write(self, node: ua.NodeId, value: float) -> ua.StatusCode:
+        path = self._paths[node]
+        try:
+            self._line.write(path, value)
+        except OutOfRangeError:
+            return ua.StatusCode(ua.StatusCodes.BadOutOfRange)
+        except NotWritableError:
+            return ua.StatusCode(ua.StatusCodes.BadNotWritable)
+        now = self._clock.now_ns() // 1_000 * 1_000
+        self._truth.write("write", now, path=path, value=value)
+        await self._publisher.publish({path: self._line.values()[path]}, now)
+        return _GOOD
+
+    def _commander(self, machine: str) -> Callable[[int], ua.StatusCode]:
+        def command(number: int) -> ua.StatusCode:
+            try:
+                self._line.command(machine, Command(number))
+            except IllegalCommandError as error:
+                _log.info("%s", error)
+                return ua.StatusCode(ua.StatusCodes.BadInvalidState)
+            except ValueError:
+                return ua.StatusCode(ua.StatusCodes.BadInvalidArgument)
+            self._truth.write("command", self._clock.now_ns(), machine=machine, command=number)
+            return _GOOD
+
+        return command
+
+    def _inject(self, kind: str, asset: str, severity: float) -> ua.StatusCode:
+        try:
+            self._line.inject(Fault(kind, asset, self._line.time_ns, None, severity))
+        except ValueError as error:
+            _log.warning("InjectFault: %s", error)
+            return ua.StatusCode(ua.StatusCodes.BadInvalidArgument)
+        return _GOOD
+
+    def _clear(self, kind: str, asset: str) -> ua.StatusCode:
+        found = self._line.clear(kind, asset)
+        return _GOOD if found else ua.StatusCode(ua.StatusCodes.BadNotFound)
+
+    def _cut_off(self, seconds: float) -> ua.StatusCode:
+        if not 0.0 < seconds <= 3_600.0:
+            return ua.StatusCode(ua.StatusCodes.BadOutOfRange)
+        self._cuts.put_nowait(seconds)
+        return _GOOD
+
+
+async def serve(options: Options) -> None:
+    """Serve until SIGTERM or SIGINT, or until the parent ends if that was asked for."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    with ExitStack() as files:
+        file = None
+        if options.truth_file is not None:
+            file = files.enter_context(options.truth_file.open("w", encoding="utf-8"))
+        now_ns = time.time_ns() if options.start is None else round(options.start.timestamp() * NS)
+        plant = PlantServer(options, now_ns, TruthLog(file))
+        await plant.open()
+        try:
+            sys.stdout.write(plant.url + "\n")
+            sys.stdout.flush()
+            if options.port_file is not None:
+                options.port_file.write_text(plant.url + "\n", encoding="utf-8")
+            async with asyncio.TaskGroup() as tasks:
+                jobs = [tasks.create_task(plant.run(), name="plant")]
+                if options.with_parent:
+                    jobs.append(tasks.create_task(_watch_parent(stop), name="parent"))
+                await stop.wait()
+                for job in jobs:
+                    job.cancel()
+        finally:
+            await plant.close()
+
+
+async def _watch_parent(stop: asyncio.Event) -> None:
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110 - there is no event for a parent that ends
+        await asyncio.sleep(0.5)
+    stop.set()
