@@ -55,7 +55,7 @@ class Kind(Generic[T]):
         return sorted({*self.files(), *self._brought()})
 
     def load(self, name: str) -> type[T]:
-        """Import one part. Raises `ConfigurationError` if there is none or its library is missing."""
+        """Import one part. Raises `ConfigurationError` if there is none or a library is missing."""
         brought = self._brought()
         if name in self.files():
             if name in brought:

@@ -169,7 +169,7 @@ PartSettings: TypeAlias = dict[str, Any]
 
 
 class Plant(Settings):
-    """A whole plant file. Sections of parts (connectors, detectors …) are checked by their kinds."""
+    """A whole plant file. Sections of parts (connectors, detectors …) are checked by kind."""
 
     format: Literal[1] = Field(description="Version of the plant file's format")
     plant: Site = Site()

@@ -19,6 +19,7 @@ __all__ = [
     "GOOD",
     "NOT_A_NUMBER",
     "NO_COMMUNICATION",
+    "NO_COMMUNICATION_LAST_USABLE",
     "OUT_OF_RANGE",
     "RATE",
     "STALE",
@@ -47,6 +48,7 @@ TEXT_OVERFLOW: Final = BAD | 0xF07
 
 # Reasons of OPC UA that are met often enough to be named (upper half of the StatusCode).
 NO_COMMUNICATION: Final = 0x8031 - 0x10000
+NO_COMMUNICATION_LAST_USABLE: Final = 0x408F
 
 _REASONS: Final[dict[int, str]] = {
     GOOD: "good",
@@ -68,7 +70,7 @@ _REASONS: Final[dict[int, str]] = {
     0x808B - 0x10000: "device failure",
     0x808C - 0x10000: "sensor failure",
     0x808D - 0x10000: "out of service",
-    0x408F: "no communication, last usable value",
+    NO_COMMUNICATION_LAST_USABLE: "no communication, last usable value",
     0x4090: "last usable value",
     0x4091: "substitute value",
     0x4092: "initial value",

@@ -37,6 +37,8 @@ from gemel.virtual.signals import (
 STATE_FORMAT = 1
 _LINE_NOISE = 4
 _DAY_NS = 24 * 3600 * NS
+#: Half of the shortest acting state, so that no PackML state is passed unseen.
+_LONGEST_STEP_S = 0.25
 _MINOR_STOP_MEAN_S = 14.0
 _DRIFT_SHARE_PER_S = 0.0005
 #: Fill of each conveyor at which all machines run at the filler's speed, so that a run starts
@@ -70,8 +72,8 @@ class Line:
     """The virtual line.
 
     `rng` is the only source of chance (children are spawned from it); `start_ns` is the simulated
-    time of the start in ns UTC; `step_s` is the fixed time step. Scenario times count from
-    `start_ns` plus `lead_s`, a quiet run-in that gives history before the story begins.
+    time of the start in ns UTC; `step_s` is the fixed time step. The scenario begins at once, or
+    later with `begin` when a quiet run-in comes first.
     """
 
     def __init__(
@@ -80,13 +82,10 @@ class Line:
         start_ns: int,
         scenario: Scenario = QUIET,
         step_s: float = 0.1,
-        lead_s: float = 0.0,
     ) -> None:
-        if step_s <= 0.0:
-            raise ValueError(f"step_s is {step_s}, must be greater than 0")
-        self.scenario = scenario
+        if not 0.0 < step_s <= _LONGEST_STEP_S:
+            raise ValueError(f"step_s is {step_s}, must be above 0 and at most {_LONGEST_STEP_S}")
         self.start_ns = start_ns
-        self.story_ns = start_ns + round(lead_s * NS)
         self.step_ns = round(step_s * NS)
         self._dt_s = self.step_ns / NS
         # One stream for measurement noise and one per cause of events: a fault that changes how
@@ -105,16 +104,18 @@ class Line:
         self._backwards = list(reversed(list(enumerate(self.machines.values()))))
         self.orders = OrderBook(started_ns=start_ns)
         self._hall = _Hall()
-        self._ambient = Wander.of(600.0, 0.25, dt_s)
+        self._ambient = Wander.of(120.0, 0.06, dt_s)
         self._air = Wander.of(20.0, 0.06, dt_s)
         self._steps = 0
         self._held: dict[str, float] = {}
-        self._faults = [
-            checked(self._planned(f.kind, f.asset, f.at_s, f.for_s, f.severity))
-            for f in scenario.faults
-        ]
-        self._next_fault_ns = self._draw_next_fault(self.story_ns)
+        self._faults: list[Fault] = []
+        self._stops_per_hour = 0.0
+        self._faults_per_hour = 0.0
+        self._next_fault_ns: int | None = None
+        for machine in self.machines.values():
+            machine.warm_up(_usual_ambient_c(start_ns))
         self._step()
+        self.begin(scenario)
 
     # --- time --------------------------------------------------------------------------------
 
@@ -129,6 +130,17 @@ class Line:
         for _ in range(steps):
             self._step()
         return steps
+
+    def begin(self, scenario: Scenario) -> None:
+        """Start a scenario: its times count from now."""
+        now = self.time_ns
+        self._stops_per_hour = scenario.stops_per_hour
+        self._faults_per_hour = scenario.faults_per_hour
+        self._next_fault_ns = self._draw_next_fault(now)
+        for planned in scenario.faults:
+            start = now + round(planned.at_s * NS)
+            end = None if planned.for_s is None else start + round(planned.for_s * NS)
+            self.inject(Fault(planned.kind, planned.asset, start, end, planned.severity))
 
     # --- values ------------------------------------------------------------------------------
 
@@ -177,10 +189,10 @@ class Line:
     def clear(self, kind: str, asset: str) -> bool:
         """Repair: end every active fault of this kind on this asset. False when there is none."""
         asset = asset.removeprefix(f"{LINE}.")
-        now = self.time_ns + 1
+        now = self.time_ns
         found = False
         for index, fault in enumerate(self._faults):
-            if (fault.kind, fault.asset) == (kind, asset) and fault.active(self.time_ns):
+            if (fault.kind, fault.asset) == (kind, asset) and fault.active(now):
                 self._faults[index] = Fault(kind, asset, fault.start_ns, now, fault.severity)
                 found = True
         return found
@@ -197,8 +209,9 @@ class Line:
             "format": STATE_FORMAT,
             "steps": self._steps,
             "start_ns": self.start_ns,
-            "story_ns": self.story_ns,
             "step_ns": self.step_ns,
+            "stops_per_hour": self._stops_per_hour,
+            "faults_per_hour": self._faults_per_hour,
             "next_fault_ns": self._next_fault_ns,
             "held": dict(self._held),
             "hall": asdict(self._hall),
@@ -210,14 +223,15 @@ class Line:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from a saved state; the scenario is the one this line was made with."""
+        """Continue from a saved state, whatever this line has done before."""
         if state["format"] != STATE_FORMAT:
             raise ValueError(f"state has format {state['format']}, expected {STATE_FORMAT}")
         if state["step_ns"] != self.step_ns:
             raise ValueError(f"state has steps of {state['step_ns']} ns, not {self.step_ns} ns")
         self._steps = state["steps"]
         self.start_ns = state["start_ns"]
-        self.story_ns = state["story_ns"]
+        self._stops_per_hour = state["stops_per_hour"]
+        self._faults_per_hour = state["faults_per_hour"]
         self._next_fault_ns = state["next_fault_ns"]
         self._held = dict(state["held"])
         self._hall = _Hall(**state["hall"])
@@ -271,12 +285,11 @@ class Line:
         hall = self._hall
         hall.ambient = self._ambient.next(hall.ambient, noise[0])
         hall.air = self._air.next(hall.air, noise[1])
-        daily = 2.0 * math.sin(2.0 * math.pi * (now % _DAY_NS) / _DAY_NS - 2.2)
-        hall.ambient_shown = 22.0 + daily + hall.ambient + 0.01 * noise[2]
+        hall.ambient_shown = _usual_ambient_c(now) + hall.ambient + 0.01 * noise[2]
         hall.air_shown = 6.2 + hall.air + 0.003 * noise[3]
 
     def _minor_stops(self, index: int, machine: Machine) -> None:
-        rate = self.scenario.stops_per_hour
+        rate = self._stops_per_hour
         state = machine.state
         if rate <= 0.0 or state.packml != State.EXECUTE:
             return
@@ -291,15 +304,8 @@ class Line:
             machine.stop_for(2.0 + rng.exponential(_MINOR_STOP_MEAN_S), reason)
             state.steps_to_stop = -1
 
-    def _planned(
-        self, kind: str, asset: str, at_s: float, for_s: float | None, severity: float
-    ) -> Fault:
-        start = self.story_ns + round(at_s * NS)
-        end = None if for_s is None else start + round(for_s * NS)
-        return Fault(kind, asset, start, end, severity)
-
     def _draw_next_fault(self, after_ns: int) -> int | None:
-        rate = self.scenario.faults_per_hour
+        rate = self._faults_per_hour
         if rate <= 0.0:
             return None
         return after_ns + round(self._fates.exponential(3600.0 / rate) * NS)
@@ -352,3 +358,8 @@ class Line:
             }
         )
         return values
+
+
+def _usual_ambient_c(time_ns: int) -> float:
+    """Hall temperature of the time of day, °C."""
+    return 22.0 + 2.0 * math.sin(2.0 * math.pi * (time_ns % _DAY_NS) / _DAY_NS - 2.2)

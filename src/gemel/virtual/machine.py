@@ -20,8 +20,10 @@ from gemel.virtual.signals import STOP_REASONS, Value
 #: Normal random numbers that one machine takes per step.
 NOISE_PER_MACHINE = 16
 _DRIVE_NOISE = 7
+_HUNTING_NOISE = NOISE_PER_MACHINE - 1
 _RESTART_BOTTLES = 72
 _THERMAL_S = 600.0
+_MOTOR_RISE_K = 38.0
 _OPERATOR = STOP_REASONS.index("Operator")
 _TRIP = STOP_REASONS.index("DriveTrip")
 
@@ -109,6 +111,7 @@ class MachineState:
     energy_kwh: float = 0.0
     load: float = 0.0
     jitter: float = 0.0
+    hunting: float = 0.0
     specific: dict[str, float] = field(default_factory=dict)
     readings: dict[str, float] = field(default_factory=dict)
 
@@ -128,13 +131,16 @@ class Machine:
         self.dt_s = dt_s
         self._load = Wander.of(4.0, 0.012, dt_s)
         self._jitter = Wander.of(1.5, 0.0012, dt_s)
+        # Coupled machines hunt around their setpoint; a detector can learn from it what follows
+        # speed and so is not surprised when a neighbour's trouble slows the machine down.
+        self._hunting = Wander.of(25.0, 0.008, dt_s)
         self._follow = 1.0 - math.exp(-dt_s / 2.0)
         self._heat = 1.0 - math.exp(-dt_s / _THERMAL_S)
         self.state = MachineState(
             packml=State.EXECUTE,
             setpoint=design.setpoint,
             speed=design.nominal,
-            motor_c=22.0 + 38.0,
+            motor_c=0.0,
             specific=dict(design.specific),
         )
 
@@ -174,20 +180,29 @@ class Machine:
         else:
             self.state.specific[self.setpoints[name]] = value
 
+    def warm_up(self, ambient_c: float) -> None:
+        """Take the temperatures of a machine that has run for long: a run starts settled."""
+        self.state.motor_c = ambient_c + _MOTOR_RISE_K
+
     # --- one step ----------------------------------------------------------------------------
 
     def step(self, world: Surroundings) -> int:
         """Advance by one step; returns the good units that left the machine."""
         state = self.state
+        # One PackML change per step at most: a machine that has just started does not suspend yet.
+        executed = state.packml == State.EXECUTE
         self._advance_packml()
         noise = world.noise
         state.load = self._load.next(state.load, noise[0])
         state.jitter = self._jitter.next(state.jitter, noise[1])
-        target = self._target() * self.slowdown(world) if self._turns() else 0.0
+        state.hunting = self._hunting.next(state.hunting, noise[_HUNTING_NOISE])
+        target = 0.0
+        if self._turns():
+            target = self._target() * self.slowdown(world) * (1.0 + state.hunting)
         state.speed += (target - state.speed) * self._follow
         if target == 0.0 and state.speed < 0.002 * self.design.nominal:
             state.speed = 0.0
-        good = self._pass(world) if state.packml == State.EXECUTE else 0
+        good = self._pass(world) if executed and state.packml == State.EXECUTE else 0
         self._drive(world)
         self.specific_step(world, noise[_DRIVE_NOISE:])
         return good
@@ -329,7 +344,7 @@ class Machine:
         auxiliary = design.auxiliary_kw * (1.0 if turning else 0.3)
         power = auxiliary + torque * design.omega_rad_s * relative / 900.0
         state.energy_kwh += power * self.dt_s / 3600.0
-        rise = 38.0 * (current / design.current_a) ** 2
+        rise = _MOTOR_RISE_K * (current / design.current_a) ** 2
         state.motor_c += (world.ambient_c + rise - state.motor_c) * self._heat
         shown = state.speed * (1.0 + state.jitter)
         state.readings.update(

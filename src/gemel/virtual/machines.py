@@ -10,6 +10,7 @@ from gemel.virtual.signals import BOTTLES_PER_CASE, STOP_REASONS
 #: The filler leads; at this speed the line is in balance (bottles/h).
 LINE_SPEED = 22_500.0
 _NOMINAL_AIR_BAR = 6.2
+_BEARING_RISE_K = 24.0
 
 
 def _reasons(first: str, second: str) -> tuple[int, int]:
@@ -22,7 +23,7 @@ class Rinser(Machine):
     def __init__(self, before: Conveyor | None, after: Conveyor | None, dt_s: float) -> None:
         super().__init__(_RINSER, before, after, dt_s)
         self._pressure = Wander.of(8.0, 0.03, dt_s)
-        self._temperature = Wander.of(300.0, 0.4, dt_s)
+        self._temperature = Wander.of(60.0, 0.3, dt_s)
 
     def specific_step(self, world: Surroundings, noise: Sequence[float]) -> None:
         own = self.state.specific
@@ -51,7 +52,7 @@ class Filler(Machine):
     def __init__(self, before: Conveyor | None, after: Conveyor | None, dt_s: float) -> None:
         super().__init__(_FILLER, before, after, dt_s)
         self._pressure = Wander.of(6.0, 0.012, dt_s)
-        self._temperature = Wander.of(240.0, 0.25, dt_s)
+        self._temperature = Wander.of(60.0, 0.2, dt_s)
         self._level = Wander.of(5.0, 0.35, dt_s)
         self._approach = 1.0 - math.exp(-dt_s / 5.0)
 
@@ -95,8 +96,8 @@ class Capper(Machine):
     """
 
     setpoints: ClassVar[dict[str, str]] = {"CapTorqueSetpoint": "torque_setpoint"}
-    _FIRST_DAMAGE: ClassVar[float] = 0.02
-    _GROWTH_S: ClassVar[float] = 40.0
+    _FIRST_DAMAGE: ClassVar[float] = 0.01
+    _GROWTH_S: ClassVar[float] = 33.0
     _SEIZED: ClassVar[float] = 3.0
 
     def __init__(self, before: Conveyor | None, after: Conveyor | None, dt_s: float) -> None:
@@ -104,6 +105,10 @@ class Capper(Machine):
         self._closing = Wander.of(3.0, 0.010, dt_s)
         self._shake = Wander.of(2.0, 0.022, dt_s)
         self._bearing = 1.0 - math.exp(-dt_s / 120.0)
+
+    def warm_up(self, ambient_c: float) -> None:
+        super().warm_up(ambient_c)
+        self.state.specific["bearing_c"] = ambient_c + _BEARING_RISE_K
 
     def friction(self) -> float:
         return 0.04 * self.state.specific["damage"]
@@ -114,7 +119,7 @@ class Capper(Machine):
         own["closing"] = self._closing.next(own["closing"], noise[0])
         own["shake"] = self._shake.next(own["shake"], noise[1])
         damage = self._grow(world.faults.get("capper_bearing", 0.0), relative)
-        warm = 24.0 * relative * (1.0 + 0.5 * self.state.load) + 16.0 * damage * relative
+        warm = _BEARING_RISE_K * relative * (1.0 + 0.5 * self.state.load) + 16.0 * damage * relative
         own["bearing_c"] += (world.ambient_c + warm - own["bearing_c"]) * self._bearing
         together = 1.0 + own["shake"] + 0.8 * self.state.load
         base = 1.6 * relative**1.5 * together
@@ -198,7 +203,7 @@ _FILLER = Design(
 _CAPPER = Design(
     "Capper", LINE_SPEED, 22_950.0, 1, "before", 68.0, 55.0, 0.8, 9.4, 0.0012,
     _reasons("CapFeed", "GuardOpen"),
-    {"closing": 0.0, "shake": 0.0, "damage": 0.0, "bearing_c": 46.0, "torque_setpoint": 1.8},
+    {"closing": 0.0, "shake": 0.0, "damage": 0.0, "bearing_c": 0.0, "torque_setpoint": 1.8},
 )  # fmt: skip
 _LABELLER = Design(
     "Labeller", LINE_SPEED, 23_600.0, 1, "before", 40.0, 60.0, 1.6, 6.0, 0.0018,

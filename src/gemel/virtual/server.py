@@ -5,7 +5,6 @@ changed, and hands writes, commands and faults to it.
 """
 
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -13,14 +12,14 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
-from typing import Any, TextIO
+from datetime import datetime
 from urllib.parse import urlparse
 
 import numpy as np
 from asyncua import Server, ua
 
 from gemel.virtual.access import GuardedAttributes, Users
+from gemel.virtual.clock import SimulatedClock
 from gemel.virtual.faults import NS, Fault
 from gemel.virtual.history import MemoryHistory, to_datetime
 from gemel.virtual.line import IllegalCommandError, Line, NotWritableError, OutOfRangeError
@@ -39,6 +38,7 @@ from gemel.virtual.space import (
     Space,
     build_line,
 )
+from gemel.virtual.truth import TruthLog
 
 _log = logging.getLogger(__name__)
 _RETENTION_S = 7_200.0
@@ -47,68 +47,29 @@ _COMMAND = Parameter("command", ua.ObjectIds.Int32, "PackML: 1 Reset 2 Start 3 S
 _GOOD = ua.StatusCode()
 
 
-class SimulatedClock:
-    """Simulated time: starts at `start_ns` and runs `speedup` times as fast as `monotonic`."""
-
-    def __init__(
-        self, start_ns: int, speedup: float, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._start_ns = start_ns
-        self._speedup = speedup
-        self._monotonic = monotonic
-        self._origin = monotonic()
-
-    def now_ns(self) -> int:
-        return self._start_ns + round((self._monotonic() - self._origin) * self._speedup * NS)
-
-    async def until(self, time_ns: int) -> None:
-        """Wait until the simulated time is reached; always gives other tasks their turn."""
-        await asyncio.sleep(max(0.0, (time_ns - self.now_ns()) / NS / self._speedup))
-
-
-class TruthLog:
-    """What really happened, as JSON lines: the answer key of every test."""
-
-    def __init__(self, file: TextIO | None) -> None:
-        self._file = file
-
-    def write(self, event: str, time_ns: int, **details: Any) -> None:
-        if self._file is not None:
-            line = {"event": event, "time_ns": time_ns, **details}
-            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-            self._file.flush()
-
-
 class PlantServer:
     """The line behind a real OPC UA server. `open` listens, `run` lives until it is cancelled."""
 
-    def __init__(self, options: Options, now_ns: int, truth: TruthLog) -> None:
+    def __init__(self, options: Options, wall_ns: Callable[[], int], truth: TruthLog) -> None:
         self._options = options
-        scenario = SCENARIOS[options.scenario]
+        self._wall_ns = wall_ns
+        self._scenario = SCENARIOS[options.scenario]
         self._period_ns = round(NS / options.rate_hz)
-        step_s = min(0.1, self._period_ns / NS)
-        noise, load = np.random.default_rng(options.seed).spawn(2)
-        # Whole milliseconds, so that source times survive the way through OPC UA unchanged.
-        start_ns = (now_ns - round(options.history_s * NS)) // 1_000_000 * 1_000_000
-        self._line = Line(noise, start_ns, scenario, step_s, options.history_s)
-        self._cuts_planned = [
-            (self._line.story_ns + round(cut.at_s * NS), cut.for_s) for cut in scenario.cuts
-        ]
+        self._noise, load = np.random.default_rng(options.seed).spawn(2)
         self._extra = ExtraSignals(options.extra_signals, load)
         self._truth = truth
-        self._told: dict[int, Fault] = {}
+        self._cuts_planned = list(self._scenario.cuts)
         self._cuts: asyncio.Queue[float] = asyncio.Queue()
         self._history = MemoryHistory()
         self._server = Server(user_manager=Users(options.users))
         self._publisher = Publisher(self._server, self._history)
-        self._clock = SimulatedClock(self._line.story_ns, options.speedup)
         self.url = options.endpoint
 
     # --- life --------------------------------------------------------------------------------
 
     async def open(self) -> None:
         """Build the address space, run the history in, and listen; sets `url`."""
-        options, server, line = self._options, self._server, self._line
+        options, server = self._options, self._server
         await server.init()
         server.set_server_name("Gemel virtual bottling line")
         await server.set_application_uri("urn:gemel:virtual:server")
@@ -116,22 +77,18 @@ class PlantServer:
         server.iserver.history_manager.set_storage(self._history)
         await self._set_security()
         await self._build()
-        sample_ns = line.time_ns
-        while sample_ns < line.story_ns:
-            self._publisher.remember(line.values(), line.time_ns)
-            sample_ns += self._period_ns
-            line.advance(min(sample_ns, line.story_ns))
-        await self._publisher.publish_all(line.values(), line.time_ns)
+        self._line = self._run_in()
+        self._begin_ns = self._line.time_ns
+        self._clock = SimulatedClock(self._begin_ns, options.speedup)
+        await self._publisher.publish_all(self._line.values(), self._begin_ns)
         await server.start()
         url = urlparse(options.endpoint)
         self.url = url._replace(netloc=f"{url.hostname}:{server.bserver.port}").geturl()
         for endpoint in server.iserver.endpoints:
             endpoint.EndpointUrl = self.url
             endpoint.Server.DiscoveryUrls = [self.url]
-        # Building took a while; the story begins when a client can see it.
-        self._clock = SimulatedClock(line.story_ns, options.speedup)
         self._truth.write(
-            "start", line.story_ns, url=self.url, seed=options.seed, scenario=options.scenario
+            "start", self._begin_ns, url=self.url, seed=options.seed, scenario=options.scenario
         )
 
     async def run(self) -> None:
@@ -148,6 +105,22 @@ class PlantServer:
         await self._server.stop()
 
     # --- building ----------------------------------------------------------------------------
+
+    def _run_in(self) -> Line:
+        """The line at the wall's time, with the asked for history behind it and the scenario begun.
+
+        Running in takes a while, so it goes on until it has caught up with the wall.
+        """
+        # Whole milliseconds, so that source times survive the way through OPC UA unchanged.
+        start_ns = (self._wall_ns() - round(self._options.history_s * NS)) // 1_000_000 * 1_000_000
+        line = Line(self._noise, start_ns, step_s=min(0.1, self._period_ns / NS))
+        if self._options.history_s > 0.0:
+            due_ns = start_ns
+            while (due_ns := due_ns + self._period_ns) <= self._wall_ns():
+                self._publisher.remember(line.values(), line.time_ns)
+                line.advance(due_ns)
+        line.begin(self._scenario)
+        return line
 
     async def _set_security(self) -> None:
         options, server = self._options, self._server
@@ -201,19 +174,20 @@ class PlantServer:
 
     async def _run_line(self) -> None:
         line = self._line
-        due_ns = line.story_ns
+        due_ns = self._begin_ns
         while True:
             due_ns += self._period_ns
             await self._clock.until(due_ns)
             line.advance(due_ns)
             await self._publisher.publish(line.values(), line.time_ns)
-            self._tell_faults()
-            while self._cuts_planned and line.time_ns >= self._cuts_planned[0][0]:
-                self._cuts.put_nowait(self._cuts_planned.pop(0)[1])
+            self._truth.faults(line.truth(), line.time_ns)
+            elapsed_s = (line.time_ns - self._begin_ns) / NS
+            while self._cuts_planned and elapsed_s >= self._cuts_planned[0].at_s:
+                self._cuts.put_nowait(self._cuts_planned.pop(0).for_s)
             await self._show()
 
     async def _run_extra(self) -> None:
-        start_ns = due_ns = self._line.story_ns
+        start_ns = due_ns = self._begin_ns
         period_ns = round(NS / self._options.extra_rate_hz)
         while True:
             values = self._extra.values((due_ns - start_ns) / NS)
@@ -233,23 +207,6 @@ class PlantServer:
             await self._clock.until(self._clock.now_ns() + round(seconds * NS))
             await transport.start()
             self._truth.write("serving again", self._clock.now_ns())
-
-    def _tell_faults(self) -> None:
-        """Write a line to the truth file when a fault begins, and when it ends."""
-        now = self._line.time_ns
-        for index, truth in enumerate(self._line.truth()):
-            fault = truth.fault
-            told = self._told.get(index)
-            if told is None and fault.start_ns <= now:
-                self._told[index] = told = Fault(
-                    fault.kind, fault.asset, fault.start_ns, None, fault.severity
-                )
-                details = asdict(truth)
-                self._truth.write("fault", fault.start_ns, **details.pop("fault"), **details)
-            ends_ns = fault.end_ns
-            if told is not None and told.end_ns is None and ends_ns and ends_ns <= now + 1:
-                self._told[index] = fault
-                self._truth.write("repaired", ends_ns, kind=fault.kind, asset=fault.asset)
 
     async def _show(self) -> None:
         line = self._line
@@ -316,6 +273,7 @@ class PlantServer:
 
 async def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT, or until the parent ends if that was asked for."""
+    parent = os.getppid()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -324,8 +282,7 @@ async def serve(options: Options) -> None:
         file = None
         if options.truth_file is not None:
             file = files.enter_context(options.truth_file.open("w", encoding="utf-8"))
-        now_ns = time.time_ns() if options.start is None else round(options.start.timestamp() * NS)
-        plant = PlantServer(options, now_ns, TruthLog(file))
+        plant = PlantServer(options, _wall(options.start), TruthLog(file))
         await plant.open()
         try:
             sys.stdout.write(plant.url + "\n")
@@ -335,7 +292,7 @@ async def serve(options: Options) -> None:
             async with asyncio.TaskGroup() as tasks:
                 jobs = [tasks.create_task(plant.run(), name="plant")]
                 if options.with_parent:
-                    jobs.append(tasks.create_task(_watch_parent(stop), name="parent"))
+                    jobs.append(tasks.create_task(_watch_parent(parent, stop), name="parent"))
                 await stop.wait()
                 for job in jobs:
                     job.cancel()
@@ -343,8 +300,15 @@ async def serve(options: Options) -> None:
             await plant.close()
 
 
-async def _watch_parent(stop: asyncio.Event) -> None:
-    parent = os.getppid()
+def _wall(start: datetime | None) -> Callable[[], int]:
+    """The time at which the plant starts: the present, or the time that was asked for."""
+    if start is None:
+        return time.time_ns
+    start_ns = round(start.timestamp() * 1_000) * 1_000_000
+    return lambda: start_ns
+
+
+async def _watch_parent(parent: int, stop: asyncio.Event) -> None:
     while os.getppid() == parent:  # noqa: ASYNC110 - there is no event for a parent that ends
         await asyncio.sleep(0.5)
     stop.set()

@@ -2,7 +2,7 @@
 
     program = compile_expression("filler.level > 502.5 for 30 s", {"filler.level": Number("mm")})
     running = program.start()
-    result = running.step(time, {"filler.level": Column(value, quality)})
+    result = running.step(time, {"filler.level": Column(value, quality)})  # result.value: 0, 1, NaN
 
 An expression is compiled once, with all its types checked, and then runs over columns of rows.
 It computes and does nothing else: no I/O, no clock, no chance.
@@ -55,9 +55,9 @@ Time is in ns and never goes back; two rows may share one time. The cut of rows 
 changes a result, to the last bit.
 
 `quality` is the upper half of an OPC UA StatusCode as signed 16 bits: negative is bad, from 0x4000
-uncertain, else good. The result has the worst quality of the inputs that mattered; read as unsigned,
-the larger code is the worse. NaN and infinity are bad whatever their quality says, and a bad number
-is NaN. What mathematics does not define (`1 / 0`, `sqrt(-1)`, overflow) is bad, Bad_OutOfRange.
+uncertain, else good. The result has the worst quality of the inputs that mattered, which is the
+largest of their codes read as unsigned. A bad number is NaN. NaN and infinity are bad whatever
+their quality says, and so is what mathematics does not define: `1 / 0`, `sqrt(-1)`, overflow.
 
 A bad boolean is *unknown*, and NaN in the result column; it neither raises nor clears an alarm.
 `false and unknown` is false and `true or unknown` is true, with the quality of what decided it; if
@@ -72,8 +72,8 @@ Row by row:
     min(x, y, …) max(x, y, …)               of numbers or of durations
     clip(x, lo, hi)                         bad where lo > hi
     if(condition, x, y)                     unknown where the condition is
-    first_good(x, y, …)                     also written `x else y`: the first that is good, else the
-                                            first that is uncertain, else the first; bad if all are
+    first_good(x, y, …)                     the first that is good, else the first that is
+                                            uncertain, else the first; also written `x else y`
     good(x)                                 whether x is good (uncertain is not); itself always good
     x % y                                   the remainder has the sign of y
 
@@ -88,8 +88,8 @@ With memory. A bad row is never the row before, and leaves the memory as it is:
     changed(x)              x, of any type, differs from the row before; false at the first row
     delta(x)                x less the row before; bad at the first row
     rate(x)                 the same per second; bad between two rows of one time
-    age(x)                  duration since the signal's last sample: the column's `age` if it has one,
-                            else since the last row that was not bad
+    age(x)                  time since the signal's last sample: the column's `age` if it has one,
+                            else the time since the last row that was not bad
 
 Over a window, which reaches back from each row and holds the value in force at its beginning and
 every row since. Bad rows are left out, and the result is then uncertain (Uncertain_DataSubNormal);
@@ -104,7 +104,16 @@ with nothing left it is bad:
 
 Columns of shape (n, k) hold k assets. One program then runs over all of them, with a memory for
 each; columns of shape (n,) are shared by all assets.
+
+Running
+-------
+`Program` is a value; `program.start()` gives an `Evaluation`, which has the memory.
+`evaluation.state()` is a JSON value from which `program.start(state)` goes on as if it had never
+stopped. `evaluation.explain()` says why the last result is what it is, by the comparisons that
+decided it: `('filler.level = 503.6 mm > 502.5 for 30 s',)`. `str(program)` is the canonical text.
 """
+
+from __future__ import annotations
 
 from gemel.core.expression.column import Column
 from gemel.core.expression.error import ExpressionError

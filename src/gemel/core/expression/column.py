@@ -59,7 +59,8 @@ class Lane:
 
     Where the quality is bad, a number is NaN and a boolean False; everywhere else a number is
     finite. `quality` is uint16, and of shape () where it is the same for all rows: most data are
-    good most of the time, and then no kernel spends time on quality.
+    good most of the time, and then no kernel spends time on quality. The shape of `value` follows
+    from the shapes of the inputs, never from data, so that memory keeps its own between steps.
     """
 
     value: Array
@@ -83,6 +84,8 @@ def worst(*lanes: Lane) -> Array:
 
 def blank(value: Array, quality: Array) -> Lane:
     """A lane whose bad rows are made to hold no value."""
+    if quality is GOOD:
+        return Lane(value, quality)
     bad = quality >= BAD
     if bad.any():
         value = np.where(bad, False if value.dtype == np.bool_ else np.nan, value)
@@ -115,6 +118,8 @@ def from_column(name: str, column: Column, type: Type, rows: int) -> Lane:
             f"{code.shape}; expected ({rows},) or ({rows}, assets) for both"
         )
     age = column.age
+    if age is not None and age.shape != value.shape:
+        raise ValueError(f"column '{name}' has ages of shape {age.shape}, values {value.shape}")
     if value.ndim == 2:
         value, code = np.ascontiguousarray(value.T), np.ascontiguousarray(code.T)
         age = None if age is None else np.ascontiguousarray(age.T)
@@ -127,7 +132,8 @@ def from_column(name: str, column: Column, type: Type, rows: int) -> Lane:
 
 def to_column(lane: Lane, shape: tuple[int, ...]) -> Column:
     """The column of a result, of its own memory. `shape` is the lane's when spread out."""
-    value = np.where(lane.known, lane.value, np.nan)
-    value = np.array(np.broadcast_to(value, shape), np.float64).T
-    code = np.array(np.broadcast_to(lane.quality, shape), np.uint16).view(np.int16).T
-    return Column(np.ascontiguousarray(value), np.ascontiguousarray(code), texts=lane.texts)
+    value, code = np.empty(shape), np.empty(shape, np.uint16)
+    value[...] = lane.value if lane.quality is GOOD else np.where(lane.known, lane.value, np.nan)
+    code[...] = lane.quality
+    value, code = np.ascontiguousarray(value.T), np.ascontiguousarray(code.T)
+    return Column(value, code.view(np.int16), texts=lane.texts)

@@ -105,7 +105,7 @@ class Hysteresis(Memory):
     def __call__(self, time: Array, *lanes: Lane) -> Lane:
         (x, on, off), quality = spread(time, *lanes)
         upwards = on > off
-        # Equal limits have no direction and no band to remember in.
+        # Equal limits have no direction, and no band to remember in.
         quality = np.where((on == off) & (quality < BAD), NOT_A_NUMBER, quality)
         known = quality < BAD
         sets = known & np.where(upwards, x >= on, x <= on)
@@ -310,7 +310,8 @@ class Extreme(_Window):
 
     def __init__(self, window: int, highest: bool) -> None:
         super().__init__(window)
-        self.ufunc, self.neutral = (np.maximum, -np.inf) if highest else (np.minimum, np.inf)
+        self.ufunc: np.ufunc = np.maximum if highest else np.minimum
+        self.neutral = -np.inf if highest else np.inf
 
     def measure(self, first: Array, after: Array, last: Array) -> Lane:
         value = np.where(self.quality < BAD, self.value, self.neutral)

@@ -153,7 +153,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.tokens = _tokens(text)
-        self.token = next(self.tokens)
+        self.token: _Token = next(self.tokens)
         self.levels = 0
 
     def fail(self, message: str, position: int | None = None) -> NoReturn:
@@ -179,7 +179,7 @@ class _Parser:
         self.take()
 
     def whole(self) -> Node:
-        if self.token.kind == "end":
+        if not self.text.strip():
             self.fail("the expression is empty")
         tree = self.expression()
         if self.token.kind != "end":

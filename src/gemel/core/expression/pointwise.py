@@ -26,6 +26,7 @@ __all__ = [
     "is_in",
     "largest",
     "negation",
+    "rank",
     "recode",
     "smallest",
     "where",
@@ -92,7 +93,7 @@ def negation(lane: Lane) -> Lane:
 
 
 def conjunction(*lanes: Lane) -> Lane:
-    """Kleene's `and`. What is false decides alone, and the best of those that are false is enough."""
+    """Kleene's `and`: what is false decides alone, and the best of those that are is enough."""
     return reduce(_both, lanes)
 
 
@@ -136,19 +137,20 @@ def first_good(first: Lane, *others: Lane) -> Lane:
     for lane in others:
         if best.quality is GOOD:
             break
-        better = _rank(lane.quality) < _rank(best.quality)
+        better = rank(lane.quality) < rank(best.quality)
         value = np.where(better, lane.value, best.value)
         best = Lane(value, np.where(better, lane.quality, best.quality))
-    return best
+    shape = np.broadcast_shapes(first.value.shape, *(lane.value.shape for lane in others))
+    return Lane(np.broadcast_to(best.value, shape), best.quality)
 
 
-def _rank(quality: Array) -> Array:
+def rank(quality: Array) -> Array:
     """0 good, 1 uncertain, 2 bad."""
     return (quality >= UNCERTAIN).astype(np.int8) + (quality >= BAD)
 
 
 def good(lane: Lane) -> Lane:
-    return Lane(lane.quality < UNCERTAIN, GOOD)
+    return Lane(np.broadcast_to(lane.quality < UNCERTAIN, lane.value.shape), GOOD)
 
 
 def recode(old: Enumeration, new: Enumeration) -> Function:

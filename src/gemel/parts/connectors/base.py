@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol, TypeAlias
+from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 from gemel.core.catalogue import SignalType
 from gemel.core.errors import Unavailable
@@ -29,6 +29,7 @@ from gemel.core.kind import Part
 from gemel.core.time import Clock
 
 __all__ = [
+    "Accepted",
     "Connector",
     "Counters",
     "Delivery",
@@ -38,6 +39,7 @@ __all__ = [
     "FoundCommand",
     "FoundSignal",
     "Outcome",
+    "Receiver",
     "Session",
     "Wanted",
     "Write",
@@ -162,6 +164,25 @@ class Session(Protocol):
 
     async def send(self, write: Write) -> Outcome:
         """Write one value. Raises `Unavailable` if it is not known whether the peer got it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to a push: every row is in exactly one of the two."""
+
+    stored: int
+    rejected: dict[str, int] = field(default_factory=dict)
+    """Rows that cannot be used, by reason."""
+
+
+@runtime_checkable
+class Receiver(Protocol):
+    """A session that is pushed to, through the daemon's web server."""
+
+    async def accept(self, body: bytes, content_type: str) -> Accepted:
+        """Take a body; return when its rows are on disk. Raises `DataError` if nothing of it can
+        be used, `Unavailable` if it was not stored and should be sent again."""
         ...
 
 

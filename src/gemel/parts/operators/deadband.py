@@ -156,9 +156,11 @@ def _decide(
         keep[i] = True
         if last.seen and time[i] < last.newest:
             continue
-        if last.seen and last.width == last.width and quality[i] == last.quality:
+        if last.seen and not np.isnan(last.width) and quality[i] == last.quality:
             x, y = value[i], last.value
-            still = quality[i] < 0 or x == y or abs(x - y) < last.width or (x != x and y != y)
+            still = (
+                quality[i] < 0 or x == y or abs(x - y) < last.width or (np.isnan(x) and np.isnan(y))
+            )
             keep[i] = not still or time[i] - last.time >= max_gap
         last.seen = True
         last.newest = time[i]

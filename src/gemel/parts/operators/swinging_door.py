@@ -10,7 +10,7 @@ from numba import njit
 from pydantic import Field, model_validator
 
 from gemel.core.errors import DataError
-from gemel.core.frame import EMPTY, Frame
+from gemel.core.frame import Frame
 from gemel.core.time import Duration
 from gemel.parts.operators.base import Operator
 
@@ -108,7 +108,6 @@ class _Step:
         self._settings = settings
         self._signals = np.zeros(0, _SIGNAL)
         self._gap = np.iinfo(np.int64).max if settings.max_gap is None else settings.max_gap
-        self._last = EMPTY
         if state is not None and state["signals"]:
             if state["version"] != 1:
                 raise DataError(f"state of swinging_door has version {state['version']}, must be 1")
@@ -120,7 +119,6 @@ class _Step:
                 self._signals[name][numbers] = column
 
     def __call__(self, frame: Frame) -> Frame:
-        self._last = frame[:0]
         if len(frame) == 0:
             return frame
         if int(frame.signal.min()) < 0:
@@ -136,7 +134,8 @@ class _Step:
             self._gap,
             *out,
         )
-        return self._frame(*(column[:n].copy() for column in out))
+        signal, time, value, quality = (column[:n].copy() for column in out)
+        return Frame(signal, time, value, quality, frame.received, frame.source, frame.position)
 
     def flush(self) -> Frame:
         numbers = np.flatnonzero(self._signals["held"])
@@ -148,9 +147,7 @@ class _Step:
         known["kept_value"][numbers] = held["held_value"]
         known["low"][numbers], known["high"][numbers] = -np.inf, np.inf
         known["held"][numbers] = False
-        return self._frame(
-            numbers.astype(np.int32), held["held_time"], held["held_value"], held["quality"]
-        )
+        return Frame.of(numbers, held["held_time"], held["held_value"], held["quality"])
 
     def state(self) -> dict[str, Any]:
         numbers = np.flatnonzero(self._signals["seen"])
@@ -160,11 +157,6 @@ class _Step:
             # JSON has no NaN and no infinity: they are written as text.
             columns[name] = [v if np.isfinite(v) else str(v) for v in columns[name]]
         return {"version": 1, "signals": numbers.tolist(), **columns}
-
-    def _frame(self, *columns: Any) -> Frame:
-        signal, time, value, quality = (np.ascontiguousarray(c) for c in columns)
-        last = self._last
-        return Frame(signal, time, value, quality, last.received, last.source, last.position)
 
     def _reach(self, number: int) -> None:
         """Have a row for every signal up to `number`."""
@@ -198,7 +190,7 @@ def _decide(
         line = signals[signal[i]]
         t, v, q = time[i], value[i], quality[i]
         late = line.seen and t < line.newest
-        if late or not line.deviation == line.deviation:
+        if late or np.isnan(line.deviation):
             out_signal[n], out_time[n], out_value[n], out_quality[n] = signal[i], t, v, q
             n += 1
             continue

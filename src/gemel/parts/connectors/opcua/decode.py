@@ -226,7 +226,8 @@ def read_publish(data: bytes) -> Published:
     reader = _Reader(data)
     reader.response_header()
     subscription = reader.u32()
-    reader.position += 4 * reader.count()
+    acknowledgeable = reader.count()
+    reader.position += 4 * acknowledgeable
     reader.u8()  # MoreNotifications: the next answer brings them
     sequence = reader.u32()
     reader.i64()

@@ -200,7 +200,7 @@ async def connect(access: Access) -> AsyncIterator[Link]:
             await link.learn()
     except (OSError, TimeoutError, ua.UaError) as error:
         await link.close()
-        raise translate(error, access.url) from None
+        raise _with_hint(translate(error, access.url), access) from None
     except BaseException:
         await link.close()
         raise
@@ -208,6 +208,16 @@ async def connect(access: Access) -> AsyncIterator[Link]:
         yield link
     finally:
         await link.close()
+
+
+def _with_hint(error: GemelError, access: Access) -> GemelError:
+    if not isinstance(error, ConfigurationError) or access.identity is None:
+        return error
+    if not any(word in error.message for word in ("Certificate", "SecurityChecks")):
+        return error
+    return ConfigurationError(
+        f"{error.message}; the server's owner must trust our certificate: {access.identity.path}"
+    )
 
 
 async def endpoints_of(access: Access) -> list[Any]:

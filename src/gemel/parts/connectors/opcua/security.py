@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import ipaddress
 import os
 import socket
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gemel.core.errors import ConfigurationError
 
-__all__ = ["Identity", "Mode", "Policy", "Trust", "choose", "own_identity", "policy_object"]
+__all__ = ["Identity", "Mode", "Policy", "Trust", "choose", "is_loopback", "own_identity", "policy_object"]
 
 Policy: TypeAlias = Literal[
     "best", "None", "Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss"
@@ -225,6 +226,14 @@ def choose(endpoints: Sequence[Any], policy: Policy, mode: Mode) -> tuple[str, M
 def policy_object(policy: str, mode: Mode, server: x509.Certificate, own: Identity) -> Any:
     """The library's object for a protected channel."""
     return _CLASSES[policy](server, own.certificate, own.key, ua.MessageSecurityMode[mode])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name means this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _application_uris(certificate: x509.Certificate) -> list[str]:

@@ -67,7 +67,7 @@ class Sealed:
     id: int
     rows: int
     late: int
-    bytes: int
+    size: int
     first_time: int | None
     last_time: int | None
     head_last: int
@@ -176,28 +176,18 @@ class Ledger:
         """Closed segments, oldest first."""
         with self._lock:
             rows = self._db.execute("select * from segment order by id").fetchall()
-        return [
-            Sealed(
-                *row[:8],
-                known=np.cumsum(np.frombuffer(zlib.decompress(row[8]), np.int64)),
-                blocks=tuple((a, b, c) for a, b, c in json.loads(row[9])),
-                footer=zlib.decompress(row[10]),
-                closed=row[11],
-                damaged=row[12],
-            )
-            for row in rows
-        ]
+        return [_sealed(row) for row in rows]
 
     def add_segment(self, s: Sealed) -> None:
         """Enter a closed segment, or replace its entry."""
         steps = np.diff(s.known, prepend=0).astype(np.int64)
         row = (
-            s.id, s.rows, s.late, s.bytes, s.first_time, s.last_time, s.head_last,
+            s.id, s.rows, s.late, s.size, s.first_time, s.last_time, s.head_last,
             s.first_commit, zlib.compress(steps.tobytes(), 6), json.dumps(s.blocks),
             zlib.compress(s.footer, 6), s.closed, s.damaged,
         )  # fmt: skip
         marks = ", ".join("?" * len(row))
-        self._write(lambda db: db.execute(f"insert or replace into segment values ({marks})", row))  # noqa: S608
+        self._write(lambda db: db.execute(f"insert or replace into segment values ({marks})", row))
 
     def remove_segment(self, id: int) -> None:
         """Take a segment out of the manifest."""
@@ -214,7 +204,7 @@ class Ledger:
         ]  # fmt: skip
         if rows:
             marks = ", ".join("?" * 11)
-            sql = f"insert or ignore into event values ({marks})"  # noqa: S608
+            sql = f"insert or ignore into event values ({marks})"
             self._write(lambda db: db.executemany(sql, rows))
 
     def events(
@@ -245,7 +235,10 @@ class Ledger:
         )
         with self._lock:
             rows = self._db.execute(sql, (*values, limit)).fetchall()
-        return [Event(*row[:6], json.loads(row[6]), *row[7:]) for row in rows]
+        return [
+            Event(kind, subject, time, source, known, end, json.loads(payload), cause, sup, number)
+            for kind, subject, time, source, known, end, payload, cause, sup, number in rows
+        ]
 
     # Kept states
 
@@ -264,3 +257,24 @@ class Ledger:
             return None
         state: dict[str, Any] = json.loads(row[0])
         return state
+
+
+def _sealed(row: tuple[Any, ...]) -> Sealed:
+    """A row of the manifest as a value."""
+    id, rows, late, size, first_time, last_time, head_last, first_commit, *rest = row
+    commits, blocks, footer, closed, damaged = rest
+    return Sealed(
+        id=id,
+        rows=rows,
+        late=late,
+        size=size,
+        first_time=first_time,
+        last_time=last_time,
+        head_last=head_last,
+        first_commit=first_commit,
+        known=np.cumsum(np.frombuffer(zlib.decompress(commits), np.int64)),
+        blocks=tuple((a, b, c) for a, b, c in json.loads(blocks)),
+        footer=zlib.decompress(footer),
+        closed=closed,
+        damaged=damaged,
+    )

@@ -94,7 +94,7 @@ def raw(source: str, limit: int | None) -> str:
     """Every value, in order of signal, time and arrival."""
     tail = f" limit {limit}" if limit is not None else ""
     return (
-        f"select signal, time, value, quality from {source} "  # noqa: S608
+        f"select signal, time, value, quality from {source} "
         f"order by signal, time, commit, late{tail}"
     )
 
@@ -115,7 +115,7 @@ def aggregate(source: str, every: int, any_late: bool) -> str:
         source = _ONE_PER_TIME.format(rows=source)
     usable = "quality >= 0 and not isnan(value)"
     return (
-        f"select signal, time - ((time % {every}) + {every}) % {every} as step, "  # noqa: S608
+        f"select signal, time - ((time % {every}) + {every}) % {every} as step, "
         f"avg(value) filter ({usable}) as average, "
         f"min(value) filter ({usable}) as minimum, "
         f"max(value) filter ({usable}) as maximum, "
@@ -134,7 +134,7 @@ def sketch(source: str, start: int, end: int, points: int, any_late: bool) -> st
     width = max(1, -(-(end - start) // max(1, points // 4)))
     row = "{'time': time, 'value': value, 'quality': quality}"
     return (
-        f"with bucket as (select unnest([min_by({row}, time), arg_min({row}, value), "  # noqa: S608
+        f"with bucket as (select unnest([min_by({row}, time), arg_min({row}, value), "
         f"arg_max({row}, value), max_by({row}, time), min_by({row}, quality)]) as p "
         f"from {source} group by (time - {start}) // {width}) "
         "select distinct p.time as time, p.value as value, p.quality as quality "

@@ -272,7 +272,7 @@ class DuckDBStore:
             return None
         live = Live(number, path, *info)
         counted = self._writer.execute(
-            f"select count(*), min(time), max(time) from {alias}.sample "  # noqa: S608
+            f"select count(*), min(time), max(time) from {alias}.sample "
             f"union all select count(*), min(time), max(time) from {alias}.late"
         ).fetchall()
         live.rows, live.late = counted[0][0], counted[1][0]
@@ -280,7 +280,7 @@ class DuckDBStore:
             if low is not None:
                 live.widen(low, high)
         known = self._writer.execute(
-            f"select known from {alias}.commits order by number"  # noqa: S608
+            f"select known from {alias}.commits order by number"
         ).fetchall()
         live.known = [row[0] for row in known]
         return live
@@ -313,7 +313,7 @@ class DuckDBStore:
         for segment in tuple(self._sealed):
             path = self._parquet(segment.id)
             size = path.stat().st_size if path.exists() else -1
-            if size != segment.bytes and not self._read_only:
+            if size != segment.size and not self._read_only:
                 self._repair(segment)
 
     def _recover_last(self) -> None:
@@ -336,13 +336,13 @@ class DuckDBStore:
             return
         columns = "signal, time, value, quality"
         marks = (
-            f"select {columns}, -1 as commit, 0 as late from {head} "  # noqa: S608
+            f"select {columns}, -1 as commit, 0 as late from {head} "
             f"union all select {columns}, commit, 0 from {ordered}"
         )
         # Rows in order never share a time, so the latest is unique; a correction at the same time
         # came through the late lane and replaces the value.
         sql = (
-            f"with mark as (select signal, max(time) as time from ({marks}) group by signal), "  # noqa: S608
+            f"with mark as (select signal, max(time) as time from ({marks}) group by signal), "
             f"candidate as ({marks} union all select {columns}, commit, late from {late}) "
             "select signal, time, max_by(value, {'a': commit, 'b': late}), "
             "max_by(quality, {'a': commit, 'b': late}) "
@@ -389,12 +389,12 @@ class DuckDBStore:
         for table in _TABLES:
             self._writer.execute(table.format(s=alias))
         self._writer.register("head_rows", pa.Table.from_batches([head]))
-        self._writer.execute(f"insert into {alias}.head select * from head_rows")  # noqa: S608
+        self._writer.execute(f"insert into {alias}.head select * from head_rows")
         if self._live:
             old = self._live[-1].alias
-            self._writer.execute(f"insert into {alias}.position select * from {old}.position")  # noqa: S608
+            self._writer.execute(f"insert into {alias}.position select * from {old}.position")
         self._writer.execute(
-            f"insert into {alias}.info values (?, ?, ?)",  # noqa: S608
+            f"insert into {alias}.info values (?, ?, ?)",
             (live.opened, first_commit, head_last),
         )
         self._writer.execute("commit")
@@ -450,14 +450,12 @@ class DuckDBStore:
     def _write_sealed(self, live: Live) -> Sealed:
         cursor = self._engine.cursor()
         try:
-            head = cursor.sql(f"select * from {live.alias}.head order by signal")  # noqa: S608
+            head = cursor.sql(f"select * from {live.alias}.head order by signal")
             write_parquet(
                 self._head(live.id), SCHEMA, head.to_arrow_table().cast(SCHEMA).to_batches()
             )
             source = questions.rows([Source(alias=live.alias)], None, None, None)
-            ordered = cursor.sql(
-                f"select * from {source} order by signal, time, commit, late"  # noqa: S608
-            )
+            ordered = cursor.sql(f"select * from {source} order by signal, time, commit, late")
             reader = ordered.to_arrow_reader(262_144)
             write_parquet(
                 self._parquet(live.id),
@@ -473,7 +471,7 @@ class DuckDBStore:
             id=live.id,
             rows=live.rows + live.late,
             late=live.late,
-            bytes=path.stat().st_size,
+            size=path.stat().st_size,
             first_time=None if empty else live.first_time,
             last_time=None if empty else live.last_time,
             head_last=live.head_last,
@@ -496,7 +494,7 @@ class DuckDBStore:
         """Remove closed segments by age and by size, oldest first."""
         settings = self._settings
         oldest_kept = self._clock() - settings.keep_age if settings.keep_age else None
-        total = sum(s.bytes for s in self._sealed)
+        total = sum(s.size for s in self._sealed)
         while self._sealed:
             first = self._sealed[0]
             old = oldest_kept is not None and (first.last_time or first.closed) < oldest_kept
@@ -506,7 +504,7 @@ class DuckDBStore:
             self._ledger.remove_segment(first.id)
             with self._gate.alone():
                 self._sealed.pop(0)
-            total -= first.bytes
+            total -= first.size
             self._parquet(first.id).unlink(missing_ok=True)
             self._head(first.id).unlink(missing_ok=True)
 
@@ -534,7 +532,7 @@ class DuckDBStore:
             id=segment.id,
             rows=table.num_rows,
             late=segment.late,
-            bytes=path.stat().st_size,
+            size=path.stat().st_size,
             first_time=segment.first_time,
             last_time=segment.last_time,
             head_last=segment.head_last,
@@ -615,17 +613,17 @@ class DuckDBStore:
         if in_order:
             table = batch if in_order == n else batch.filter(pa.array(lane == IN_ORDER))
             writer.register("rows_in", pa.Table.from_batches([table]))
-            writer.execute(f"insert into {live.alias}.sample select *, {number} from rows_in")  # noqa: S608
+            writer.execute(f"insert into {live.alias}.sample select *, {number} from rows_in")
             writer.unregister("rows_in")
         stored_late = 0
         if late:
             stored_late = self._store_late(frame[lane == LATE], live, number)
         for connector, token in positions.items():
             writer.execute(
-                f"insert or replace into {live.alias}.position values (?, ?)",  # noqa: S608
+                f"insert or replace into {live.alias}.position values (?, ?)",
                 (connector, token),
             )
-        writer.execute(f"insert into {live.alias}.commits values ({number}, {known})")  # noqa: S608
+        writer.execute(f"insert into {live.alias}.commits values ({number}, {known})")
         writer.execute("commit")
         live.known.append(known)
         live.rows += in_order
@@ -652,13 +650,13 @@ class DuckDBStore:
             "and s.value is not distinct from l.value"
         )
         writer.execute(
-            f"insert into {live.alias}.late "  # noqa: S608
+            f"insert into {live.alias}.late "
             f"select signal, time, value, quality, {number}, min(late) as late from late_in l "
             f"where not exists (select 1 from {stored} s where {same}) "
             "group by signal, time, value, quality order by late"
         )
         kept = writer.sql(
-            f"select signal, time, value, quality from {live.alias}.late "  # noqa: S608
+            f"select signal, time, value, quality from {live.alias}.late "
             f"where commit = {number} order by late"
         ).to_arrow_table()
         writer.unregister("late_in")
@@ -691,7 +689,7 @@ class DuckDBStore:
         with self._write:
             live = self._live[-1]
             row = self._writer.execute(
-                f"select token from {live.alias}.position where connector = ?",  # noqa: S608
+                f"select token from {live.alias}.position where connector = ?",
                 (connector,),
             ).fetchone()
         return None if row is None else str(row[0])
@@ -806,7 +804,7 @@ class DuckDBStore:
             "rows": sum(s.rows for s in sealed) + sum(s.rows + s.late for s in live),
             "late": sum(s.late for s in sealed) + sum(s.late for s in live),
             "segments": {"closed": len(sealed), "open": len(live)},
-            "bytes": sum(s.bytes for s in sealed)
+            "bytes": sum(s.size for s in sealed)
             + sum(s.path.stat().st_size for s in live if s.path.exists()),
             "damaged": [{"segment": s.id, "what": s.damaged} for s in sealed if s.damaged],
             "free": self._free(),

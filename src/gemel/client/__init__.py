@@ -1,0 +1,5 @@
+"""The Python SDK: what a page or command can do, a script can do."""
+
+from gemel.client.client import Client
+
+__all__ = ["Client"]

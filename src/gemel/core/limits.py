@@ -1,0 +1,103 @@
+"""Limits: where abnormal begins, set on normal data that the model was not fitted on.
+
+A limit is the quantile of held-out normal scores that is exceeded at the wanted rate. Where the
+held-out rows are too few to reach that far, the tail above their highest tenth is fitted with a
+generalised Pareto distribution (peaks over threshold) and followed to the wanted rate.
+
+Sources: J. Pickands, Annals of Statistics 3 (1975) 119-131, for the tail; J. R. M. Hosking and
+J. R. Wallis, Technometrics 29 (1987) 339-349, for its fit by probability-weighted moments, which
+needs no search and is the better one for few exceedances.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from gemel.core.errors import DataError
+
+__all__ = ["HELD_OUT_ROWS", "Limit", "held_out", "rows_needed", "set_limit"]
+
+HELD_OUT_ROWS: Final = 50
+"""Fewer held-out rows than this say too little about a tail."""
+
+_REACHED: Final = 10
+"""With as many held-out rows expected beyond it, a quantile is read from the rows themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit and where it comes from.
+
+    value    in the unit of the scores
+    rate     wanted share of normal rows above it
+    rows     held-out rows it was set on
+    source   'quantile' of the rows, or 'generalised Pareto' tail beyond them
+    start    where the fitted tail begins; NaN for a quantile
+    shape    of the fitted tail, 0 (exponential) to 0.5; NaN for a quantile
+    scale    of the fitted tail, in the unit of the scores; NaN for a quantile
+    """
+
+    value: float
+    rate: float
+    rows: int
+    source: Literal["quantile", "generalised Pareto"]
+    start: float = float("nan")
+    shape: float = float("nan")
+    scale: float = float("nan")
+
+    def evidence(self) -> dict[str, Any]:
+        """What is known, JSON-able."""
+        return {name: value for name, value in asdict(self).items() if value == value}
+
+
+def set_limit(scores: npt.ArrayLike, rate: float) -> Limit:
+    """The limit that a share `rate` of normal rows exceeds, from scores of held-out normal rows.
+
+    The quantile is the one whose expected exceedance by the next row is at most `rate` whatever
+    the distribution (order statistic of rank ⌈(n + 1)(1 - rate)⌉). A tail with a negative shape
+    ends somewhere; that is not believed from few rows, its shape is 0 instead. Rows that follow
+    each other are seldom independent: then the tail is less certain than `rows` suggests.
+
+    Raises `DataError` with fewer than `HELD_OUT_ROWS` scores that are numbers.
+    """
+    known = np.sort(np.asarray(scores, np.float64).ravel())
+    known = known[np.isfinite(known)]
+    n = len(known)
+    if n < HELD_OUT_ROWS:
+        raise DataError(
+            f"{n} held-out normal rows have a score, a limit needs at least {HELD_OUT_ROWS}"
+        )
+    if n * rate >= _REACHED:
+        rank = min(int(np.ceil((n + 1) * (1 - rate))), n)
+        return Limit(float(known[rank - 1]), rate, n, "quantile")
+    count = max(n // 10, _REACHED)
+    start = float(known[-count - 1])
+    above = known[-count:] - start
+    mean = float(above.mean())
+    moment = float(((count - np.arange(1, count + 1)) / (count - 1) * above).mean())
+    if mean <= 0:
+        return Limit(start, rate, n, "generalised Pareto", start, 0.0, 0.0)
+    shape = 2 - mean / (mean - 2 * moment) if mean > 2 * moment else 0.5
+    shape = min(max(shape, 0.0), 0.5)
+    scale = mean * (1 - shape)
+    beyond = count / (n * rate)  # how many times rarer than the start of the tail
+    reach = np.log(beyond) if shape < 1e-9 else (beyond**shape - 1) / shape
+    return Limit(start + scale * float(reach), rate, n, "generalised Pareto", start, shape, scale)
+
+
+def held_out(rows: int, fraction: float, gap: int) -> tuple[slice, slice]:
+    """Rows to fit on, and the last `fraction` of the rows, `gap` rows later, to set limits on.
+
+    A block at the end and not rows drawn at random: neighbours of fitted rows look alike.
+    """
+    last = round(rows * fraction)
+    return slice(0, max(rows - last - gap, 0)), slice(rows - last, rows)
+
+
+def rows_needed(fit: int, fraction: float, gap: int) -> int:
+    """How many rows give at least `fit` rows to fit on and `HELD_OUT_ROWS` to set limits on."""
+    return int(np.ceil(max((fit + gap) / (1 - fraction), HELD_OUT_ROWS / fraction))) + 1

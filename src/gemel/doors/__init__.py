@@ -1,0 +1,1 @@
+"""How people and programs come in. Doors are thin: they ask, show and contain almost nothing."""

@@ -1,0 +1,1 @@
+"""The daemon: configuration, supervision, the way of samples and commands, health."""

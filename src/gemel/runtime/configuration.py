@@ -1,0 +1,225 @@
+"""Reading a plant file: text → checked plan, with every problem at its line.
+
+`load` raises the first problem, `check` lists all. The plan is what the daemon runs: parts built,
+types applied, names resolved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gemel.core.errors import ConfigurationError
+from gemel.core.plant import Plant, PlantSignal
+from gemel.core.settings import problems
+from gemel.parts.connectors import CONNECTORS, Connector
+from gemel.parts.detectors import DETECTORS
+from gemel.runtime.yaml12 import Document, parse
+
+__all__ = ["Advice", "Plan", "check", "load", "read_document"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plant file, checked and ready to run."""
+
+    path: Path
+    hash: str
+    plant: Plant
+    signals: tuple[PlantSignal, ...]
+    connectors: dict[str, Connector] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Relative paths in the plant file start here."""
+        return self.path.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One thing that `gemel check` says. An *error* keeps the plant from running."""
+
+    where: str
+    severity: str
+    sentence: str
+
+    def __str__(self) -> str:
+        mark = "" if self.severity == "error" else f"{self.severity}: "
+        return f"{self.where}: {mark}{self.sentence}"
+
+
+def read_document(path: Path) -> Document:
+    """The plant file as plain data with lines. Raises `ConfigurationError`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+        hint = f"; in that folder: {', '.join(near[:5])}" if near else ""
+        raise ConfigurationError(
+            f"no such file{hint}. `gemel discover URL-OR-FILE -o {path.name}` writes one", str(path)
+        ) from None
+    except IsADirectoryError:
+        raise ConfigurationError("is a folder; give the plant file in it", str(path)) from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"is not text in UTF-8 (byte {error.start}); is it a plant file?", str(path)
+        ) from None
+    document = parse(text, path.name)
+    if not isinstance(document.data, dict):
+        found = "empty" if document.data is None else f"a {type(document.data).__name__}"
+        raise ConfigurationError(
+            f"is {found}; a plant file begins with 'format: 1' and has sections such as "
+            "'connectors' and 'assets'",
+            path.name,
+        )
+    return document
+
+
+def load(path: Path) -> Plan:
+    """The plan of a plant file. Raises `ConfigurationError` with the first problem."""
+    document = read_document(path)
+    for advice in _structure(document):
+        raise ConfigurationError(advice.sentence, advice.where)
+    return _plan(document, path)
+
+
+def check(path: Path) -> list[Advice]:
+    """Everything that is wrong, and what is doubtful, in the order of the file."""
+    try:
+        document = read_document(path)
+    except ConfigurationError as error:
+        return [Advice(error.where or path.name, "error", error.message)]
+    found = list(_structure(document))
+    if not found:
+        found += _parts(document)
+    if not any(a.severity == "error" for a in found):
+        try:
+            found += _doubts(document, _plan(document, path))
+        except ConfigurationError as error:
+            found.append(Advice(error.where, "error", error.message))
+    return found
+
+
+def _structure(document: Document) -> Iterator[Advice]:
+    data = document.data
+    if "format" not in data:
+        yield Advice(document.name, "error", "'format' is missing; begin the file with 'format: 1'")
+        return
+    try:
+        Plant.model_validate_json(json.dumps(data), strict=True)
+    except ValidationError as error:
+        for problem in problems(error, Plant):
+            path = tuple(p for p in problem.path if p != "[key]")
+            yield Advice(document.where(path), "error", _named(path, problem.sentence))
+
+
+def _named(path: tuple[str | int, ...], sentence: str) -> str:
+    """``signal 'line2/filler/level': unit: …`` instead of a chain of keys."""
+    words = [str(p) for p in path]
+    match words:
+        case ["assets", asset, "signals", signal, *rest]:
+            place = f"signal '{asset}/{signal}'"
+        case ["assets", asset, "commands", command, *rest]:
+            place = f"command '{asset}/{command}'"
+        case ["assets", asset, *rest]:
+            place = f"asset '{asset}'"
+        case [section, name, *rest] if rest:
+            place = f"{section} '{name}'"
+        case _:
+            place, rest = ".".join(words), []
+    tail = ".".join(rest)
+    return f"{place}: {tail}: {sentence}" if tail else f"{place}: {sentence}"
+
+
+def _parts(document: Document) -> Iterator[Advice]:
+    for section, build in _BUILDERS.items():
+        for name, settings in (document.data.get(section) or {}).items():
+            try:
+                build(settings or {})
+            except ConfigurationError as error:
+                yield Advice(
+                    _line(document, (section, name), error.message),
+                    "error",
+                    f"{section} '{name}': {error.message}",
+                )
+
+
+def _line(document: Document, path: tuple[str, ...], message: str) -> str:
+    """The line of the field that a part's message begins with, if it does."""
+    for word in message.replace("'", " ").replace(":", " ").split():
+        if (*path, word) in document.lines:
+            return document.where((*path, word))
+    return document.where(path)
+
+
+def _build_connector(settings: dict[str, Any]) -> Connector:
+    return CONNECTORS.build(settings)
+
+
+def _build_detector(settings: dict[str, Any]) -> Any:
+    own = {k: v for k, v in settings.items() if k not in ("signals", "asset", "step", "learn")}
+    return DETECTORS.build(own)
+
+
+_BUILDERS: dict[str, Callable[[dict[str, Any]], Any]] = {"connectors": _build_connector}
+
+
+def _plan(document: Document, path: Path) -> Plan:
+    for advice in _parts(document):
+        raise ConfigurationError(advice.sentence, advice.where)
+    plant = Plant.read(document.data, document.name)
+    try:
+        signals = plant.expand()
+    except ConfigurationError as error:
+        keys = _keys(document, error.where)
+        raise ConfigurationError(error.message, document.where(keys)) from None
+    connectors = {name: _build_connector(s) for name, s in plant.connectors.items()}
+    text = json.dumps(document.data, sort_keys=True)
+    digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return Plan(path.resolve(), digest, plant, signals, connectors)
+
+
+def _keys(document: Document, where: str) -> tuple[str, ...]:
+    """The path of keys that a dotted place names; asset paths may contain dots themselves."""
+    best: tuple[str, ...] = ()
+    for path in document.lines:
+        dotted = ".".join(str(p) for p in path)
+        if (where == dotted or where.startswith(dotted + ".")) and len(path) > len(best):
+            best = tuple(str(p) for p in path)
+    return best
+
+
+def _doubts(document: Document, plan: Plan) -> Iterator[Advice]:
+    """What runs, but is probably not meant."""
+    if not plan.signals:
+        yield Advice(document.name, "note", "there are no signals; nothing will be mirrored")
+    for name in plan.plant.connectors:
+        if not any(s.connector == name for s in plan.signals):
+            yield Advice(
+                document.where(("connectors", name)),
+                "note",
+                f"connector '{name}' has no signals; set 'connector: {name}' in an asset",
+            )
+    for path, asset in plan.plant.assets.items():
+        if asset.signals and not asset.connector:
+            yield Advice(
+                document.where(("assets", path)),
+                "note",
+                f"asset '{path}' has signals but no connector; only HTTP can bring samples for it",
+            )
+        for key, command in plan.plant.commands_of(path).items():
+            place = document.where(("assets", path, "commands", key))
+            limits = command.envelope
+            if command.armed and (limits.low is None or limits.high is None):
+                yield Advice(
+                    place,
+                    "error",
+                    f"command '{path}/{key}' is armed without limits; set envelope.low and "
+                    "envelope.high, or 'armed: false'",
+                )

@@ -1,0 +1,259 @@
+"""The daemon: one plant, one data folder, everything that runs on them.
+
+This page is the whole system: what is made, in which order, and what is closed. Doors get a
+`Daemon` and ask it; they make nothing themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gemel.core.catalogue import Catalogue
+from gemel.core.errors import ConfigurationError, Unavailable
+from gemel.core.event import Event
+from gemel.core.plant import PlantSignal
+from gemel.core.time import Clock
+from gemel.parts.connectors.base import Accepted, Receiver, Wanted
+from gemel.parts.historians import HISTORIANS
+from gemel.parts.historians.base import Store
+from gemel.runtime.clock import system_clock
+from gemel.runtime.configuration import Plan
+from gemel.runtime.pipeline import Pipeline
+from gemel.runtime.supervisor import Link
+from gemel.twin.mirror import Mirror
+
+__all__ = ["Daemon", "declare"]
+
+log = logging.getLogger("gemel")
+
+Listener = Callable[[Sequence[Event]], None]
+
+
+class Daemon:
+    """A running twin. Use `async with Daemon(plan, folder).run() as daemon`."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        folder: Path,
+        *,
+        clock: Clock = system_clock,
+        historian: dict[str, Any] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.folder = folder
+        self.clock = clock
+        self.started = clock()
+        self.mirror = Mirror()
+        self.links: dict[str, Link] = {}
+        self.numbers: dict[str, int] = {}
+        """Number of every signal of the plan, by path."""
+        self.recent: deque[Event] = deque(maxlen=1_000)
+        """The last Events, newest last, for pages that have just been opened."""
+        self.token = secrets.token_urlsafe(32)
+        """Of the local command line; written to run.json, which only the owner can read."""
+        self._historian = {"kind": "duckdb"} | (historian or {})
+        retention = plan.plant.retention
+        if self._historian["kind"] == "duckdb":
+            if retention.age is not None:
+                self._historian.setdefault("keep_age", f"{retention.age} ns")
+            if retention.bytes is not None:
+                self._historian.setdefault("keep_bytes", retention.bytes)
+        self._listeners: set[Listener] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    store: Store
+    pipeline: Pipeline
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue of the open history."""
+        return self.store.catalogue
+
+    @asynccontextmanager
+    async def run(self, *, connect: bool = True) -> AsyncIterator[Daemon]:
+        """Open the history, mirror what it knows, and connect. Leaving stores what has arrived."""
+        warm = asyncio.create_task(asyncio.to_thread(Mirror.warm_up))
+        historian = HISTORIANS.build(self._historian, "historian")
+        with historian.open(self.folder, self.clock) as store:
+            self.store = store
+            self.numbers = declare(self.plan.signals, store.catalogue, self.clock())
+            site = self.plan.plant.plant
+            store.keep("plan", {"hash": self.plan.hash, "time_zone": site.time_zone})
+            self._restore()
+            self.pipeline = Pipeline(store, self.mirror, self.clock)
+            self.pipeline.on_events = self._publish
+            self.pipeline.on_committed = self._acknowledge
+            self._make_links()
+            await warm
+            self.pipeline.start()
+            if connect:
+                self.connect()
+            try:
+                yield self
+            finally:
+                await self._stop()
+
+    def connect(self) -> None:
+        """Start all connectors."""
+        for link in self.links.values():
+            self._tasks.append(asyncio.create_task(link.run(), name=f"connector.{link.name}"))
+
+    async def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.pipeline.stop()
+
+    # Making
+
+    def _restore(self) -> None:
+        """Limits of every signal, and the last values that history knows."""
+        self.mirror.grow(len(self.catalogue))
+        for planned in self.plan.signals:
+            number, signal = self.numbers[planned.path], planned.signal
+            self.mirror.rules.set(number, signal.range, signal.max_rate, signal.flat_after)
+            if signal.stale_after is not None:
+                self.mirror.watch_age(number, signal.stale_after)
+        numbers = np.array(sorted(self.numbers.values()), np.int32)
+        if len(numbers):
+            last = self.store.at(numbers, np.iinfo(np.int64).max - 1)
+            if last.num_rows:
+                self.mirror.restore(*(last.column(i).to_numpy() for i in range(4)))
+        self.mirror.cut(numbers, True)
+
+    def _make_links(self) -> None:
+        wanted: dict[str, list[Wanted]] = {name: [] for name in self.plan.connectors}
+        for planned in self.plan.signals:
+            if planned.connector:
+                wanted[planned.connector].append(self._wanted(planned))
+        for name, connector in self.plan.connectors.items():
+            folder = self.folder / "connectors" / name
+            folder.mkdir(parents=True, exist_ok=True)
+            self.links[name] = Link(
+                name,
+                connector,
+                wanted[name],
+                store=self.store,
+                mirror=self.mirror,
+                pipeline=self.pipeline,
+                clock=self.clock,
+                folder=folder,
+                resolve=self.catalogue.number,
+            )
+
+    def _wanted(self, planned: PlantSignal) -> Wanted:
+        signal = planned.signal
+        return Wanted(
+            number=self.numbers[planned.path],
+            path=planned.path,
+            address=planned.address,
+            type=signal.type,
+            sample=signal.sample,
+            labels=tuple(sorted(signal.labels.items())),
+        )
+
+    # Events
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` in the event loop with new Events; call the result to end that."""
+        self._listeners.add(listener)
+        return lambda: self._listeners.discard(listener)
+
+    def _publish(self, events: Sequence[Event]) -> None:
+        self.recent.extend(events)
+        for listener in tuple(self._listeners):
+            listener(events)
+
+    def _acknowledge(self, positions: dict[str, str]) -> None:
+        for name, position in positions.items():
+            if (link := self.links.get(name)) is not None:
+                link.committed(position)
+
+    # What doors ask
+
+    async def receive(self, connector: str, body: bytes, content_type: str) -> Accepted:
+        """Samples pushed to a connector; returns when they are on disk."""
+        link = self.links.get(connector)
+        if link is None:
+            raise ConfigurationError(f"no connector named '{connector}'")
+        if link.session is None:
+            raise Unavailable(f"connector '{connector}' is {link.state}: {link.reason}")
+        if not isinstance(link.session, Receiver):
+            raise ConfigurationError(f"connector '{connector}' takes no pushed samples")
+        return await link.session.accept(body, content_type)
+
+    def status(self) -> dict[str, Any]:
+        """The truth about health: what every stage has counted, and what is wrong now."""
+        links = [link.report() for link in self.links.values()]
+        live, durable = self.pipeline.backlog()
+        report = self.store.report()
+        problems = [
+            f"connector '{r['name']}' is {r['state']}: {r['reason']}"
+            for r in links
+            if r["state"] in ("starting", "degraded")
+            or (r["state"] == "stopped" and r["reason"] not in ("at its end", "stopped"))
+        ]
+        if self.pipeline.storage_problem:
+            problems.append(f"history is not written: {self.pipeline.storage_problem}")
+        problems += [f"{name} has failed: {why}" for name, why in self.pipeline.failed.items()]
+        problems += [f"segment {d['segment']}: {d['what']}" for d in report["damaged"]]
+        return {
+            "state": "good" if not problems else "impaired",
+            "problems": problems,
+            "plant": str(self.plan.path),
+            "plan": self.plan.hash,
+            "started": self.started,
+            "now": self.clock(),
+            "connectors": links,
+            "live": _counters(self.pipeline.live) | {"waiting": live},
+            "history": _counters(self.pipeline.history) | {"waiting": durable} | report,
+        }
+
+    def announce(self, url: str) -> contextlib.AbstractContextManager[None]:
+        """Let the local command line find this daemon, while the context lasts."""
+        return _announced(self.folder / "run.json", url, self.token)
+
+
+def declare(signals: Sequence[PlantSignal], catalogue: Catalogue, now: int) -> dict[str, int]:
+    """Give every signal of a plan its number."""
+    return {
+        planned.path: catalogue.declare(
+            planned.path,
+            planned.signal.type,
+            planned.signal.unit,
+            planned.signal.labels.items(),
+            now,
+        )
+        for planned in signals
+    }
+
+
+def _counters(stage: Any) -> dict[str, int]:
+    return {name: getattr(stage, name) for name in stage.__slots__}
+
+
+@contextlib.contextmanager
+def _announced(path: Path, url: str, token: str) -> Any:
+    content = json.dumps({"url": url, "token": token, "pid": os.getpid()})
+    temporary = path.with_suffix(".tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(content)
+    temporary.rename(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,310 @@
+"""The supervisor of one connector: opens it, feeds the pipeline, and comes again when it is lost.
+
+States are what is true, not what is hoped:
+
+    starting   not connected; the reason says since when and when the next try is
+    active     connected, and every wanted signal can be had
+    degraded   connected, but some signals cannot be had
+    stopped    at its end, or mended only by a person; the reason says which
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from gemel.core.catalogue import Catalogue
+from gemel.core.errors import ConfigurationError, DataError, GemelError, Unavailable
+from gemel.core.event import Event, Gap
+from gemel.core.time import SECOND, Clock, duration_text
+from gemel.parts.connectors.base import Connector, Counters, Door, Outcome, Session, Wanted, Write
+from gemel.parts.historians.base import Store
+from gemel.runtime.pipeline import Pipeline
+from gemel.twin.mirror import Mirror
+
+__all__ = ["Link", "State", "Totals"]
+
+log = logging.getLogger("gemel.connector")
+
+State = Literal["starting", "active", "degraded", "stopped"]
+
+SHORTEST_PAUSE: Final = 0.2
+LONGEST_PAUSE: Final = 2.0
+OVERLAP: Final = 2 * SECOND
+"""History is asked for from a little before the gap; what comes twice is recognised."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """Counters of a connector over all its sessions."""
+
+    sessions: int = 0
+    received: int = 0
+    rejected: int = 0
+    lost: int = 0
+    refilled: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def add(self, counters: Counters) -> None:
+        """Add what a session has counted."""
+        self.received += counters.received
+        self.rejected += counters.rejected
+        self.lost += counters.lost
+        for reason, rows in counters.reasons.items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + rows
+
+
+class Link:
+    """One connector under supervision."""
+
+    def __init__(
+        self,
+        name: str,
+        connector: Connector,
+        wanted: Sequence[Wanted],
+        *,
+        store: Store,
+        mirror: Mirror,
+        pipeline: Pipeline,
+        clock: Clock,
+        folder: Path,
+        resolve: Callable[[str], int] | None = None,
+    ) -> None:
+        self.name = name
+        self.connector = connector
+        self.wanted = tuple(wanted)
+        self.state: State = "starting"
+        self.reason = "not connected yet"
+        self.since = clock()
+        self.last_received: int | None = None
+        self.lag: int | None = None
+        """Arrival less source time of the newest sample, ns: includes clock differences."""
+        self.session: Session | None = None
+        self._totals = Totals()
+        self._store = store
+        self._catalogue: Catalogue = store.catalogue
+        self._mirror = mirror
+        self._pipeline = pipeline
+        self._clock = clock
+        self._folder = folder
+        self._resolve = resolve
+        self._numbers = np.array([w.number for w in self.wanted], np.int32)
+        self._lost_at: int | None = None
+        self._position: str | None = None
+        self._from_start = False
+        self.last_bad_items: dict[str, str] = {}
+        """`bad_items` of the last session that ended."""
+
+    # What others ask
+
+    def totals(self) -> Totals:
+        """Counters over all sessions, the present one included."""
+        whole = Totals(self._totals.sessions, refilled=self._totals.refilled)
+        for part in (self._totals, self.session.counters if self.session else None):
+            if part is not None:
+                whole.received += part.received
+                whole.rejected += part.rejected
+                whole.lost += part.lost
+                for reason, rows in part.reasons.items():
+                    whole.reasons[reason] = whole.reasons.get(reason, 0) + rows
+        return whole
+
+    def bad_items(self) -> dict[str, str]:
+        """Signals that cannot be had, with the peer's reason."""
+        return dict(self.session.counters.bad_items) if self.session else {}
+
+    def report(self) -> dict[str, Any]:
+        """For health, status and the page Connections."""
+        totals = self.totals()
+        bad = self.bad_items()
+        # A session may find a bad item at any time: what is true now is asked now.
+        state = "degraded" if self.state == "active" and bad else self.state
+        return {
+            "name": self.name,
+            "state": state,
+            "since": self.since,
+            "reason": self.reason or (f"{len(bad)} signals cannot be had" if bad else ""),
+            "delivery": self.connector.delivery,
+            "signals": len(self.wanted),
+            "sessions": totals.sessions,
+            "received": totals.received,
+            "rejected": totals.rejected,
+            "lost": totals.lost,
+            "refilled": totals.refilled,
+            "reasons": totals.reasons,
+            "bad_items": bad,
+            "last_received": self.last_received,
+            "lag": self.lag,
+        }
+
+    def start_over(self) -> None:
+        """Read from the beginning at the next start, whatever was committed before."""
+        self._from_start = True
+
+    async def send(self, write: Write) -> Outcome:
+        """Pass a write to the open session; only the guard calls this."""
+        if self.session is None:
+            raise Unavailable(f"connector '{self.name}' is not connected: {self.reason}")
+        return await self.session.send(write)
+
+    def committed(self, position: str) -> None:
+        """Remember, and tell the session, what is on disk."""
+        self._position = position
+        if self.session is not None:
+            task = asyncio.ensure_future(self.session.committed(position))
+            task.add_done_callback(_log_failure)
+
+    # Life
+
+    async def run(self) -> None:
+        """Until cancelled, or until the source is at its end."""
+        if not self._from_start:
+            self._position = self._store.position(self.name)
+        pause = SHORTEST_PAUSE
+        if self.connector.delivery == "resumable":
+            self._lost_at = self._last_stored()
+        while True:
+            opened = self._clock()
+            try:
+                await self._one_session()
+            except asyncio.CancelledError:
+                self._end_session()
+                self._set("stopped", "stopped")
+                raise
+            except (ConfigurationError, DataError) as error:
+                self._end_session()
+                self._set("stopped", str(error))
+                log.error("%s: stopped: %s", self.name, error)
+                return
+            except (Unavailable, OSError, TimeoutError) as error:
+                self._end_session()
+                self._lose(error)
+            except Exception as error:
+                # A fault of the connector must not take the others with it.
+                log.exception("%s: failed", self.name)
+                self._end_session()
+                self._lose(Unavailable(f"internal error: {type(error).__name__}: {error}"))
+            else:
+                self._end_session()
+                self._set("stopped", "at its end")
+                return
+            if self._clock() - opened > 10 * SECOND:
+                pause = SHORTEST_PAUSE
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _one_session(self) -> None:
+        door = Door(
+            name=self.name,
+            clock=self._clock,
+            wanted=self.wanted,
+            encode=self._catalogue.encode,
+            folder=self._folder,
+            position=self._position,
+            resolve=self._resolve,
+        )
+        async with self.connector.open(door) as session:
+            self.session = session
+            self._totals.sessions += 1
+            self._mirror.cut(self._numbers, False)
+            if self._totals.sessions > 1:
+                log.warning("%s: connected again", self.name)
+            self._set("active", "")
+            refill: asyncio.Task[None] | None = None
+            if self._lost_at is not None:
+                gap = (self._lost_at, self._clock())
+                self._lost_at = None
+                name = f"{self.name}.refill"
+                refill = asyncio.create_task(self._refill(session, *gap), name=name)
+            patient = self.connector.delivery == "confirmed"
+            self._pipeline.mend(self.name)
+            pending: asyncio.Future[None] | None = None
+            try:
+                async for frame in session.frames():
+                    self.last_received = self._clock()
+                    if len(frame):
+                        self.lag = self.last_received - int(frame.time[-1])
+                    pending = await self._pipeline.submit(frame, patient=patient)
+                    if patient and self._pipeline.broken(self.name):
+                        raise Unavailable(self._pipeline.storage_problem or "not stored")
+                if patient and pending is not None:
+                    await pending
+            finally:
+                if refill is not None:
+                    refill.cancel()
+                    await asyncio.gather(refill, return_exceptions=True)
+
+    async def _refill(self, session: Session, start: int, end: int) -> None:
+        """Mark the gap, fetch what was missed, and say what came back."""
+        gap = Event(
+            "gap", self.name, start, self.name, self._clock(), end,
+            Gap(reason="connection lost").model_dump(),
+        )  # fmt: skip
+        self._pipeline.emit([gap])
+        if self.connector.delivery != "resumable":
+            return
+        rows = 0
+        try:
+            async for frame in session.history(start - OVERLAP, end):
+                rows += len(frame)
+                await self._pipeline.submit(frame, patient=True)
+        except Unavailable as error:
+            log.warning("%s: gap of %s not refilled: %s", self.name, _span(start, end), error)
+            self._lost_at = start
+            return
+        self._totals.refilled += rows
+        filled = Gap(reason="connection lost", refilled=rows > 0, rows=rows)
+        self._pipeline.emit(
+            [
+                Event(
+                    "gap", self.name, start, self.name, self._clock(), end, filled.model_dump(),
+                    cause=gap.id, supersedes=gap.id, sequence=1,
+                )
+            ]
+        )  # fmt: skip
+
+    def _last_stored(self) -> int | None:
+        marks = self._store.marks()[self._numbers]
+        known = marks[marks != np.iinfo(np.int64).min]
+        if len(known):
+            return int(known.max())
+        backfill = int(getattr(self.connector, "backfill", 0) or 0)
+        return self._clock() - backfill if backfill else None
+
+    def _lose(self, error: Exception) -> None:
+        now = self._clock()
+        if self.state in ("active", "degraded"):
+            log.warning("%s: lost: %s", self.name, error)
+            self._lost_at = self.last_received or now
+            self._mirror.cut(self._numbers, True)
+            self._set("starting", str(error))
+        else:
+            # Tried in vain: keep `since`, so that it says how long it has been so.
+            self.reason = str(error)
+
+    def _end_session(self) -> None:
+        if self.session is not None:
+            self._totals.add(self.session.counters)
+            self.last_bad_items = dict(self.session.counters.bad_items)
+            self.session = None
+
+    def _set(self, state: State, reason: str) -> None:
+        if state != self.state:
+            self.since = self._clock()
+        self.state, self.reason = state, reason
+
+
+def _span(start: int, end: int) -> str:
+    return duration_text((end - start) // SECOND * SECOND)
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and isinstance(error := task.exception(), GemelError):
+        log.warning("a source could not be told what is on disk: %s", error)
