@@ -208,7 +208,7 @@ def test_commands_act_by_the_rules_of_packml(plain: Any) -> None:
 
             await eventually(reached)
 
-        await send(3, 2)
+        await send(4, 11)
         with pytest.raises(ua.uaerrors.BadInvalidState):
             await send(2, 6)
         with pytest.raises(ua.uaerrors.BadInvalidArgument):
@@ -217,8 +217,7 @@ def test_commands_act_by_the_rules_of_packml(plain: Any) -> None:
             await peer.call("Line2.Labeller.Command", "Start")
         with pytest.raises(ua.uaerrors.BadArgumentsMissing):
             await peer.call("Line2.Labeller.Command")
-        await send(1, 4)
-        await send(2, 6)
+        await send(5, 6)
 
     visit(plain.url, work)
 

@@ -60,6 +60,11 @@ class Daemon:
         self.links: dict[str, Link] = {}
         self.numbers: dict[str, int] = {}
         """Number of every signal of the plan, by path."""
+        self.planned = {s.path: s for s in plan.signals}
+        self.signals_of: dict[str, list[PlantSignal]] = {}
+        for planned in plan.signals:
+            self.signals_of.setdefault(planned.asset, []).append(planned)
+        self.asset_paths = sorted(plan.plant.assets)
         self.recent: deque[Event] = deque(maxlen=1_000)
         """The last Events, newest last, for pages that have just been opened."""
         self.token = secrets.token_urlsafe(32)

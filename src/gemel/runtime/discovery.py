@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -40,7 +39,7 @@ async def discover(target: str, progress: Callable[[str], Any], *, user: str = "
     return await connector.discover(target, system_clock, progress, **options)
 
 
-def plant_file(found: Found, target: str, output: Path | None) -> str:
+def plant_file(found: Found, target: str) -> str:
     """The text of a plant file, ordered and commented for people."""
     name = "line" if found.settings.get("kind") != "files" else "recording"
     lines = [
@@ -50,11 +49,11 @@ def plant_file(found: Found, target: str, output: Path | None) -> str:
     lines += [f"# {note}" for note in found.notes]
     lines += ["", "format: 1", ""]
     if found.site:
-        lines += _block({"plant": found.site}, 0) + [""]
-    lines += _block({"connectors": {name: found.settings}}, 0) + [""]
+        lines += [*_block({"plant": found.site}, 0), ""]
+    lines += [*_block({"connectors": {name: found.settings}}, 0), ""]
     lines.append("assets:" if found.assets else "assets: {}")
     for asset in found.assets:
-        lines += _asset(asset, name) + [""]
+        lines += [*_asset(asset, name), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -63,10 +62,8 @@ def _asset(asset: FoundAsset, connector: str) -> list[str]:
     if asset.why:
         lines.append(f"  # {asset.why}")
     lines.append(f"  {_scalar(asset.path)}:")
-    head: dict[str, Any] = {}
-    for key, value in (("title", asset.title), ("level", asset.level), ("type", asset.type)):
-        if value:
-            head[key] = value
+    given = {"title": asset.title, "level": asset.level, "type": asset.type}
+    head: dict[str, Any] = {key: value for key, value in given.items() if value}
     if asset.signals:
         head["connector"] = connector
     lines += _block(head, 4)
@@ -92,7 +89,7 @@ def _signal(signal: FoundSignal) -> list[str]:
     if signal.range is not None:
         values["range"] = list(signal.range)
     if signal.labels:
-        values["labels"] = {code: label for code, label in signal.labels}
+        values["labels"] = dict(signal.labels)
     if signal.role:
         values["role"] = signal.role
     if signal.sample:

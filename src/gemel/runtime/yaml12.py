@@ -1,8 +1,8 @@
 """YAML as people mean it: the core schema of YAML 1.2, with the line of every value.
 
 YAML 1.1, which PyYAML resolves by itself, reads ``NO`` as false, ``12:30:00`` as 45000 and ``1e3``
-as text. Here only its parser is used; scalars are resolved by the table of YAML 1.2.2 §10.3.2, a key
-that stands twice is an error, and so is a document that grows beyond its bounds by aliases.
+as text. Here only its parser is used; scalars are resolved by the table of YAML 1.2.2 §10.3.2, a
+key that stands twice is an error, and so is a document that grows beyond its bounds by aliases.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class _Reader:
 
     def scalar(self, node: Any) -> Any:
         text: str = node.value
-        if node.style is not None:
+        if node.style:  # quoted, or a block: always text
             return text
         if not node.tag.startswith("tag:yaml.org,2002:"):
             raise self.fail(f"tag '{node.tag}' is not allowed here", node)

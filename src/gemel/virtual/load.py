@@ -6,7 +6,7 @@ from asyncua import ua
 from gemel.virtual.signals import Signal, Value
 from gemel.virtual.space import Space
 
-_PER_FOLDER = 100
+_PER_FOLDER = 50
 _DIGITS = 4
 
 
@@ -32,15 +32,19 @@ class ExtraSignals:
 
 
 def build_extra(space: Space, extra: ExtraSignals) -> dict[str, ua.NodeId]:
-    """The object Objects/Extra with its variables; returns node ids by path."""
-    space.object(
-        "Extra",
-        ua.NodeId(ua.ObjectIds.ObjectsFolder),
-        ua.NodeId(ua.ObjectIds.FolderType),
-        "Signals that only make load",
-        reference=ua.ObjectIds.Organizes,
-    )
-    return {signal.path: space.signal(signal) for signal in extra.signals}
+    """Objects/Extra with its variables in groups; returns node ids by path."""
+    folder_type = ua.NodeId(ua.ObjectIds.FolderType)
+    root = space.object(
+        "Extra", ua.NodeId(ua.ObjectIds.ObjectsFolder), folder_type,
+        "Signals that only make load", reference=ua.ObjectIds.Organizes,
+    )  # fmt: skip
+    nodes: dict[str, ua.NodeId] = {}
+    group = root
+    for number, signal in enumerate(extra.signals):
+        if number % _PER_FOLDER == 0:
+            group = space.object(f"Extra.Group{number // _PER_FOLDER + 1:04d}", root, folder_type)
+        nodes[signal.path] = space.signal(signal, group)
+    return nodes
 
 
 def build_clutter(space: Space, count: int) -> None:

@@ -83,7 +83,9 @@ def _parser() -> argparse.ArgumentParser:
         "--certificate", type=Path, metavar="FILE",
         help="server certificate (PEM or DER): offers the secure policies beside None",
     )  # fmt: skip
-    where.add_argument("--private-key", type=Path, metavar="FILE", help="its private key (PEM)")
+    where.add_argument(
+        "--private-key", type=Path, metavar="FILE", help="its private key (PEM or DER)"
+    )
     where.add_argument(
         "--with-parent", action="store_true", help="stop when the process that started this ends"
     )

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import urlparse
 
 import numpy as np
@@ -127,8 +128,10 @@ class PlantServer:
         server.allow_remote_admin(False)
         policies = [ua.SecurityPolicyType.NoSecurity]
         if options.certificate is not None and options.private_key is not None:
-            await server.load_certificate(options.certificate)
-            await server.load_private_key(options.private_key)
+            certificate, form = _credential(options.certificate)
+            await server.load_certificate(certificate, form)
+            key, form = _credential(options.private_key)
+            await server.load_private_key(key, format=form)
             policies += [
                 ua.SecurityPolicyType.Basic256Sha256_Sign,
                 ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
@@ -269,6 +272,12 @@ class PlantServer:
             return ua.StatusCode(ua.StatusCodes.BadOutOfRange)
         self._cuts.put_nowait(seconds)
         return _GOOD
+
+
+def _credential(path: Path) -> tuple[bytes, str]:
+    """Content and format of a certificate or key: by content, for names tell little."""
+    content = path.read_bytes()
+    return content, "pem" if content.lstrip().startswith(b"-----BEGIN") else "der"
 
 
 async def serve(options: Options) -> None:

@@ -55,7 +55,10 @@ class Parameter:
 
 
 class Space:
-    """Collects nodes and adds them in one go: twenty thousand in about a second."""
+    """Collects nodes and adds them in one go.
+
+    asyncua compares each new node with all siblings, so large flat folders are slow to build.
+    """
 
     def __init__(self, server: Server, line_index: int, types_index: int) -> None:
         self.line_index = line_index
@@ -143,12 +146,12 @@ class Space:
             ua.QualifiedName(name, index), value, data_type, ua.ObjectIds.PropertyType,
         )  # fmt: skip
 
-    def signal(self, signal: Signal) -> ua.NodeId:
-        """The variable of a signal with all that describes it."""
+    def signal(self, signal: Signal, parent: ua.NodeId | None = None) -> ua.NodeId:
+        """The variable of a signal with all that describes it, below its asset by default."""
         kind = VARIANT_TYPES[signal.type]
         access = _READ | _HISTORY | (_WRITE if signal.writable else 0)
         node = self.variable(
-            self.id(signal.path), self.id(signal.asset), self.type_name(signal.name),
+            self.id(signal.path), parent or self.id(signal.asset), self.type_name(signal.name),
             ua.Variant(_EMPTY[signal.type], kind), kind.value, _definition(signal),
             signal.description, access,
         )  # fmt: skip

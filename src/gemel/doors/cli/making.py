@@ -27,7 +27,7 @@ def discover(target: str, output: Path | None, *, force: bool, user: str, as_jso
     errors = Console(stderr=True)
     with errors.status(f"looking at {target}") as line:
         found = asyncio.run(look(target, lambda text: line.update(text), user=user))
-    text = plant_file(found, target, output)
+    text = plant_file(found, target)
     signals = sum(len(a.signals) for a in found.assets)
     commands = sum(len(a.commands) for a in found.assets)
     if as_json:

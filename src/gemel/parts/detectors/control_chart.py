@@ -7,11 +7,13 @@ from math import erf, sqrt
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 from pydantic import Field
 
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
+from gemel.core.level import take_level, wanders
 from gemel.core.limits import held_out, rows_needed, set_limit
 from gemel.parts.detectors.base import Detector, Score, Window
 
@@ -34,6 +36,8 @@ class ControlChart(Detector):
     between false alarms of all signals together; that holds for independent, normally distributed
     signals only, and the evidence gives the share of held-out rows that are above them.
 
+    A signal that `wanders` (most of its variance lies between ten blocks of the fitting part) has
+    no level that a limit could be set on: its own slow mean over `memory` rows is taken off.
     A constant signal has a scale of a millionth of its value, so that any movement shows. A missing
     value leaves the statistic of its signal as it was and takes no part in the score of the row; a
     row without any value has none. A CUSUM stops at twice its limit and so returns soon after its
@@ -52,6 +56,10 @@ class ControlChart(Detector):
     reference: float = Field(
         0.5, gt=0, description="Reference value of the CUSUM in scales: half the shift to be found"
     )
+    wander: float = Field(
+        0.5, gt=0, le=1, description="Share of variance between blocks above which a level wanders"
+    )
+    memory: int = Field(100, ge=2, description="Rows over which a wandering level is averaged")
     false_alarm_rate: float = Field(
         0.001, gt=0, lt=0.5, description="Wanted share of normal rows above the limit"
     )
@@ -78,19 +86,15 @@ class ControlChart(Detector):
                 f"{len(normal)} rows of {k} signals; control_chart needs at least {needed} rows of "
                 f"normal operation: {_LEAST_ROWS} to fit, {self.gap} between, others to set limits"
             )
-        part = normal.value[fitting]
-        centre = np.nanmedian(part, axis=0)
-        robust = 1.4826 * np.nanmedian(np.abs(part - centre), axis=0)
-        plain = np.nanstd(part, axis=0)
-        least = 1e-6 * np.maximum(np.abs(centre), 1e-3)
-        seen = np.isfinite(normal.value[setting]).sum(axis=0)
-        moved = np.nansum((normal.value[setting] - centre) ** 2, axis=0)
-        later = np.sqrt(moved / np.maximum(seen, 1))
-        scale = np.where(robust > least, robust, np.where(plain > least, plain, later))
-        scale = np.maximum(scale, least)
+        moving = wanders(normal.value[fitting], self.wander)
+        level = np.empty_like(normal.value)
+        take_level(
+            np.ascontiguousarray(normal.value), moving, 1 / self.memory, np.full(k, np.nan), level
+        )
+        centre, scale = _scaling(normal.value[fitting], level[fitting], level[setting])
         model = _Model(
-            self.method, self.smoothing, self.reference, normal.names, centre, scale,
-            np.ones(k), np.inf, {},
+            self.method, self.smoothing, self.reference, self.memory, normal.names, moving, centre,
+            scale, np.ones(k), np.inf, {},
         )  # fmt: skip
         statistic = model.start().statistic(normal.value[setting])
         model.limits, parts = self._limits(statistic)
@@ -107,6 +111,7 @@ class ControlChart(Detector):
                 "gap": setting.start - fitting.stop,
                 "held_out": setting.stop - setting.start,
             },
+            "wandering": [n for n, w in zip(normal.names, moving, strict=True) if w],
             "held_out_from": int(normal.time[setting.start]),
             "limits_of_signals": parts,
             "limit": (
@@ -128,6 +133,7 @@ class ControlChart(Detector):
         for name in ("centre", "scale", "limits"):
             values[name] = np.array(saved[name], np.float64)
         values["names"] = tuple(saved["names"])
+        values["wanders"] = np.array(saved["wanders"], np.bool_)
         return _Model(**values)
 
     def _limits(self, statistic: Values) -> tuple[Values, list[dict[str, Any]]]:
@@ -142,6 +148,18 @@ class ControlChart(Detector):
         return np.array([max(f.value, 1.0) for f in found]), [f.evidence() for f in found]
 
 
+def _scaling(raw: Values, fitting: Values, setting: Values) -> tuple[Values, Values]:
+    """Centre and scale of each signal; of a constant one, from its size."""
+    centre = np.nanmedian(fitting, axis=0)
+    robust = 1.4826 * np.nanmedian(np.abs(fitting - centre), axis=0)
+    plain = np.nanstd(fitting, axis=0)
+    seen = np.isfinite(setting).sum(axis=0)
+    later = np.sqrt(np.nansum((setting - centre) ** 2, axis=0) / np.maximum(seen, 1))
+    least = 1e-6 * np.maximum(np.abs(np.nanmedian(raw, axis=0)), 1e-3)
+    scale = np.where(robust > least, robust, np.where(plain > least, plain, later))
+    return centre, np.maximum(scale, least)
+
+
 @dataclass(slots=True, eq=False)
 class _Model:
     """k signals; `limits` [k] of their statistics, `limit` of the largest ratio to them."""
@@ -149,7 +167,9 @@ class _Model:
     method: Method
     smoothing: float
     reference: float
+    memory: int
     names: tuple[str, ...]
+    wanders: npt.NDArray[np.bool_]
     centre: Values
     scale: Values
     limits: Values
@@ -160,10 +180,14 @@ class _Model:
         return _Scorer(self, state)
 
     def save(self) -> dict[str, Any]:
-        return {"version": 1, "detector": "control_chart"} | {
-            f.name: v.tolist() if isinstance(v := getattr(self, f.name), np.ndarray) else v
-            for f in fields(self)
-        }
+        return (
+            {"version": 1, "detector": "control_chart"}
+            | {
+                f.name: v.tolist() if isinstance(v := getattr(self, f.name), np.ndarray) else v
+                for f in fields(self)
+            }
+            | {"names": list(self.names)}
+        )
 
     def evidence(self) -> dict[str, Any]:
         return dict(self.made)
@@ -175,18 +199,25 @@ class _Scorer:
         self._model = model
         # EWMA, or upper and lower CUSUM; Shewhart charts remember nothing.
         self._memory = np.zeros((2, k))
+        self._level = np.full(k, np.nan)
         if state is not None:
             if state["version"] != 1 or len(state["memory"][0]) != k:
                 raise DataError("state of another control_chart model")
             self._memory[:] = state["memory"]
+            self._level[:] = np.array(state["level"], np.float64)
 
     def state(self) -> dict[str, Any]:
-        return {"version": 1, "memory": self._memory.tolist()}
+        # JSON has no NaN: it is written as null.
+        level = [None if v != v else v for v in self._level.tolist()]
+        return {"version": 1, "memory": self._memory.tolist(), "level": level}
 
     def statistic(self, value: Values) -> Values:
         """Statistic of each signal in each row, float64[n,k]; NaN where the value is missing."""
         model = self._model
-        rows = (value - model.centre) / model.scale
+        level = np.empty_like(value)
+        value = np.ascontiguousarray(value)
+        take_level(value, model.wanders, 1 / model.memory, self._level, level)
+        rows = (level - model.centre) / model.scale
         if model.method == "shewhart":
             out = np.abs(rows)
         elif model.method == "ewma":
@@ -247,7 +278,7 @@ def average_run_length(
     parameter  λ of the EWMA, reference value of the CUSUM
     shift      of the mean, in standard deviations
 
-    Source: Markov chain over 201 states (Brook and Evans 1972; Lucas and Saccucci 1990, who give
+    Source: Markov chain over 101 states (Brook and Evans 1972; Lucas and Saccucci 1990, who give
     500 for λ = 0.2 and limit 2.962). Within 1 % of published tables for limits up to 6.
     """
     if method == "shewhart":
@@ -256,7 +287,7 @@ def average_run_length(
         up = _one_sided(limit, parameter, shift)
         down = _one_sided(limit, parameter, -shift)
         return 1 / (1 / up + 1 / down)
-    states = 201
+    states = 101
     half = limit * sqrt(parameter / (2 - parameter))
     width = 2 * half / states
     middle = -half + width * (np.arange(states) + 0.5)
@@ -266,7 +297,7 @@ def average_run_length(
 
 
 def _one_sided(limit: float, reference: float, shift: float) -> float:
-    states = 201
+    states = 101
     width = 2 * limit / (2 * states - 1)
     middle = width * np.arange(states)
     edges = np.concatenate([[-np.inf], width * (np.arange(states) + 0.5)])

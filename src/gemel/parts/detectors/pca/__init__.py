@@ -11,6 +11,7 @@ from pydantic import Field
 
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
+from gemel.core.level import wanders
 from gemel.core.limits import Limit, held_out, rows_needed, set_limit
 from gemel.parts.detectors.base import Detector, Window
 from gemel.parts.detectors.pca.model import PCAModel
@@ -62,7 +63,7 @@ class PCA(Detector):
     shrinkage: float = Field(
         0.0, ge=0, le=1, description="Residual weighted by its own variances (0) to evenly (1)"
     )
-    lags: int = Field(0, ge=0, le=20, description="Rows before each row that are looked at with it")
+    lags: int = Field(2, ge=0, le=20, description="Rows before each row that are looked at with it")
     smoothing: float = Field(
         0.1, gt=0, le=1, description="Weight of the newest row in the EWMA of the score; 1: none"
     )
@@ -120,15 +121,9 @@ def _scaling(
         raise DataError(
             f"signal '{normal.names[j]}' has no values in the fitting part; leave it out"
         )
-    total = np.nanvar(part, axis=0)
-    blocks = np.array_split(part, 10)
-    size = np.array([np.isfinite(b).sum(axis=0) for b in blocks])
-    sums = np.array([np.nansum(b, axis=0) for b in blocks])
-    apart = (sums / np.maximum(size, 1) - np.nanmean(part, axis=0)) ** 2
-    between = (size * apart).sum(axis=0) / size.sum(axis=0)
-    wanders = between > settings.wander * np.where(total > 0, total, np.inf)
+    moving = wanders(part, settings.wander)
     zero, one = np.zeros(k), np.ones(k)
-    plain = PCAModel(0, 1.0, settings.memory, 0.0, normal.names, step, zero, one, wanders)
+    plain = PCAModel(0, 1.0, settings.memory, 0.0, normal.names, step, zero, one, moving)
     level = plain.start().rows(normal)
     centre, scale = np.nanmean(level[fitting], axis=0), np.nanstd(level[fitting], axis=0)
     least = 1e-6 * np.maximum(np.abs(np.nanmean(part, axis=0)), 1e-3)
@@ -136,7 +131,7 @@ def _scaling(
     later = np.sqrt(np.nansum((level[setting] - centre) ** 2, axis=0) / np.maximum(seen, 1))
     # A signal that only moves in the held-out part is normal there: its scale comes from there.
     scale = np.where(scale > least, scale, np.maximum(later, least))
-    return centre, scale, wanders
+    return centre, scale, moving
 
 
 def _directions(settings: PCA, rows: Values) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from numba import njit
 
 from gemel.core.errors import DataError
 from gemel.core.frame import Times, Values
+from gemel.core.level import take_level
 from gemel.parts.detectors.base import Score, Window
 
 __all__ = ["PCAModel"]
@@ -62,10 +63,14 @@ class PCAModel:
         return filled
 
     def save(self) -> dict[str, Any]:
-        return {"version": 1, "detector": "pca"} | {
-            f.name: v.tolist() if isinstance(v := getattr(self, f.name), np.ndarray) else v
-            for f in fields(self)
-        }
+        return (
+            {"version": 1, "detector": "pca"}
+            | {
+                f.name: v.tolist() if isinstance(v := getattr(self, f.name), np.ndarray) else v
+                for f in fields(self)
+            }
+            | {"names": list(self.names)}
+        )
 
     @classmethod
     def load(cls, saved: dict[str, Any]) -> PCAModel:
@@ -156,7 +161,7 @@ class PCAScorer:
             self._level[:] = np.nan
             self._history[:] = np.nan
         level = np.empty_like(value)
-        _take_level(
+        take_level(
             np.ascontiguousarray(value),
             model.wanders,
             1 / model.memory,
@@ -169,9 +174,10 @@ class PCAScorer:
         return np.hstack([rows[lags - lag : lags - lag + n] for lag in range(lags + 1)])
 
     def _complete(self, rows: Values) -> npt.NDArray[np.bool_]:
-        """Fill what is missing, in place; gives which rows can be scored."""
+        """Fill what is missing, in place; gives which rows can be scored (also without lags)."""
         lost = ~np.isfinite(rows)
-        usable: npt.NDArray[np.bool_] = lost.mean(axis=1) <= self._model.missing
+        most, k = self._model.missing, len(self._model.names)
+        usable = (lost.mean(axis=1) <= most) & (lost[:, :k].mean(axis=1) <= most)
         for i in np.flatnonzero(lost.any(axis=1) & usable):
             gone = lost[i]
             key = gone.tobytes()
@@ -180,23 +186,7 @@ class PCAScorer:
                     self._completions.clear()
                 self._completions[key] = self._model.completion(gone)
             rows[i, gone] = self._completions[key] @ rows[i, ~gone]
-        return usable
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _take_level(
-    value: Values, wanders: npt.NDArray[np.bool_], weight: float, level: Values, out: Values
-) -> None:
-    """Take the slow mean of earlier rows off the signals that wander."""
-    for i in range(value.shape[0]):
-        for j in range(value.shape[1]):
-            x = value[i, j]
-            out[i, j] = x
-            if wanders[j] and np.isfinite(x):
-                if np.isnan(level[j]):
-                    level[j] = x
-                out[i, j] = x - level[j]
-                level[j] += weight * (x - level[j])
+        return np.asarray(usable, np.bool_)
 
 
 # A sum in another order is as good, and many times faster; NaN is kept as it is.

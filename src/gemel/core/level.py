@@ -1,0 +1,52 @@
+"""Level: signals that wander have none, and are looked at relative to their own recent past.
+
+The temperature of a plant that warms up, or of its cooling water over a day, has no level on which
+a limit could be set; its deviation from a slow mean of its own past has.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from gemel.core.frame import Values
+
+__all__ = ["take_level", "wanders"]
+
+_BLOCKS = 10
+
+
+def wanders(values: Values, share: float) -> npt.NDArray[np.bool_]:
+    """Which columns of float64[n,k] have more than `share` of their variance between ten blocks.
+
+    Independent rows have about 9 / n of it there, a random walk nine tenths. NaN is left out.
+    """
+    n = np.isfinite(values).sum(axis=0)
+    mean = np.nansum(values, axis=0) / np.maximum(n, 1)
+    total = np.nansum((values - mean) ** 2, axis=0)
+    between = np.zeros(values.shape[1])
+    for block in np.array_split(values, _BLOCKS):
+        size = np.isfinite(block).sum(axis=0)
+        apart = np.nansum(block, axis=0) / np.maximum(size, 1) - mean
+        between += size * apart**2
+    return np.asarray(between > share * np.where(total > 0, total, np.inf), np.bool_)
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def take_level(
+    value: Values, chosen: npt.NDArray[np.bool_], weight: float, level: Values, out: Values
+) -> None:
+    """Write float64[n,k] `value` to `out`, less the slow mean of earlier rows where `chosen`.
+
+    `level` [k] is that mean, NaN before the first value; it is brought up to date with `weight`.
+    """
+    for i in range(value.shape[0]):
+        for j in range(value.shape[1]):
+            x = value[i, j]
+            out[i, j] = x
+            if chosen[j] and np.isfinite(x):
+                if np.isnan(level[j]):
+                    level[j] = x
+                out[i, j] = x - level[j]
+                level[j] += weight * (x - level[j])

@@ -1,0 +1,83 @@
+"""The FastAPI application: routes, errors, and who may call what.
+
+Every answer that is not 2xx is ``{"message": …}`` with a sentence for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from gemel import __version__
+from gemel.core.errors import ConfigurationError, DataError, GemelError, Refused, Unavailable
+from gemel.doors.api import history, ingest, live, plant, session
+from gemel.runtime.access import Access
+from gemel.runtime.daemon import Daemon
+
+__all__ = ["create_app"]
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def create_app(daemon: Daemon, access: Access) -> FastAPI:
+    """The application for one daemon."""
+    app = FastAPI(
+        title="Gemel",
+        version=__version__,
+        summary="State, history, alarms and commands of a factory's twin.",
+        docs_url=None,  # the stock pages load scripts from elsewhere
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    app.state.daemon = daemon
+    app.state.access = access
+    for module in (session, plant, live, history, ingest):
+        app.include_router(module.router, prefix="/api")
+    app.include_router(plant.metrics)
+    _handle_errors(app)
+
+    @app.middleware("http")
+    async def headers(
+        request: Request, call_next: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        response = await call_next(request)
+        if request.url.path.startswith("/api"):
+            for name, value in _HEADERS.items():
+                response.headers.setdefault(name, value)
+        return response
+
+    return app
+
+
+def _handle_errors(app: FastAPI) -> None:
+    @app.exception_handler(GemelError)
+    async def gemel_error(_: Request, error: GemelError) -> JSONResponse:
+        status, extra = 500, {}
+        if isinstance(error, Unavailable):
+            status, extra = 503, {"Retry-After": "1"}
+        elif isinstance(error, Refused):
+            status = 403
+        elif isinstance(error, DataError):
+            status = 422
+        elif isinstance(error, ConfigurationError):
+            status = 404 if error.message.startswith("no ") else 400
+        return JSONResponse({"message": str(error)}, status, extra)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        place = ".".join(str(p) for p in first["loc"][1:])
+        return JSONResponse({"message": f"{place}: {first['msg'].lower()}"}, 422)
+
+    @app.exception_handler(HTTPException)
+    async def http_error(_: Request, error: HTTPException) -> JSONResponse:
+        return JSONResponse({"message": str(error.detail)}, error.status_code, error.headers)

@@ -1,0 +1,125 @@
+"""State now: on request, and as it changes over a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import numpy as np
+from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
+
+from gemel.core import quality as q
+from gemel.core.errors import GemelError
+from gemel.core.event import Event
+from gemel.core.time import isoformat
+from gemel.doors.api.access import Running, Viewer, caller
+from gemel.doors.api.history import plain_event
+from gemel.runtime.daemon import Daemon
+from gemel.twin.mirror.mirror import NEVER, Snapshot
+
+router = APIRouter(tags=["state"])
+
+MOST_SIGNALS: Final = 20_000
+
+
+@router.get("/state")
+async def state(
+    daemon: Running,
+    _: Viewer,
+    signal: Annotated[list[str], Query(max_length=1_000)],
+) -> dict[str, Any]:
+    """The last value of each signal, with time, age and quality."""
+    numbers = _numbers(daemon, signal)
+    now = daemon.clock()
+    snapshot = daemon.mirror.snapshot(now)
+    return {"now": isoformat(now), "signals": [entry(daemon, snapshot, int(n)) for n in numbers]}
+
+
+def _numbers(daemon: Daemon, patterns: Sequence[str]) -> Any:
+    found = [daemon.catalogue.find(p) for p in patterns]
+    return np.unique(np.concatenate(found))[:MOST_SIGNALS] if found else np.empty(0, np.int32)
+
+
+def entry(daemon: Daemon, snapshot: Snapshot, number: int) -> dict[str, Any]:
+    """One signal's state as plain data."""
+    known = daemon.catalogue[number]
+    time = int(snapshot.time[number])
+    value = float(snapshot.value[number])
+    quality = int(snapshot.quality[number])
+    count = int(snapshot.count[number])
+    return {
+        "path": known.path,
+        "unit": known.unit,
+        "value": None if time == NEVER else daemon.catalogue.show(number, value),
+        "number": None if time == NEVER or value != value else value,
+        "time": None if time == NEVER else isoformat(time),
+        "age": None if time == NEVER else round((snapshot.taken - time) / 1e9, 3),
+        "quality": q.reason(quality) if time != NEVER else "no sample yet",
+        "good": time != NEVER and 0 <= quality < q.UNCERTAIN,
+        "score": round(float(snapshot.good[number]) / count, 4) if count else None,
+    }
+
+
+@router.websocket("/live")
+async def live(socket: WebSocket) -> None:
+    """Changes as they happen.
+
+    The first message says what is wanted: ``{"signals": [glob…], "events": true, "every": 0.2}``
+    (seconds, at least 0.05). Then come ``{"now", "signals": [state…], "events": [event…]}``, the
+    first with all signals, the others with those that changed.
+    """
+    daemon: Daemon = socket.app.state.daemon
+    if caller(socket) is None:
+        await socket.close(4401, "log in first")
+        return
+    await socket.accept()
+    queue: asyncio.Queue[Event] = asyncio.Queue(1_000)
+
+    def on_events(events: Sequence[Event]) -> None:
+        for event in events:
+            if not queue.full():
+                queue.put_nowait(event)
+
+    stop = daemon.listen(on_events)
+    try:
+        wanted = await socket.receive_json()
+        numbers = _numbers(daemon, [str(p) for p in wanted.get("signals", [])][:1_000])
+        every = max(0.05, min(60.0, float(wanted.get("every", 0.2))))
+        await _follow(socket, daemon, numbers, every, queue if wanted.get("events") else None)
+    except (WebSocketDisconnect, RuntimeError):
+        return
+    except (GemelError, ValueError, TypeError, AttributeError) as error:
+        await socket.close(4400, str(error)[:120])
+    finally:
+        stop()
+
+
+async def _follow(
+    socket: WebSocket,
+    daemon: Daemon,
+    numbers: Any,
+    every: float,
+    queue: asyncio.Queue[Event] | None,
+) -> None:
+    seen_time = np.full(len(numbers), NEVER)
+    seen_quality = np.full(len(numbers), -1, np.int16)
+    first = True
+    while True:
+        now = daemon.clock()
+        snapshot = daemon.mirror.snapshot(now)
+        time, quality = snapshot.time[numbers], snapshot.quality[numbers]
+        changed = (time != seen_time) | (quality != seen_quality) | first
+        events = []
+        while queue is not None and not queue.empty():
+            events.append(plain_event(queue.get_nowait()))
+        if changed.any() or events or first:
+            await socket.send_json(
+                {
+                    "now": isoformat(now),
+                    "signals": [entry(daemon, snapshot, int(n)) for n in numbers[changed]],
+                    "events": events,
+                }
+            )
+        seen_time, seen_quality, first = time, quality, False
+        await asyncio.sleep(every)

@@ -1,0 +1,156 @@
+"""What the plant is, and how the twin is doing."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from gemel.core.errors import ConfigurationError, did_you_mean
+from gemel.core.plant import Signal
+from gemel.doors.api.access import Running, Viewer
+from gemel.runtime.daemon import Daemon
+
+router = APIRouter(tags=["plant"])
+metrics = APIRouter()
+
+STAGE = {"received", "accepted", "late", "repeated", "rejected", "refused", "waiting"}
+
+Limit = Annotated[int, Query(ge=1, le=1_000)]
+
+
+@router.get("/health")
+async def health(daemon: Running) -> dict[str, Any]:
+    """Whether the daemon works; open to all, and says nothing else."""
+    return {"state": daemon.status()["state"]}
+
+
+@router.get("/status")
+async def status(daemon: Running, _: Viewer) -> dict[str, Any]:
+    """The truth about health: counters of every stage, and what is wrong now."""
+    return daemon.status()
+
+
+@router.get("/plant")
+async def plant(daemon: Running, _: Viewer) -> dict[str, Any]:
+    """The site, and how its clocks read."""
+    site = daemon.plan.plant.plant
+    return {
+        **site.model_dump(),
+        "plan": daemon.plan.hash,
+        "assets": len(daemon.plan.plant.assets),
+        "signals": len(daemon.plan.signals),
+        "shifts": [s.model_dump() for s in daemon.plan.plant.shifts],
+    }
+
+
+@router.get("/assets")
+async def assets(
+    daemon: Running, _: Viewer, after: str = "", under: str = "", limit: Limit = 100
+) -> dict[str, Any]:
+    """Assets in order of path, a page at a time; `next` is the `after` of the next page."""
+    paths = daemon.asset_paths
+    if under:
+        paths = [p for p in paths if p == under or p.startswith(under + "/")]
+    first = bisect_right(paths, after) if after else 0
+    page = paths[first : first + limit]
+    found = daemon.plan.plant.assets
+    return {
+        "items": [
+            {
+                "path": path,
+                "title": found[path].title or path.rpartition("/")[2],
+                "level": found[path].level,
+                "type": found[path].type,
+                "after": found[path].after,
+                "connector": found[path].connector,
+            }
+            for path in page
+        ],
+        "total": len(paths),
+        "next": page[-1] if first + limit < len(paths) else None,
+    }
+
+
+@router.get("/asset")
+async def asset(daemon: Running, _: Viewer, path: str) -> dict[str, Any]:
+    """One asset: its signals with their state, and its commands."""
+    plant_assets = daemon.plan.plant.assets
+    if path not in plant_assets:
+        raise ConfigurationError(f"no asset '{path}'; {did_you_mean(path, plant_assets)}")
+    found = plant_assets[path]
+    signals = daemon.signals_of.get(path, ())
+    return {
+        "path": path,
+        "title": found.title or path.rpartition("/")[2],
+        "level": found.level,
+        "type": found.type,
+        "connector": found.connector,
+        "after": found.after,
+        "ideal_rate": found.ideal_rate,
+        "signals": [
+            {"path": s.path, "key": s.path[len(path) + 1 :], **describe(daemon, s.path, s.signal)}
+            for s in signals
+        ],
+        "commands": {
+            key: command.model_dump()
+            for key, command in daemon.plan.plant.commands_of(path).items()
+        },
+    }
+
+
+@router.get("/signals")
+async def signals(
+    daemon: Running, _: Viewer, match: str = "**", after: str = "", limit: Limit = 100
+) -> dict[str, Any]:
+    """Signals of the plan in order of path, a page at a time."""
+    catalogue = daemon.catalogue
+    paths = [catalogue[int(n)].path for n in catalogue.find(match)]
+    paths = [p for p in paths if p in daemon.planned]
+    first = bisect_right(paths, after) if after else 0
+    page = paths[first : first + limit]
+    return {
+        "items": [
+            {"path": path, **describe(daemon, path, daemon.planned[path].signal)} for path in page
+        ],
+        "total": len(paths),
+        "next": page[-1] if first + limit < len(paths) else None,
+    }
+
+
+def describe(daemon: Daemon, path: str, signal: Signal) -> dict[str, Any]:
+    """A signal's description for pages and programs."""
+    return {
+        "number": daemon.numbers[path],
+        "title": signal.title or path.rpartition("/")[2],
+        "unit": signal.unit,
+        "type": signal.type,
+        "role": signal.role,
+        "range": signal.range,
+        "labels": signal.labels,
+    }
+
+
+@metrics.get("/metrics", include_in_schema=False)
+async def prometheus(daemon: Running, _: Viewer) -> Response:
+    """Counters in the text format of Prometheus."""
+    status = daemon.status()
+    lines = []
+    for stage in ("live", "history"):
+        lines += [
+            f'gemel_samples_{name}{{stage="{stage}"}} {rows}'
+            for name, rows in status[stage].items()
+            if name in STAGE
+        ]
+    for link in status["connectors"]:
+        label = f'connector="{link["name"]}"'
+        active = int(link["state"] == "active")
+        lines.append(f"gemel_connector_active{{{label}}} {active}")
+        lines += [
+            f"gemel_connector_{name}{{{label}}} {link[name]}"
+            for name in ("received", "rejected", "lost", "refilled", "sessions")
+        ]
+    lines.append(f"gemel_history_bytes {status['history']['bytes']}")
+    lines.append(f"gemel_problems {len(status['problems'])}")
+    return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")

@@ -1,0 +1,150 @@
+"""The daemon with its doors: API, pages if they are installed, and a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from gemel.core.errors import ConfigurationError, Unavailable
+from gemel.doors.api import create_app
+from gemel.runtime.access import Access
+from gemel.runtime.configuration import Plan
+from gemel.runtime.daemon import Daemon
+
+__all__ = ["Served", "serve", "served"]
+
+log = logging.getLogger("gemel")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A daemon that answers."""
+
+    daemon: Daemon
+    access: Access
+    url: str
+    link: str
+    """Logs in once, without typing."""
+
+
+async def serve(
+    plan: Plan,
+    data: Path,
+    host: str,
+    port: int,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    ready: Callable[[Served], None] | None = None,
+) -> None:
+    """Run until cancelled. `ready` is called once, when requests are answered."""
+    async with served(plan, data, host, port, certificate, key) as running:
+        (ready or _say)(running)
+        await asyncio.Event().wait()
+
+
+def _say(running: Served) -> None:
+    print(f"Gemel is ready: {running.url}", flush=True)  # noqa: T201
+    print(f"open once, without typing: {running.link}", flush=True)  # noqa: T201
+
+
+@asynccontextmanager
+async def served(
+    plan: Plan,
+    data: Path,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> AsyncIterator[Served]:
+    """A daemon with its doors; port 0 takes a free one."""
+    listener = _listen(host, port)
+    await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
+    daemon = Daemon(plan, data)
+    async with daemon.run():
+        access = Access(data, daemon.clock)
+        app = create_app(daemon, access)
+        _add_pages(app)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="on",
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+            ws_max_size=1_000_000,
+            timeout_graceful_shutdown=2,
+        )
+        server = _Server(config)
+        scheme = "https" if certificate else "http"
+        bound = listener.getsockname()[1]
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104
+        url = f"{scheme}://{shown}:{bound}"
+        task = asyncio.create_task(server.serve([listener]), name="gemel.http")
+        try:
+            await asyncio.wait(
+                {task, asyncio.ensure_future(server.up.wait())},
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if task.done():
+                raise ConfigurationError(f"the web server did not start: {task.exception()}")
+            link = f"{url}/api/enter?once={access.link()}"
+            with daemon.announce(url):
+                yield Served(daemon, access, url, link)
+        finally:
+            server.should_exit = True
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            access.close()
+
+
+class _Server(uvicorn.Server):
+    """Says when it is up; signals are the command line's business."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+    def install_signal_handlers(self) -> None:
+        return None
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Unavailable(
+            f"{host}:{port} cannot be used: {error.strerror}; give another with --http HOST:PORT"
+        ) from None
+    return listener
+
+
+def _add_pages(app: FastAPI) -> None:
+    try:
+        from gemel.doors.web import add_pages
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("gemel"):
+            return
+        log.warning("no pages: pip install 'gemel[web]' for the browser, the API works without")
+        return
+    add_pages(app)

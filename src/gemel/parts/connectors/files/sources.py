@@ -1,0 +1,426 @@
+"""Files as streams of lines: found, decompressed, decoded and cut into blocks of whole rows.
+
+A block ends where a row ends, and every byte of it knows its place in the file, so that reading can
+go on from any row after a restart. Memory is bounded by the block's size.
+"""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import csv
+import glob
+import gzip
+import hashlib
+import io
+import lzma
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from gemel.core.errors import ConfigurationError, DataError, did_you_mean
+
+__all__ = [
+    "BLOCK",
+    "NEWLINE_IN_CELL",
+    "Block",
+    "Rows",
+    "Text",
+    "blocks",
+    "decode_text",
+    "fingerprint",
+    "find_files",
+    "kind_of",
+    "natural_key",
+    "open_text",
+    "rows_of",
+]
+
+BLOCK: Final = 4 << 20
+"""Bytes of a block; also the most that one row may have."""
+NEWLINE_IN_CELL: Final = "\x1e"
+"""Stands for a line break within a quoted cell, so that a row is always one line further on."""
+_HASHED: Final = 64 << 10
+_LINES_PER_ROW: Final = 50
+_BYTES_PER_ROW: Final = 64 << 10
+
+_COMPRESSIONS: Final = {
+    b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz",
+}  # fmt: skip
+_FOREIGN: Final = {
+    b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image", b"GIF8": "a GIF image",
+    b"%PDF": "a PDF document", b"\x89HDF": "an HDF5 file", b"MATLAB 5.0": "a MATLAB file",
+    b"SQLite format 3": "an SQLite database", b"\x7fELF": "a program", b"MZ\x90": "a program",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Word document", b"Rar!": "a RAR archive",
+    b"7z\xbc\xaf": "a 7z archive", b"TDSm": "a LabVIEW TDMS file", b"\x93NUMPY": "a NumPy file",
+    b"ARROW1": "an Arrow file", b"FEA1": "a Feather file", b"RIFF": "a sound or video",
+    b"MDF     ": "an ASAM MDF measurement", b"Obj\x01": "an Avro file", b"ORC": "an ORC file",
+}  # fmt: skip
+_ENDINGS: Final = (".csv", ".txt", ".dat", ".tsv", ".tab", ".log", ".asc", ".parquet", ".pq")
+
+
+def natural_key(path: Path) -> list[tuple[int, int, str]]:
+    """Order in which a person would put file names: ``run2`` before ``run10``."""
+    parts = re.split(r"(\d+)", path.as_posix())
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p.casefold()) for p in parts]
+
+
+def find_files(patterns: Sequence[str]) -> list[Path]:
+    """The files that paths and globs name, each once, in natural order.
+
+    Raises `ConfigurationError` for what leads nowhere, with the nearest names of the folder.
+    """
+    if not patterns:
+        raise ConfigurationError("paths: none given; write e.g. paths: ['data/*.csv']")
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        path = Path(pattern).expanduser()
+        if path.is_dir():
+            inside = sorted((p for p in path.iterdir() if p.is_file()), key=natural_key)
+            names = [p.name for p in inside if _is_table(p)] or [p.name for p in inside]
+            shown = f"; it has {', '.join(names[:5])}" if names else " and is empty"
+            ending = "".join(Path(names[0]).suffixes[-2:]) if names else ".csv"
+            raise ConfigurationError(
+                f"is a folder{shown}; name a file, or write '{pattern.rstrip('/')}/*{ending}'",
+                pattern,
+            )
+        if path.is_file():
+            found[path] = None
+            continue
+        matches = []
+        if glob.has_magic(pattern):
+            matches = [Path(p) for p in glob.glob(str(path), recursive=True)]  # noqa: PTH207
+            matches = sorted((p for p in matches if p.is_file()), key=natural_key)
+        if not matches:
+            raise ConfigurationError(_missing(path, pattern), pattern)
+        found.update(dict.fromkeys(matches))
+    return sorted(found, key=natural_key)
+
+
+def _is_table(path: Path) -> bool:
+    return any(suffix.lower() in _ENDINGS for suffix in path.suffixes)
+
+
+def _missing(path: Path, pattern: str) -> str:
+    what = "no file matches" if glob.has_magic(pattern) else "no such file"
+    folder = path.parent
+    if not folder.is_dir():
+        while not folder.is_dir():
+            folder = folder.parent
+        return f"{what}; there is no folder '{path.parent}', the nearest is '{folder}'"
+    names = [p.name for p in folder.iterdir()]
+    return f"{what} in '{folder}'; {did_you_mean(path.name, names)}"
+
+
+def kind_of(path: Path) -> tuple[str, str]:
+    """(``text`` or ``parquet``, compression) of a file, by its first bytes and not its name.
+
+    Raises `ConfigurationError` if it is neither, with what it seems to be.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        raise ConfigurationError(f"cannot be read: {error.strerror}", str(path)) from None
+    if not head:
+        raise ConfigurationError("is empty; a table with a line per row is expected", str(path))
+    if head.startswith(b"PAR1"):
+        return "parquet", ""
+    for magic, compression in _COMPRESSIONS.items():
+        if head.startswith(magic):
+            return "text", compression
+    _refuse_foreign(path, head)
+    return "text", ""
+
+
+def _refuse_foreign(path: Path, head: bytes) -> None:
+    what = next((name for magic, name in _FOREIGN.items() if head.startswith(magic)), "")
+    hint = "a CSV or Parquet file is expected"
+    if head.startswith(b"PK\x03\x04"):
+        what = "an Excel workbook or ZIP archive"
+        hint = "save the sheet as CSV, or unpack the archive"
+    elif head[:8].lstrip(b"\xef\xbb\xbf \r\n").lower().startswith((b"<?xml", b"<html", b"<!doct")):
+        what = "an XML or HTML document"
+    if what:
+        raise ConfigurationError(f"is {what}; {hint}", str(path))
+
+
+def fingerprint(path: Path, size: int | None = None) -> tuple[str, int]:
+    """Hash of the first bytes of a file, at most 64 KiB or `size`, and how many were hashed."""
+    with path.open("rb") as file:
+        head = file.read(_HASHED if size is None else size)
+    return hashlib.blake2b(head, digest_size=16).hexdigest(), len(head)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """How the bytes of a text file become lines."""
+
+    compression: str = ""
+    encoding: str = "utf-8"
+    newline: bytes = b"\n"
+    quote: bool = True
+    delimiter: str = ","
+    width: int | None = None
+    """Cells per row, which tells a cell with a line break from a quote that is never closed."""
+
+
+def open_text(path: Path, compression: str, encoding: str, offset: int = 0) -> BinaryIO:
+    """The decompressed bytes from `offset` on; UTF-16 and UTF-32 come out as UTF-8, so that a line
+    break is one byte in every encoding."""
+    raw = path.open("rb")
+    stream: Any = raw
+    if compression == "gzip":
+        stream = gzip.GzipFile(fileobj=raw)
+    elif compression == "bz2":
+        stream = bz2.BZ2File(raw)
+    elif compression == "xz":
+        stream = lzma.LZMAFile(raw)
+    elif compression == "zstd":
+        stream = io.BufferedReader(_Zstd(raw))
+    if encoding.startswith(("utf-16", "utf-32")):
+        stream = io.BufferedReader(_Recoded(stream, encoding))
+    elif not compression:
+        raw.seek(offset)
+        return raw
+    while offset > 0:
+        skipped = stream.read(min(offset, BLOCK))
+        if not skipped:
+            break
+        offset -= len(skipped)
+    return cast(BinaryIO, stream)
+
+
+class _Zstd(io.RawIOBase):
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._stream = pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Recoded(io.RawIOBase):
+    def __init__(self, stream: Any, encoding: str) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            data = self._stream.read(1 << 16)
+            text = self._decoder.decode(data, final=not data)
+            self._left = text.replace("\ufeff", "").encode()
+            if not data:
+                break
+        n = min(len(buffer), len(self._left))
+        buffer[:n], self._left = self._left[:n], self._left[n:]
+        return n
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def _as_cp1252(error: UnicodeError) -> tuple[str, int]:
+    """A byte that is not UTF-8 in a UTF-8 file: somebody pasted a line of Windows text."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+codecs.register_error("gemel-cp1252", _as_cp1252)
+
+
+def decode_text(data: bytes, encoding: str) -> str:
+    """The text of bytes from `open_text`; never fails."""
+    if encoding.startswith(("utf-16", "utf-32")):
+        encoding = "utf-8"
+    errors = "gemel-cp1252" if encoding.startswith("utf-8") else "replace"
+    return data.decode(encoding, errors)
+
+
+@dataclass(slots=True)
+class Rows:
+    """Where the rows of a block begin and end (after the line break), and which are broken."""
+
+    start: npt.NDArray[np.int64]
+    end: npt.NDArray[np.int64]
+    line: npt.NDArray[np.int64]
+    """Line breaks of the block before the row."""
+    broken: set[int] = field(default_factory=set)
+    """Rows with a quote that is never closed."""
+    joined: bool = False
+    """Some row spans several lines."""
+    used: int = 0
+    """Bytes of the block that belong to these rows; the rest needs more bytes to be understood."""
+
+
+def rows_of(data: bytes, text: Text, is_last: bool) -> Rows:
+    """Cut bytes into rows. The result for a row never depends on where the block ends."""
+    raw = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(raw == text.newline[0]).astype(np.int64) + 1
+    if is_last and len(data) and (len(ends) == 0 or ends[-1] < len(data)):
+        ends = np.append(ends, len(data))
+    starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
+    lines = np.arange(len(ends), dtype=np.int64)
+    used = int(ends[-1]) if len(ends) else 0
+    if not text.quote or b'"' not in data:
+        return Rows(starts, ends, lines, used=used)
+    quotes = np.flatnonzero(raw == ord('"'))
+    until = np.searchsorted(quotes, ends)
+    per_line = np.diff(until, prepend=0)
+    if not (per_line & 1).any():
+        return Rows(starts, ends, lines, used=used)
+    return _join_lines(data, text, is_last, starts, ends, per_line)
+
+
+def _join_lines(
+    data: bytes, text: Text, is_last: bool, starts: Any, ends: Any, quotes: Any
+) -> Rows:
+    """Rows where a quoted cell may hold line breaks, or a quote is stray."""
+    kept_start, kept_end, kept_line = [], [], []
+    broken: set[int] = set()
+    joined = False
+    line, n = 0, len(ends)
+    odd = np.flatnonzero(quotes & 1).tolist()
+    odd_set = set(odd)
+    used = int(ends[-1]) if n else 0
+    while line < n:
+        last = line
+        if line in odd_set and _is_open(data[starts[line] : ends[line]], text):
+            last = _closing_line(data, text, starts, ends, line, odd_set)
+            if last < 0:  # more bytes are needed to know
+                if not is_last:
+                    used = int(starts[line])
+                    break
+                last = line
+            if last == line:
+                broken.add(len(kept_end))
+            joined = joined or last > line
+        kept_start.append(int(starts[line]))
+        kept_end.append(int(ends[last]))
+        kept_line.append(line)
+        line = last + 1
+    return Rows(
+        np.array(kept_start, np.int64),
+        np.array(kept_end, np.int64),
+        np.array(kept_line, np.int64),
+        broken,
+        joined,
+        used,
+    )
+
+
+def _closing_line(
+    data: bytes, text: Text, starts: Any, ends: Any, line: int, odd: set[int]
+) -> int:
+    """The line on which the quote opened on `line` closes; `line` itself if it never does, -1 if
+    that cannot be known yet."""
+    for last in range(line + 1, min(line + _LINES_PER_ROW, len(ends))):
+        if ends[last] - starts[line] > _BYTES_PER_ROW:
+            return line
+        if last in odd and not _is_open(data[starts[line] : ends[last]], text):
+            cells = _cells(data[starts[line] : ends[last]], text)
+            return last if text.width is None or len(cells) == text.width else line
+    if line + _LINES_PER_ROW <= len(ends) or len(data) - starts[line] > _BYTES_PER_ROW:
+        return line
+    return -1
+
+
+def _cells(row: bytes, text: Text) -> list[str]:
+    source = io.StringIO(row.decode("latin-1"), newline="")
+    return next(csv.reader(source, delimiter=text.delimiter or ","), [])
+
+
+def _is_open(row: bytes, text: Text) -> bool:
+    try:
+        source = io.StringIO(row.decode("latin-1").rstrip("\r\n"), newline="")
+        for _ in csv.reader(source, delimiter=text.delimiter or ",", strict=True):
+            pass
+    except csv.Error as error:
+        return "end of data" in str(error)
+    return False
+
+
+@dataclass(slots=True)
+class Block:
+    """Whole rows of a file."""
+
+    data: bytes
+    rows: Rows
+    offset: int
+    """Place of the block in the decompressed file."""
+    line: int
+    """Lines of the file before the block."""
+
+
+def _read(stream: Any, size: int) -> tuple[bytes, str]:
+    """Up to `size` bytes, and what is wrong with the compressed data that follow."""
+    pieces: list[bytes] = []
+    missing = size
+    try:
+        while missing > 0:
+            piece = stream.read1(missing)
+            if not piece:
+                break
+            pieces.append(piece)
+            missing -= len(piece)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        return b"".join(pieces), str(error) or "damaged"
+    return b"".join(pieces), ""
+
+
+def blocks(
+    path: Path, text: Text, offset: int = 0, line: int = 0, size: int = BLOCK
+) -> Iterator[Block]:
+    """The rows of a file from `offset` on, block by block.
+
+    Raises `DataError` after the last readable row if the compressed data are damaged.
+    """
+    damage = ""
+    with open_text(path, text.compression, text.encoding, offset) as stream:
+        rest = b""
+        while True:
+            data, damage = _read(stream, size)
+            whole = rest + data if rest else data
+            is_last = not data or bool(damage)
+            if damage:  # the last line is cut in the middle of a cell
+                whole = whole[: whole.rfind(text.newline) + 1]
+            if not whole:
+                break
+            if not is_last and text.newline not in data and len(whole) <= BLOCK:
+                rest = whole
+                continue
+            if len(whole) > 2 * BLOCK + size and text.newline not in whole:
+                raise DataError(f"{path}:{line + 1}: a line of more than {BLOCK >> 20} MiB")
+            rows = rows_of(whole, text, is_last)
+            if rows.used:
+                taken = whole[: rows.used]
+                yield Block(taken, rows, offset, line)
+                line += taken.count(text.newline)
+                offset += rows.used
+            rest = whole[rows.used :]
+            if is_last:
+                break
+    if damage:
+        raise DataError(f"{path}: the compressed data end or are damaged after line {line}")
