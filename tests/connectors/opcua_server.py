@@ -116,7 +116,7 @@ async def main(arguments: argparse.Namespace) -> None:
     nodes = await build(server, arguments)
     async with server:
         await server.historize_node_data_change(nodes["Counter"], period=None, count=0)
-        Path(arguments.port_file).write_text(str(arguments.port))
+        await asyncio.to_thread(Path(arguments.port_file).write_text, str(arguments.port))
         count = 0
         many = [nodes[f"Many{number}"] for number in range(arguments.many)]
         while True:

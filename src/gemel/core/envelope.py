@@ -1,26 +1,203 @@
 """The operating envelope: what a command may do at most, whoever proposes it.
 
-It knows nothing of models, and is the only maker of a `Permit`. It is not a safety function: those
-stay in the safety controller (IEC 61511, ISO 13849), whose tags are never writable.
+It knows nothing of models, reads no clock and does no I/O: everything that it judges by comes in as
+a `Situation`. It is the only maker of a `Permit`, without which nothing is sent. It denies by
+default: what is not known counts against the command. It is not a safety function: those stay in
+the safety controller (IEC 61511, ISO 13849), whose tags are never writable.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NoReturn, SupportsIndex, TypeAlias, final
+from weakref import WeakKeyDictionary
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from gemel.core.errors import Refused
+from gemel.core.quality import BAD, reason, word
 from gemel.core.settings import Settings
-from gemel.core.time import SECOND, Duration
+from gemel.core.time import HOUR, SECOND, Duration, duration_text
 
-__all__ = ["Envelope"]
+__all__ = [
+    "Envelope",
+    "Interlock",
+    "Permit",
+    "Request",
+    "Room",
+    "Setting",
+    "Situation",
+    "is_intact",
+    "quantity",
+]
+
+Setting: TypeAlias = float | bool | str
+"""What can be written: a number (or the code of an enumeration), a truth, or a text."""
+
+_ROUNDING: Final = 1e-9
+"""A step that is exactly the largest one must not fail by the last bit of its division."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One value that somebody wants to write.
+
+    command_id  identity of this command; a permit is for it alone
+    command     path of the command in the plant, e.g. ``line2/filler/speed``
+    connector   who would write it
+    address     where it would be written
+    value       what would be written
+    expires     ns UTC; never sent at or after this time
+    unit        of the value, for sentences
+    label       the enumeration's word for the value, if it has one
+    revert      takes back the last step of this command, to the value before it
+    """
+
+    command_id: str
+    command: str
+    connector: str
+    address: str
+    value: Setting
+    expires: int
+    unit: str = ""
+    label: str = ""
+    revert: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Interlock:
+    """What an interlock says at the moment: `holds` is None where it is not known.
+
+    `age` is how long ago the least recent of its inputs was heard of, None if never.
+    """
+
+    expression: str
+    holds: bool | None
+    age: int | None
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that the envelope judges by. Left at its defaults, it permits nothing.
+
+    now             ns UTC
+    armed           the plant file lets this command be sent
+    stopped         where a kill switch is set above or at this command ('' is the plant); None if
+                    that is not known
+    connected       the connector has an open session
+    connection      why not, if not
+    value           present value of the signal that would be written; None if there never was one
+    quality         of it, as the mirror believes it now
+    age             time since it was last heard of; None if never
+    interlocks      what each interlock says
+    last_sent       when a command of this class was sent last; None if never
+    sent_last_hour  how many of this class were sent in the last hour
+    on_its_way      id of another command for the same signal whose end is not known yet
+    """
+
+    now: int
+    armed: bool = False
+    stopped: tuple[str, ...] | None = None
+    connected: bool = False
+    connection: str = "not known"
+    value: Setting | None = None
+    quality: int = BAD
+    age: int | None = None
+    interlocks: tuple[Interlock, ...] = ()
+    last_sent: int | None = None
+    sent_last_hour: int = 0
+    on_its_way: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much room a request leaves: what could be sent now, and how far the end still is.
+
+    `left` is the share of the span from `low` to `high` between the value and the end that it moves
+    towards, in percent; None for what is not a number.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    left: float | None = None
+
+    def __str__(self) -> str:
+        return "within" if self.left is None else f"within, {self.left:.0f} % left"
+
+
+@final
+class Permit:
+    """Leave to write one value once. Only `Envelope.permit` makes one.
+
+    It is valid only as the very object that was made, unaltered and before `expires`: there is no
+    way to construct, copy or pickle one, and `is_intact` sees through an object that was forged or
+    altered behind the language's back. Who forgets it, loses it: it does not survive the process.
+    """
+
+    __slots__ = (
+        "__weakref__", "address", "command", "command_id", "connector", "expires", "value",
+    )  # fmt: skip
+
+    command_id: str
+    command: str
+    connector: str
+    address: str
+    value: Setting
+    expires: int
+
+    def __init__(self) -> None:
+        self._deny()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a Permit cannot be altered")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a Permit cannot be altered")
+
+    def __copy__(self) -> NoReturn:
+        self._deny()
+
+    def __deepcopy__(self, memo: object) -> NoReturn:
+        self._deny()
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        self._deny()
+
+    def __repr__(self) -> str:
+        return f"<Permit {self.command_id}: {self.value!r} to {self.address}>"
+
+    @staticmethod
+    def _deny() -> NoReturn:
+        raise TypeError("a Permit comes from Envelope.permit alone")
+
+
+_TERMS: Final = ("command_id", "command", "connector", "address", "value", "expires")
+_sealed: Final[WeakKeyDictionary[Permit, tuple[Any, ...]]] = WeakKeyDictionary()
+
+
+def is_intact(permit: object) -> bool:
+    """Whether this is a Permit that the envelope made, as it made it."""
+    if type(permit) is not Permit or permit not in _sealed:
+        return False
+    return _terms(permit) == _sealed[permit]
+
+
+def _terms(permit: Permit) -> tuple[Any, ...]:
+    # With the type, since True equals 1 and is another thing to write.
+    return (*(getattr(permit, name, None) for name in _TERMS), type(permit.value))
 
 
 class Envelope(Settings):
-    """Limits of one command. Without `low` and `high` nothing is ever sent."""
+    """Limits of one command. Without `low` and `high` (or `allowed`) nothing is ever sent."""
 
     low: float | None = Field(None, description="Lowest value that may be sent")
     high: float | None = Field(None, description="Highest value that may be sent")
+    allowed: tuple[str, ...] = Field(
+        (), description="Words that may be sent, where the signal is an enumeration or text"
+    )
     max_step_percent: float | None = Field(
         None, gt=0, description="Largest change of one command, in percent of the present value"
     )
@@ -29,6 +206,9 @@ class Envelope(Settings):
     )
     dead_time: Duration = Field(
         10 * SECOND, ge=0, description="Least time between two commands of the same kind"
+    )
+    max_per_hour: int | None = Field(
+        None, gt=0, description="Most commands of the same kind within one hour"
     )
     fresh_within: Duration = Field(
         5 * SECOND, gt=0, description="Present value and interlocks must be younger than this"
@@ -42,3 +222,208 @@ class Envelope(Settings):
     approval: Literal["person", "two persons", "rule"] = Field(
         "person", description="Who must approve; 'rule' lets this class act alone"
     )
+    approver: Literal["operator", "engineer", "admin"] = Field(
+        "operator", description="Least role of a person who approves"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Envelope:
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"low is {self.low:g} and high is {self.high:g}: nothing is between")
+        return self
+
+    def permit(self, request: Request, situation: Situation) -> Permit:
+        """Leave to send what is asked for, in this situation. Raises `Refused`.
+
+        Called by decisions at the moment before sending, and by nobody else. The permit ends with
+        the request, and at the latest when the situation would no longer count as fresh.
+        """
+        self.judge(request, situation)
+        permit = object.__new__(Permit)
+        expires = min(request.expires, situation.now + self.fresh_within)
+        for name in _TERMS:
+            value = expires if name == "expires" else getattr(request, name)
+            object.__setattr__(permit, name, value)
+        _sealed[permit] = _terms(permit)
+        return permit
+
+    def judge(self, request: Request, situation: Situation) -> Room:
+        """How much room is left. Raises `Refused` with every bound that stands in the way, what
+        was found, and what would work. A judgement is not a permit."""
+        objections = [*self._circumstances(request, situation)]
+        room = Room()
+        try:
+            room = self._bounds(request, situation)
+        except Refused as refused:
+            objections.append(str(refused))
+        if objections:
+            raise Refused("; ".join(objections))
+        return room
+
+    def _circumstances(self, request: Request, situation: Situation) -> Iterator[str]:
+        """What stands in the way whatever the value is."""
+        now = situation.now
+        if situation.stopped is None:
+            yield "it is not known whether a kill switch is set"
+        for place in situation.stopped or ():
+            yield f"the kill switch of {place or 'the plant'} is set; release it first"
+        if not situation.armed:
+            yield "the command is disarmed; 'armed: true' in the plant file arms it"
+        if now >= request.expires:
+            yield f"it expired {_ago(now - request.expires)}; propose it again"
+        if not situation.connected:
+            yield f"connector '{request.connector}' is not connected: {situation.connection}"
+        if situation.on_its_way and not request.revert:
+            yield f"command {situation.on_its_way} is on its way to this signal; await its end"
+        if situation.value is None:
+            yield "the present value is not known"
+        elif word(situation.quality) != "good":
+            yield f"the present value is {reason(situation.quality)}; it must be good"
+        elif old := self._too_old(situation.age):
+            yield f"the present value {old}"
+        yield from self._interlocked(situation)
+        # A revert is not held up: it takes back what was permitted, when that did not go well.
+        if not request.revert:
+            yield from self._too_soon(situation)
+
+    def _interlocked(self, situation: Situation) -> Iterator[str]:
+        found = {interlock.expression: interlock for interlock in situation.interlocks}
+        for expression in self.interlocks:
+            interlock = found.get(expression)
+            if interlock is None or interlock.holds is None:
+                because = f": {interlock.because}" if interlock and interlock.because else ""
+                yield f"it is not known whether the interlock `{expression}` holds{because}"
+            elif not interlock.holds:
+                because = f": {interlock.because}" if interlock.because else ""
+                yield f"the interlock `{expression}` does not hold{because}"
+            elif old := self._too_old(interlock.age):
+                yield f"the interlock `{expression}` {old}"
+
+    def _too_soon(self, situation: Situation) -> Iterator[str]:
+        if situation.last_sent is not None:
+            wait = situation.last_sent + self.dead_time - situation.now
+            if wait > 0:
+                yield (
+                    f"the last command of this kind was sent {_ago(self.dead_time - wait)}, the "
+                    f"dead time is {duration_text(self.dead_time)}; possible in {_span(wait)}"
+                )
+        if self.max_per_hour is not None and situation.sent_last_hour >= self.max_per_hour:
+            yield (
+                f"{situation.sent_last_hour} commands of this kind were sent within "
+                f"{duration_text(HOUR)}, at most {self.max_per_hour} are allowed"
+            )
+
+    def _too_old(self, age: int | None) -> str:
+        if age is None:
+            return "was never heard of"
+        if age > self.fresh_within:
+            return f"was last heard of {_ago(age)}; {duration_text(self.fresh_within)} is the most"
+        return ""
+
+    def _bounds(self, request: Request, situation: Situation) -> Room:
+        """The room of the value itself. Raises `Refused`."""
+        value, unit = request.value, request.unit
+        spoken = request.label or (value if isinstance(value, str) else "")
+        if isinstance(value, str) or self.allowed:
+            if not self.allowed:
+                raise Refused("no words are allowed; list them in `allowed` of the envelope")
+            if spoken not in self.allowed:
+                raise Refused(f"'{spoken or value}' is not among {', '.join(self.allowed)}")
+            if isinstance(value, str):
+                return Room()
+        if not math.isfinite(value):
+            raise Refused(f"{value} is not a value that can be sent")
+        if self.low is None or self.high is None:
+            if self.allowed:
+                return Room()
+            raise Refused("the envelope has no limits; nothing is sent without `low` and `high`")
+        low, high, step = self.low, self.high, None
+        present = situation.value
+        known = isinstance(present, int | float) and math.isfinite(present)
+        if known and not request.revert:
+            assert not isinstance(present, str) and present is not None  # noqa: S101 PT018
+            step = self.step(present)
+            if step is not None:
+                low, high = max(low, present - step), min(high, present + step)
+        elif not request.revert and (self.max_step is not None or self.max_step_percent):
+            raise Refused("the largest step cannot be judged without a present value")
+        if low <= value <= high:
+            return self._room(value, present if known else None, low, high)
+        works = _works(low, high, value, unit)
+        if not self.low <= value <= self.high:
+            end, bound = ("above the highest", self.high) if value > self.high else (
+                "below the lowest", self.low
+            )  # fmt: skip
+            raise Refused(
+                f"{quantity(value, unit)} is {end} value that may be sent, "
+                f"{quantity(bound, unit)}; {works}"
+            )
+        assert isinstance(present, int | float)  # noqa: S101
+        raise Refused(f"{self._too_far(float(value), float(present), unit)}; {works}")
+
+    def step(self, present: float) -> float | None:
+        """The largest change of one command from a present value; None where none is set."""
+        steps = [] if self.max_step is None else [self.max_step]
+        if self.max_step_percent is not None:
+            steps.append(abs(present) * self.max_step_percent / 100)
+        return min(steps) * (1 + _ROUNDING) if steps else None
+
+    def _too_far(self, value: float, present: float, unit: str) -> str:
+        change = abs(value - present)
+        percent = self.max_step_percent
+        if percent is not None and (
+            self.max_step is None or abs(present) * percent / 100 <= self.max_step
+        ):
+            if not present:
+                return f"the present value is 0, of which {percent:g} % is nothing; set `max_step`"
+            share = 100 * change / abs(present)
+            return f"{share:.3g} % is more than the {percent:g} % that one command may change"
+        assert self.max_step is not None  # noqa: S101
+        return (
+            f"a change of {quantity(change, unit)} is more than the "
+            f"{quantity(self.max_step, unit)} that one command may change"
+        )
+
+    @staticmethod
+    def _room(value: float, present: Setting | None, low: float, high: float) -> Room:
+        span = high - low
+        upwards = not isinstance(present, int | float) or value >= present
+        left = 100 * ((high - value) if upwards else (value - low)) / span if span > 0 else 0.0
+        return Room(low, high, left)
+
+
+def quantity(value: float, unit: str = "") -> str:
+    """A number for people: six digits, thousands apart, with its unit.
+
+    >>> quantity(21375.0, "1/h"), quantity(0.125, "mm")
+    ('21 375 1/h', '0.125 mm')
+    """
+    digits = f"{value:,.6g}" if 1e-4 <= abs(value) < 1e15 else f"{value:.6g}"
+    if "e" in digits and abs(value) < 1e15 and value == round(value):
+        digits = f"{value:,.0f}"
+    return f"{digits.replace(',', ' ')} {unit}".strip()
+
+
+def _works(low: float, high: float, value: float, unit: str) -> str:
+    if low > high:
+        return "no value is possible from here in one step"
+    if value > high:
+        return f"at most {quantity(_inwards(high, -1), unit)} now"
+    return f"at least {quantity(_inwards(low, 1), unit)} now"
+
+
+def _inwards(bound: float, direction: int) -> float:
+    """A bound rounded to the six digits that are shown, so that what is shown is permitted."""
+    shown = float(f"{bound:.6g}")
+    if (shown - bound) * direction >= 0 or bound == 0:
+        return shown
+    return float(f"{bound + direction * 10 ** (math.floor(math.log10(abs(bound))) - 5):.6g}")
+
+
+def _ago(nanoseconds: int) -> str:
+    return f"{_span(nanoseconds)} ago"
+
+
+def _span(nanoseconds: int) -> str:
+    unit = SECOND if nanoseconds >= 10 * SECOND else SECOND // 10
+    return duration_text(-(-nanoseconds // unit) * unit) if nanoseconds > 0 else "0 s"

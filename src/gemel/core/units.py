@@ -109,9 +109,53 @@ _SPELLINGS: Final[dict[str, str]] = {
 """Lower-case spellings of units that are met. `nm` is here a torque: see `canonical`."""
 
 _COUNTED: Final = frozenset(
-    "pcs pc pieces piece parts part stk stück stueck bottles bottle btl flaschen fl items item"
-    " units unit counts count cycles cycle zyklen strokes cans can cartons carton cases case"
-    " pallets pallet labels products prod packs pack ea takte takt hübe rev revs r u".split()
+    [
+        "pcs",
+        "pc",
+        "pieces",
+        "piece",
+        "parts",
+        "part",
+        "stk",
+        "stück",
+        "stueck",
+        "bottles",
+        "bottle",
+        "btl",
+        "flaschen",
+        "fl",
+        "items",
+        "item",
+        "units",
+        "unit",
+        "counts",
+        "count",
+        "cycles",
+        "cycle",
+        "zyklen",
+        "strokes",
+        "cans",
+        "can",
+        "cartons",
+        "carton",
+        "cases",
+        "case",
+        "pallets",
+        "pallet",
+        "labels",
+        "products",
+        "prod",
+        "packs",
+        "pack",
+        "ea",
+        "takte",
+        "takt",
+        "hübe",
+        "rev",
+        "revs",
+        "r",
+        "u",
+    ]
 )
 _PER_TIME: Final = {
     "s": "s", "sec": "s", "second": "s", "min": "min", "minute": "min", "h": "h", "hr": "h",
@@ -139,7 +183,7 @@ def canonical(text: str) -> str:
     plain = plain.replace("^2", "²").replace("^3", "³").replace("μ", "µ").replace("**", "^")
     plain = re.sub(r"(?<=[a-z])2(?=$|/)", "²", plain)
     plain = re.sub(r"(?<=[a-z])3(?=$|/)", "³", plain)
-    plain = plain.replace("*", "·").replace("⋅", "·") if "n*m" != plain.lower() else "N·m"
+    plain = plain.replace("*", "·").replace("⋅", "·") if plain.lower() != "n*m" else "N·m"
     if plain in _KNOWN:
         return plain
     if re.fullmatch(r"[A-Z0-9]{2,3}", plain) and plain in SYMBOLS:
@@ -224,7 +268,9 @@ def convert(value: Any, source: str, target: str) -> Any:
 def is_same_quantity(one: str, other: str) -> bool:
     """Whether two units measure the same, so that one converts into the other."""
     try:
-        return bool(_parse(canonical(one)).dimensionality == _parse(canonical(other)).dimensionality)
+        return bool(
+            _parse(canonical(one)).dimensionality == _parse(canonical(other)).dimensionality
+        )
     except ConfigurationError:
         return canonical(one) == canonical(other)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 from math import erf, sqrt
 from typing import Any, Literal, TypeAlias
 
@@ -321,6 +322,7 @@ def _normals(x: Values) -> Values:
     return np.array([_normal(v) for v in x.ravel().tolist()]).reshape(x.shape)
 
 
+@cache
 def limit_for(method: Method, arl: float, parameter: float = 1.0) -> float:
     """The limit with which a chart gives `arl` rows on average between false alarms."""
     low, high = 0.0, 1.0

@@ -192,7 +192,6 @@ class _Running:
         return {
             "version": 1,
             "last": [
-                [int(t), v, int(m)]
-                for t, v, m in zip(rules.time, values, rules.moved, strict=True)
+                [int(t), v, int(m)] for t, v, m in zip(rules.time, values, rules.moved, strict=True)
             ],
         }

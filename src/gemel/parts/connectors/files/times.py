@@ -137,7 +137,8 @@ def _regex(form: str) -> re.Pattern[str]:
     if form == "iso":
         return re.compile(_ISO)
     if form == "clock":
-        return re.compile(_CLOCK.replace(r"(?P<H>\d{1,2})", r"(?P<H>\d{1,3})"))
+        generous = _CLOCK.replace(r"(?P<H>\d{1,2}):", r"(?P<H>\d{1,3})[:.]")
+        return re.compile(generous.replace("(?::(?P<S>", "(?:[:.](?P<S>"))
     used: set[str] = set()
     for clock in re.finditer(r"(T|\s+)?%[HI]:%M(:%S([.,:]%f)?)?(\s*%p)?(\s*%[zZ])?$", form):
         if "%" in form[: clock.start()]:

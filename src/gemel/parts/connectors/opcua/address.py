@@ -23,7 +23,9 @@ from gemel.core.errors import ConfigurationError, did_you_mean
 
 __all__ = ["Address", "parse", "text_of"]
 
-_FORM = re.compile(r"(?:nsu=(?P<uri>.+?);|ns=(?P<index>\d+);)?(?P<kind>[isgb])=(?P<id>.+)", re.S)
+_FORM = re.compile(
+    r"(?:nsu=(?P<uri>.+?);|ns=(?P<index>\d+);)?(?P<kind>[isgb])=(?P<id>.+)", re.DOTALL
+)
 _CALL = ";call"
 
 

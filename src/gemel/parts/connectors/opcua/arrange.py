@@ -32,8 +32,22 @@ _COMPANIONS: Final = {
 }
 _MACHINE_FOLDERS: Final = {"DeviceSet": "DI DeviceSet", "Machines": "Machinery"}
 _CONTAINERS: Final = frozenset(
-    "device_set machines objects plc opc opcua data root tags global_vars programs application"
-    " applications controller".split()
+    [
+        "device_set",
+        "machines",
+        "objects",
+        "plc",
+        "opc",
+        "opcua",
+        "data",
+        "root",
+        "tags",
+        "global_vars",
+        "programs",
+        "application",
+        "applications",
+        "controller",
+    ]
 )
 _STATIC_PER_ASSET: Final = 20
 _MOST_SIGNALS: Final = 5000
@@ -115,7 +129,7 @@ def arrange(walked: Walk, candidates: Sequence[Candidate]) -> Arrangement:
     for item in walked.objects:
         inside = any(id(above) in recognised for above in item.chain())
         if not inside and live.get(id(item), 0) >= 2 and not is_group(item.name):
-            reasons[id(item)] = f"has {live[id(item)]} live variables"
+            reasons[id(item)] = "has live variables of its own"
     owners: dict[int, Object] = {}
     chosen: list[Candidate] = []
     static: dict[int, int] = {}
@@ -224,7 +238,8 @@ def _signal(key: str, candidate: Candidate, namespaces: Sequence[str]) -> FoundS
     labels = candidate.labels if candidate.type == "enumeration" else ()
     guess = role_of(key, candidate.type, candidate.unit, labels, candidate.writable)
     reasons = [guess.why] if guess.why else []
-    reasons.append("changes" if candidate.changes else "did not change in a second")
+    if not candidate.is_live:
+        reasons.append("did not change while discovery looked")
     if candidate.type == "boolean" and candidate.labels:
         reasons.append(" / ".join(f"{code}: {label}" for code, label in candidate.labels))
     description = candidate.description if len(candidate.description) <= 80 else ""

@@ -27,13 +27,16 @@ _CLUTTER: Final = frozenset(
     {
         "Server", "Aliases", "TagVariables", "Topics", "NetworkSet", "DeviceTopology",
         "DeviceFeatures", "MethodSet", "Lock", "FileSystem", "HA Configuration",
-        "HAConfiguration", "Diagnostics", "DiagnosticInfo", "ServerDiagnostics", "Types",
-        "TypeDictionaries", "TypeDictionary", "Views", "Locations", "Resources", "Dictionaries",
-        "InterfaceTypes", "Quantities", "PubSub", "PublishSubscribe", "Trace", "Logs",
+        "HAConfiguration", "ServerDiagnostics", "TypeDictionaries", "TypeDictionary", "Resources",
+        "Dictionaries", "InterfaceTypes", "Quantities", "PubSub", "PublishSubscribe",
         "SoftwareUpdate", "TransferServices", "ConnectionPoint", "ProtocolSupport",
-        "DocumentationFiles", "DefaultInstanceBrowseName",
+        "DocumentationFiles",
     }
 )  # fmt: skip
+_CLUTTER_AT_THE_TOP: Final = frozenset(
+    {"Diagnostics", "DiagnosticInfo", "Types", "Views", "Locations", "Trace", "Logs"}
+)
+"""Below a machine these names may hold what its condition shows."""
 
 
 @dataclass(slots=True, eq=False)
@@ -133,7 +136,7 @@ def _meet(
     name = str(reference.BrowseName.Name or "")
     title = str(reference.DisplayName.Text or "") or name
     if reference.NodeClass == ua.NodeClass.Object:
-        if name in _CLUTTER:
+        if name in _CLUTTER or (parent.depth <= 1 and name in _CLUTTER_AT_THE_TOP):
             found.skipped.append(name)
             return
         made = Object(node, name, title, parent, reference.TypeDefinition, parent.depth + 1)

@@ -69,10 +69,10 @@ class Converter:
             is_text = self._is_text[handle] & known
             booleans = self._is_boolean[handle] & known & (value == value)
             value[booleans] = value[booleans] != 0
-            for row in np.flatnonzero(is_text & (value == value)):
-                if int(row) not in columns.odd:
+            for row in np.flatnonzero(is_text & (value == value)).tolist():
+                if row not in columns.odd:
                     number = float(value[row])
-                    columns.odd[int(row)] = repr(int(number) if number.is_integer() else number)
+                    columns.odd[row] = repr(int(number) if number.is_integer() else number)
             for row, odd in columns.odd.items():
                 if known[row]:
                     self._settle(row, odd, handle, value, quality, keep)

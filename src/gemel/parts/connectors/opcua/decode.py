@@ -64,8 +64,8 @@ class Columns:
     @classmethod
     def empty(cls, rows: int) -> Columns:
         """Room for `rows` values."""
-        zeros = functools.partial(np.zeros, rows, np.int64)
-        return cls(zeros(), np.full(rows, np.nan), zeros(), zeros(), zeros())
+        zeros = np.zeros((4, rows), np.int64)
+        return cls(zeros[0], np.full(rows, np.nan), zeros[1], zeros[2], zeros[3])
 
     def __len__(self) -> int:
         return len(self.handle)
@@ -307,8 +307,8 @@ def _read_run(
         columns.value[rows] = values
         if variant in (8, 9):
             beyond = (values > _EXACT) | (values < -_EXACT) if variant == 8 else values > _EXACT
-            for index in np.flatnonzero(beyond):
-                columns.odd[row + int(index)] = int(values[index])
+            for index in np.flatnonzero(beyond).tolist():
+                columns.odd[row + index] = int(values[index])
     else:
         for index in range(row, row + run):
             columns.odd[index] = None

@@ -174,9 +174,7 @@ def _labels(properties: dict[str, Any]) -> tuple[tuple[int, str], ...]:
         return tuple((code, _text(text)) for code, text in enumerate(strings) if _text(text))
     values = properties.get("EnumValues")
     if isinstance(values, list):
-        pairs = [
-            (int(v.Value), _text(v.DisplayName)) for v in values if hasattr(v, "DisplayName")
-        ]
+        pairs = [(int(v.Value), _text(v.DisplayName)) for v in values if hasattr(v, "DisplayName")]
         return tuple(sorted(pairs))
     return ()
 

@@ -11,7 +11,6 @@ import asyncio
 import inspect
 import os
 import tempfile
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -117,5 +116,3 @@ async def _access(
         return plain
     identity = await asyncio.to_thread(own_identity, folder, "discover")
     return replace(plain, policy="best", identity=identity)
-
-

@@ -42,14 +42,73 @@ def slug(text: str) -> str:
 
 
 _GROUPS: Final = frozenset(
-    "status admin command commands parameter parameters parameter_set monitoring identification"
-    " data values variables sensors signals alarms energy process process_data settings setpoints"
-    " machinery_building_blocks components production notification equipment configuration"
-    " measurements measured_values counters statistics kpis diagnosis health condition"
-    " istwerte sollwerte messwerte zustand stoerungen zaehler parametersatz einstellungen daten"
-    " signale energie prozess prozesswerte betriebsdaten axes inputs outputs io operation"
-    " state_machine machinery_item_state machinery_operation_mode operation_counters"
-    " life_time_counters order job job_order order_data auftrag shift schicht".split()
+    [
+        "status",
+        "admin",
+        "command",
+        "commands",
+        "parameter",
+        "parameters",
+        "parameter_set",
+        "monitoring",
+        "identification",
+        "data",
+        "values",
+        "variables",
+        "sensors",
+        "signals",
+        "alarms",
+        "energy",
+        "process",
+        "process_data",
+        "settings",
+        "setpoints",
+        "machinery_building_blocks",
+        "components",
+        "production",
+        "notification",
+        "equipment",
+        "configuration",
+        "measurements",
+        "measured_values",
+        "counters",
+        "statistics",
+        "kpis",
+        "diagnosis",
+        "health",
+        "condition",
+        "istwerte",
+        "sollwerte",
+        "messwerte",
+        "zustand",
+        "stoerungen",
+        "zaehler",
+        "parametersatz",
+        "einstellungen",
+        "daten",
+        "signale",
+        "energie",
+        "prozess",
+        "prozesswerte",
+        "betriebsdaten",
+        "axes",
+        "inputs",
+        "outputs",
+        "io",
+        "operation",
+        "state_machine",
+        "machinery_item_state",
+        "machinery_operation_mode",
+        "operation_counters",
+        "life_time_counters",
+        "order",
+        "job",
+        "job_order",
+        "order_data",
+        "auftrag",
+        "shift",
+        "schicht",
+    ]
 )
 
 
@@ -92,8 +151,27 @@ _DISCRETE: Final = ("enumeration", "number")
 _ANY: Final = ("number", "boolean", "enumeration", "text")
 _RATES: Final = frozenset({"1/h", "1/min", "1/s"})
 _STATE_WORDS: Final = frozenset(
-    "execute idle running stopped stopping starting aborted held suspended complete producing"
-    " laeuft steht stoerung betrieb notexecuting outofservice initializing executing".split()
+    [
+        "execute",
+        "idle",
+        "running",
+        "stopped",
+        "stopping",
+        "starting",
+        "aborted",
+        "held",
+        "suspended",
+        "complete",
+        "producing",
+        "laeuft",
+        "steht",
+        "stoerung",
+        "betrieb",
+        "notexecuting",
+        "outofservice",
+        "initializing",
+        "executing",
+    ]
 )
 
 # (role, pattern of the key, types, units or None for any, confidence)

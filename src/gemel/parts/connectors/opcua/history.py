@@ -90,12 +90,8 @@ def _within(columns: Columns, start: int, end: int) -> Columns:
     if keep.all():
         return columns
     rows = keep.nonzero()[0]
-    odd = {
-        new: columns.odd[old] for new, old in enumerate(rows.tolist()) if old in columns.odd
-    }
+    odd = {new: columns.odd[old] for new, old in enumerate(rows.tolist()) if old in columns.odd}
     return Columns(
         columns.handle[rows], columns.value[rows], columns.status[rows], columns.source[rows],
         columns.server[rows], odd,
     )  # fmt: skip
-
-

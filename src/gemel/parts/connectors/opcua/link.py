@@ -102,9 +102,7 @@ class Link:
             response.ResponseHeader.ServiceResult.check()
             return response
 
-    async def read(
-        self, nodes: Sequence[Any], attribute: Any = ua.AttributeIds.Value
-    ) -> list[Any]:
+    async def read(self, nodes: Sequence[Any], attribute: Any = ua.AttributeIds.Value) -> list[Any]:
         """One attribute of many nodes, in chunks that the server takes."""
         found: list[Any] = []
         for start in range(0, len(nodes), self.limits.read):

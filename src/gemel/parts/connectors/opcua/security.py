@@ -32,7 +32,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gemel.core.errors import ConfigurationError
 
-__all__ = ["Identity", "Mode", "Policy", "Trust", "choose", "is_loopback", "own_identity", "policy_object"]
+__all__ = [
+    "Identity",
+    "Mode",
+    "Policy",
+    "Trust",
+    "choose",
+    "is_loopback",
+    "own_identity",
+    "policy_object",
+]
 
 Policy: TypeAlias = Literal[
     "best", "None", "Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss"
@@ -109,19 +118,13 @@ def _self_signed(key: rsa.RSAPrivateKey, uri: str, host: str, name: str) -> x509
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=365 * _YEARS))
         .add_extension(
-            x509.SubjectAlternativeName(
-                [x509.UniformResourceIdentifier(uri), x509.DNSName(host)]
-            ),
+            x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri), x509.DNSName(host)]),
             critical=False,
         )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
-        .add_extension(
-            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
-        )
-        .add_extension(
-            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
-        )
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
     return builder.sign(key, hashes.SHA256())
 

@@ -171,9 +171,7 @@ class OpcUaSession:
         parameters.RequestedPublishingInterval = pace.publishing / MILLISECOND
         parameters.RequestedMaxKeepAliveCount = max(1, round(pace.keep_alive / pace.publishing))
         lifetime = max(round(_LIFETIME / pace.publishing), 10)
-        parameters.RequestedLifetimeCount = max(
-            lifetime, 3 * parameters.RequestedMaxKeepAliveCount
-        )
+        parameters.RequestedLifetimeCount = max(lifetime, 3 * parameters.RequestedMaxKeepAliveCount)
         parameters.MaxNotificationsPerPublish = pace.notifications
         parameters.PublishingEnabled = True
         answer = (await self._link.call(request, ua.CreateSubscriptionResponse)).Parameters

@@ -132,9 +132,9 @@ class PCAScorer:
             if fresh:
                 self._smooth[:] = model.mean / k
             rows = self._embed(window.value[piece], fresh)
-            usable = self._complete(rows)
+            lost, usable = self._complete(rows)
             _score(
-                rows, usable, model.directions, model.weight, model.own,
+                rows, lost, usable, model.directions, model.weight, model.own,
                 model.smoothing, self._smooth, value[piece], contribution[piece],
             )  # fmt: skip
         limit = np.full(n, model.limit)
@@ -173,9 +173,9 @@ class PCAScorer:
         n = len(value)
         return np.hstack([rows[lags - lag : lags - lag + n] for lag in range(lags + 1)])
 
-    def _complete(self, rows: Values) -> npt.NDArray[np.bool_]:
-        """Fill what is missing, in place; gives which rows can be scored (also without lags)."""
-        lost = ~np.isfinite(rows)
+    def _complete(self, rows: Values) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Fill what is missing, in place; gives where it was, and which rows can be scored."""
+        lost = np.asarray(~np.isfinite(rows), np.bool_)
         most, k = self._model.missing, len(self._model.names)
         usable = (lost.mean(axis=1) <= most) & (lost[:, :k].mean(axis=1) <= most)
         for i in np.flatnonzero(lost.any(axis=1) & usable):
@@ -186,13 +186,14 @@ class PCAScorer:
                     self._completions.clear()
                 self._completions[key] = self._model.completion(gone)
             rows[i, gone] = self._completions[key] @ rows[i, ~gone]
-        return np.asarray(usable, np.bool_)
+        return lost, np.asarray(usable, np.bool_)
 
 
 # A sum in another order is as good, and many times faster; NaN is kept as it is.
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
 def _score(
     rows: Values,
+    lost: npt.NDArray[np.bool_],
     usable: npt.NDArray[np.bool_],
     directions: Values,
     weight: Values,
@@ -226,6 +227,8 @@ def _score(
         total = 0.0
         part[:] = 0
         for c in range(width):
+            if lost[i, c]:
+                continue  # what was filled in is to blame for nothing
             rebuilt = along[c] * along[c] / own[c]
             part[c % k] += rebuilt
             total += rebuilt

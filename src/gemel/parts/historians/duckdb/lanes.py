@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from gemel.core.frame import Times, Values
+from gemel.core.frame import Frame, Times, Values
 
-__all__ = ["IN_ORDER", "LATE", "NO_MARK", "REPEATED", "Last", "split"]
+__all__ = ["IN_ORDER", "LATE", "NO_MARK", "REPEATED", "Last", "split", "warm_up"]
 
 IN_ORDER: Final = 0
 LATE: Final = 1
@@ -94,3 +94,14 @@ def split(
             lane[i] = 1
             late += 1
     return in_order, late, repeated
+
+
+def warm_up() -> None:
+    """Compile `split` before the first rows arrive; a Frame's columns are a type of their own."""
+    last = Last()
+    last.grow(1)
+    frame = Frame.of([0], [0], [0.0])
+    split(
+        frame.signal, frame.time, frame.value, frame.quality, np.zeros(1, np.int64),
+        last.time, last.value, last.quality, np.zeros(1, np.uint8),
+    )  # fmt: skip

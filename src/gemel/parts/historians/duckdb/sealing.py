@@ -27,7 +27,8 @@ __all__ = [
     "write_parquet",
 ]
 
-ROW_GROUP: Final = 262_144
+MAGIC: Final = b"PAR1"
+ROW_GROUP: Final = 131_072
 
 SEALED_SCHEMA: Final = pa.schema(
     [
@@ -120,17 +121,18 @@ def _first_byte(column: Any) -> int:
 def damaged_blocks(path: Path, blocks: tuple[Block, ...], footer: bytes) -> list[int] | None:
     """Positions of the row groups that fail their check; None when everything is as written.
 
-    An empty list means that only the end of the file is damaged.
+    An empty list means that only the start or end of the file is damaged.
     """
     bad = []
     with path.open("rb") as file:
+        whole_start = file.read(4) == MAGIC
         for index, (offset, length, crc) in enumerate(blocks):
             file.seek(offset)
             if zlib.crc32(file.read(length)) != crc:
                 bad.append(index)
         file.seek(sum(blocks[-1][:2]) if blocks else 4)
         whole_end = file.read() == footer
-    return None if whole_end and not bad else bad
+    return None if whole_start and whole_end and not bad else bad
 
 
 def salvage(
@@ -145,7 +147,7 @@ def salvage(
     body = bytearray(path.read_bytes()[: sum(blocks[-1][:2]) if blocks else 4])
     path.rename(moved)
     sync_folder(quarantine)
-    body[:4] = b"PAR1"
+    body[:4] = MAGIC
     body.extend(b"\0" * ((sum(blocks[-1][:2]) if blocks else 4) - len(body)))
     try:
         file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(bytes(body) + footer)))

@@ -31,7 +31,7 @@ from gemel.core.time import SECOND, Clock
 from gemel.core.wire import SCHEMA, to_batch
 from gemel.parts.historians.base import Numbers, Query, Receipt
 from gemel.parts.historians.duckdb import questions
-from gemel.parts.historians.duckdb.lanes import IN_ORDER, LATE, NO_MARK, Last, split
+from gemel.parts.historians.duckdb.lanes import IN_ORDER, LATE, NO_MARK, Last, split, warm_up
 from gemel.parts.historians.duckdb.ledger import Ledger, Sealed
 from gemel.parts.historians.duckdb.questions import Source
 from gemel.parts.historians.duckdb.sealing import (
@@ -156,6 +156,7 @@ class DuckDBStore:
             )
             self.catalogue = self._ledger.catalogue()
             if not self._read_only:
+                warm_up()
                 self._hold_reserve()
             self._start_engine()
         except BaseException:

@@ -60,9 +60,9 @@ class Aligner:
                 f"{k} signal numbers and {len(self.names)} names, must be as many, at least one, "
                 "different and not negative"
             )
-        waiting = lateness // step + 2
         if step <= 0 or lateness < 0 or (hold is not None and hold <= 0):
             raise ConfigurationError("step and hold must be above 0, lateness at least 0")
+        waiting = lateness // step + 2
         if waiting * k > _RING_CELLS:
             raise ConfigurationError(
                 f"lateness {duration_text(lateness)} at step {duration_text(step)} keeps "

@@ -1,0 +1,243 @@
+"""Blocks of a text file → columns. Arrow parses whole blocks; rows that do not fit are taken out,
+counted, and named by their line, and the rest of the block is parsed as if they were not there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from gemel.parts.connectors.base import Counters
+from gemel.parts.connectors.files.cells import MISSING_FAST
+from gemel.parts.connectors.files.dialect import is_comment, split_row
+from gemel.parts.connectors.files.format import Format
+from gemel.parts.connectors.files.sources import (
+    BLOCK,
+    NEWLINE_IN_CELL,
+    Block,
+    blocks,
+    decode_text,
+)
+
+__all__ = ["Place", "Table", "text_tables"]
+
+_BLANKS: Final = re.compile(rb"[ \t]+")
+_PADDED: Final = re.compile(rb"[ \t]*\n[ \t]*")
+_MARK: Final = NEWLINE_IN_CELL.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where reading goes on: behind `row` rows of data."""
+
+    row: int = 0
+    offset: int = 0
+    line: int = 0
+
+
+@dataclass(slots=True)
+class Table:
+    """Some rows of a file as columns: numbers as Arrow floats, all else as Arrow strings (or, from
+    Parquet, as they are)."""
+
+    columns: dict[int, Any]
+    rows: int
+    number: npt.NDArray[np.int64]
+    """How many rows of the file there are up to and with this one."""
+    end: npt.NDArray[np.int64]
+    """Place behind each row in the decompressed file."""
+    line: npt.NDArray[np.int64]
+    """Line of each row, from 1."""
+
+
+def text_tables(
+    found: Format, needed: Sequence[int], numeric: set[int], counters: Counters, place: Place,
+    size: int = BLOCK,
+) -> Iterator[Table]:  # fmt: skip
+    """The columns `needed` of all rows behind `place`.
+
+    Columns in `numeric` come as floats while Arrow can read them; one that it cannot leaves the set
+    for good. Raises `DataError` behind the last readable row of a damaged file.
+    """
+    parser = _Parser(found, needed, numeric, counters)
+    row = place.row
+    for block in blocks(found.path, found.text, place.offset, place.line, size):
+        table = parser.parse(block, row)
+        row += table.rows
+        if table.rows:
+            yield table
+
+
+class _Parser:
+    def __init__(
+        self, found: Format, needed: Sequence[int], numeric: set[int], counters: Counters
+    ) -> None:
+        self._found = found
+        self._needed = sorted(needed)
+        self._numeric = numeric
+        self._counters = counters
+        self._names = [str(i) for i in range(len(found.columns))]
+        self._is_blank = found.text.delimiter == " "
+        self._commas = {c.decimal for i, c in enumerate(found.columns) if i in numeric}
+        self._decimal = "," if self._commas == {","} else "."
+
+    def parse(self, block: Block, before: int) -> Table:
+        """The rows of one block; what does not fit is counted."""
+        cut = block.rows
+        keep = self._filled(block)
+        data = self._normal(block, keep)
+        bad: dict[int, str] = {}
+        table = self._read(data, bad) if len(keep) else None
+        if bad:
+            repaired = self._repair(block, keep, bad)
+            data = self._join(repaired)
+            keep = np.array(sorted(repaired), np.int64)
+            table = self._read(data, {}) if len(keep) else None
+        columns: dict[int, Any] = {}
+        n = 0
+        if table is not None:
+            n = table.num_rows
+            for position, i in enumerate(self._needed):
+                columns[i] = table.column(position).combine_chunks()
+        keep = keep[:n]
+        return Table(
+            columns, n, before + 1 + np.arange(n), block.offset + cut.end[keep],
+            block.line + cut.line[keep] + 1,
+        )  # fmt: skip
+
+    def _filled(self, block: Block) -> npt.NDArray[np.int64]:
+        """Rows that are not empty lines; rows with an open quote are counted and left out."""
+        cut = block.rows
+        length = cut.end - cut.start
+        keep = np.ones(len(length), np.bool_)
+        for row in np.flatnonzero(length <= (3 if not self._is_blank else 4096)).tolist():
+            keep[row] = bool(block.data[cut.start[row] : cut.end[row]].strip())
+        for row in cut.broken:
+            keep[row] = False
+            self._reject("a quote is never closed", block, row)
+        return np.flatnonzero(keep)
+
+    def _reject(self, what: str, block: Block, row: int) -> None:
+        reason = what
+        known = next((r for r in self._counters.reasons if r.startswith(f"{what} (")), None)
+        if known is not None:
+            reason = known
+        else:
+            line = block.line + int(block.rows.line[row]) + 1
+            reason = f"{what} (first: {self._found.path.name} line {line})"
+        self._counters.received += 1
+        self._counters.reject(reason)
+
+    def _normal(self, block: Block, keep: npt.NDArray[np.int64]) -> bytes:
+        """The block with one row per line, in UTF-8, with one delimiter between cells."""
+        if len(keep) < len(block.rows.start) or block.rows.joined:
+            return self._join({int(i): self._row(block, int(i)) for i in keep})
+        return self._clean(block.data)
+
+    def _row(self, block: Block, row: int) -> bytes:
+        raw = block.data[block.rows.start[row] : block.rows.end[row]]
+        newline = self._found.text.newline
+        raw = raw.removesuffix(newline).removesuffix(b"\r")
+        return raw.replace(b"\r\n", _MARK).replace(newline, _MARK)
+
+    def _join(self, rows: dict[int, bytes]) -> bytes:
+        newline = self._found.text.newline
+        return self._clean(newline.join(rows[i] for i in sorted(rows)) + newline)
+
+    def _clean(self, data: bytes) -> bytes:
+        text = self._found.text
+        if text.newline == b"\r":
+            data = data.replace(b"\r", b"\n")
+        elif b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+            data = re.sub(rb"\r+\n", b"\n", data).replace(b"\r", b" ")
+        if not text.encoding.startswith("utf-"):
+            data = decode_text(data, text.encoding).encode()
+        elif not data.isascii():
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                data = decode_text(data, "utf-8").encode()
+                self._counters.note("text that is not UTF-8 was read as Windows-1252")
+        if b"\0" in data:
+            data = data.replace(b"\0", b"")
+            self._counters.note("zero bytes were left out")
+        if data.startswith(b"\xef\xbb\xbf"):
+            data = data[3:]
+        if self._is_blank:
+            data = _PADDED.sub(b"\n", _BLANKS.sub(b" ", data.replace(b"\r", b""))).lstrip(b" ")
+        return data
+
+    def _read(self, data: bytes, bad: dict[int, str]) -> Any:
+        def skip(row: Any) -> str:
+            bad[row.number - 1] = row.text
+            return "skip"
+
+        found = self._found
+        chosen = [self._names[i] for i in self._needed]
+        while True:
+            types = {
+                self._names[i]: pa.float64()
+                if i in self._numeric and found.columns[i].decimal == self._decimal
+                else pa.string()
+                for i in self._needed
+            }
+            try:
+                return pacsv.read_csv(
+                    pa.BufferReader(data),
+                    pacsv.ReadOptions(
+                        use_threads=False, block_size=len(data) + 1, column_names=self._names
+                    ),
+                    pacsv.ParseOptions(
+                        delimiter=found.text.delimiter or "\x1f",
+                        quote_char='"' if found.text.quote else False,
+                        invalid_row_handler=skip,
+                        ignore_empty_lines=len(self._names) > 1 or not found.text.quote,
+                    ),
+                    pacsv.ConvertOptions(
+                        column_types=types, include_columns=chosen, null_values=MISSING_FAST,
+                        strings_can_be_null=False, decimal_point=self._decimal, check_utf8=False,
+                    ),
+                )  # fmt: skip
+            except pa.ArrowInvalid as error:
+                match = re.search(r"CSV column #(\d+)", str(error))
+                if match is None:
+                    raise
+                bad.clear()
+                # Once odd, a column stays one of texts: to try again would cost every block twice.
+                self._numeric.discard(int(match[1]))
+
+    def _repair(
+        self, block: Block, keep: npt.NDArray[np.int64], bad: dict[int, str]
+    ) -> dict[int, bytes]:
+        """The rows that fit. One with empty cells too many is made to fit; comments are skipped."""
+        width = len(self._found.columns)
+        rows = {int(i): self._row(block, int(i)) for i in keep}
+        for position in sorted(bad):
+            row = int(keep[position])
+            text = decode_text(rows[row], self._found.text.encoding)
+            cells = split_row(text, self._found.text.delimiter, self._found.text.quote)
+            if is_comment(text):
+                self._counters.note("comment lines")
+                del rows[row]
+            elif len(cells) > width and not any(cells[width:]):
+                fitting = text
+                delimiter = self._found.text.delimiter
+                for _ in range(len(cells) - width):
+                    fitting = fitting.rstrip(" \t" if delimiter != "\t" else " ")
+                    fitting = fitting.removesuffix(delimiter)
+                rows[row] = fitting.encode(self._raw_encoding(), "replace")
+            else:
+                n = len(cells)
+                self._reject(f"row has {n} cell{'s' * (n != 1)}, not {width}", block, row)
+                del rows[row]
+        return rows
+
+    def _raw_encoding(self) -> str:
+        encoding = self._found.text.encoding
+        return "utf-8" if encoding.startswith("utf-") else encoding

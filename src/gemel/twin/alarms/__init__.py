@@ -1,0 +1,34 @@
+"""Alarms after ISA-18.2 and IEC 62682: what an operator must act on, in time.
+
+`Alarms` watches every admitted sample and keeps the state of each alarm; what it says are Events of
+the kinds ``alarm`` (a transition), ``alarm_flood`` and ``alarm_advice``.
+"""
+
+from gemel.twin.alarms.alarms import Alarms
+from gemel.twin.alarms.compiling import check
+from gemel.twin.alarms.conditions import warm_up
+from gemel.twin.alarms.payloads import AlarmChange, AlarmFlood, ShelvingAdvice
+from gemel.twin.alarms.record import AlarmView
+from gemel.twin.alarms.settings import PRIORITIES, AlarmRules, AlarmSettings, Priority
+from gemel.twin.alarms.state import AlarmState, Cause, Word, after
+from gemel.twin.alarms.statistics import AlarmKpis, Journal
+
+__all__ = [
+    "PRIORITIES",
+    "AlarmChange",
+    "AlarmFlood",
+    "AlarmKpis",
+    "AlarmRules",
+    "AlarmSettings",
+    "AlarmState",
+    "AlarmView",
+    "Alarms",
+    "Cause",
+    "Journal",
+    "Priority",
+    "ShelvingAdvice",
+    "Word",
+    "after",
+    "check",
+    "warm_up",
+]

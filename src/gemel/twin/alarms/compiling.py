@@ -1,0 +1,205 @@
+"""From what a person wrote to programs: names, deadbands, and the shapes that many alarms share.
+
+Most alarms of a plant compare one signal with a constant. Such expressions without memory are the
+same program with other constants; a `Shape` is that program, and runs over the samples of all its
+alarms in one step. The language stays the only one that says what an expression means.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from gemel.core.errors import ConfigurationError, did_you_mean
+from gemel.core.expression import (
+    Boolean,
+    ExpressionError,
+    Node,
+    Number,
+    Program,
+    Resolve,
+    Text,
+    Type,
+    compile_expression,
+    parse,
+)
+from gemel.core.expression.syntax import Binary, Name, NumberLiteral
+from gemel.core.plant import PlantSignal
+from gemel.twin.alarms.settings import AlarmSettings
+from gemel.twin.mirror.names import Resolver
+
+__all__ = ["Compiled", "Compiler", "Shape", "check"]
+
+_OPPOSITE: Final = {">": ("<=", "-"), ">=": ("<", "-"), "<": (">=", "+"), "<=": (">", "+")}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What alarms that run together have in common: the type of ``x``, and the programs' texts
+    with ``x`` for the signal and ``c0``, ``c1`` … for the constants."""
+
+    type: Type
+    when: str
+    clear: str
+    constants: int
+
+    def compile(self) -> tuple[Program, Program | None]:
+        """The programs. Raises `ExpressionError` where a constant must be a constant."""
+        names: dict[str, Type] = {"x": self.type}
+        names |= {f"c{i}": Number() for i in range(self.constants)}
+        when = compile_expression(self.when, names, expect=Boolean)
+        clear = compile_expression(self.clear, names, expect=Boolean) if self.clear else None
+        return when, clear
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A condition, ready to run: what begins it, and what ends it if that is not its opposite.
+
+    inputs     path of the signal behind each name of both programs
+    shape      where it can run together with others, with the values of the constants
+    """
+
+    when: Program
+    clear: Program | None
+    inputs: Mapping[str, str]
+    shape: Shape | None = None
+    constants: tuple[float, ...] = ()
+
+
+class Compiler:
+    """Compiles conditions against the signals of a plan."""
+
+    def __init__(self, signals: Iterable[PlantSignal]) -> None:
+        self._signals = tuple(signals)
+        self._of_asset: dict[str, list[PlantSignal]] = {}
+        for planned in self._signals:
+            self._of_asset.setdefault(planned.asset, []).append(planned)
+        self._near: dict[str, Resolver] = {}
+        self._far: dict[str, Resolver] = {}
+        self._shapes: dict[Shape, bool] = {}
+
+    def condition(self, alarm: AlarmSettings) -> Compiled:
+        """`when`, `clear` and `deadband` of an alarm. Raises `ConfigurationError`."""
+        clear = alarm.clear
+        if alarm.deadband is not None:
+            clear = _back_from(alarm.when, alarm.deadband)
+        return self._compile(alarm.asset, alarm.when, clear)
+
+    def suppression(self, alarm: AlarmSettings) -> Compiled | None:
+        """`suppress_when` of an alarm. Raises `ConfigurationError`."""
+        if not alarm.suppress_when:
+            return None
+        return self._compile(alarm.asset, alarm.suppress_when, "")
+
+    def _compile(self, asset: str, when_text: str, clear_text: str) -> Compiled:
+        resolver = self._resolver(asset, (when_text, clear_text))
+        when = compile_expression(when_text, resolver, known=resolver.known, expect=Boolean)
+        clear = None
+        if clear_text:
+            clear = compile_expression(clear_text, resolver, known=resolver.known, expect=Boolean)
+        names = dict.fromkeys((*when.inputs, *(clear.inputs if clear else ())))
+        inputs = {name: resolver.path(name) for name in names}
+        compiled = Compiled(when, clear, inputs)
+        return self._together(compiled, resolver) if len(set(inputs.values())) == 1 else compiled
+
+    def _resolver(self, asset: str, texts: Iterable[str]) -> Resolver:
+        """Plain names of the asset itself need no look at the whole plant, which may be large."""
+        if asset not in self._near:
+            self._near[asset] = Resolver(self._of_asset.get(asset, ()), asset)
+        near = self._near[asset]
+        plain = all(
+            "." not in name and "/" not in name and name in near.known
+            for text in texts
+            if text
+            for name in _names(parse(text))
+        )
+        if plain:
+            return near
+        if asset not in self._far:
+            self._far[asset] = Resolver(self._signals, asset)
+        return self._far[asset]
+
+    def _together(self, compiled: Compiled, resolver: Resolve) -> Compiled:
+        programs = [p for p in (compiled.when, compiled.clear) if p is not None]
+        if any(program.start().state()["memory"] for program in programs):
+            return compiled
+        assert not isinstance(resolver, Mapping)  # noqa: S101 - for the type checker
+        type = resolver(next(iter(compiled.inputs)))
+        if type is None or isinstance(type, Text):
+            return compiled  # a text's codes are its own signal's
+        constants: list[float] = []
+        when = str(_general(compiled.when.tree, constants))
+        clear = str(_general(compiled.clear.tree, constants)) if compiled.clear else ""
+        shape = Shape(type, when, clear, len(constants))
+        if shape not in self._shapes:
+            try:
+                shape.compile()
+            except ExpressionError:
+                self._shapes[shape] = False
+            else:
+                self._shapes[shape] = True
+        if not self._shapes[shape]:
+            return compiled
+        return dataclasses.replace(compiled, shape=shape, constants=tuple(constants))
+
+
+def check(
+    alarms: Mapping[str, AlarmSettings], signals: Iterable[PlantSignal], assets: Iterable[str]
+) -> Iterator[tuple[str, str, str]]:
+    """Everything that is wrong with the alarms of a plan: (name, field, sentence)."""
+    compiler = Compiler(signals)
+    known = set(assets)
+    for name, alarm in alarms.items():
+        if alarm.asset not in known:
+            yield name, "asset", f"no asset '{alarm.asset}'; {did_you_mean(alarm.asset, known)}"
+            continue
+        for field, compile_one in (
+            ("when", compiler.condition),
+            ("suppress_when", compiler.suppression),
+        ):
+            try:
+                compiled = compile_one(alarm)
+            except ConfigurationError as error:
+                yield name, field, error.message
+                continue
+            if compiled is not None and not compiled.inputs:
+                yield name, field, f"'{getattr(alarm, field)}' looks at no signal"
+
+
+def _back_from(text: str, deadband: float) -> str:
+    """The opposite of a comparison, `deadband` further back."""
+    tree = parse(text)
+    if not isinstance(tree, Binary) or tree.operator not in _OPPOSITE:
+        raise ConfigurationError(
+            f"`deadband` needs a `when` such as 'level > 502.5', found '{text}'; "
+            "write the end as `clear` instead"
+        )
+    opposite, sign = _OPPOSITE[tree.operator]
+    return f"({tree.left}) {opposite} ({tree.right}) {sign} {deadband!r}"
+
+
+def _general(node: Node, constants: list[float]) -> Node:
+    """The tree with ``x`` for its name, and its numbers moved to `constants`."""
+    if isinstance(node, Name):
+        return Name("x")
+    if isinstance(node, NumberLiteral):
+        constants.append(node.value)
+        return Name(f"c{len(constants) - 1}")
+    changed = {}
+    for field in dataclasses.fields(node):
+        value = getattr(node, field.name)
+        if isinstance(value, Node):
+            changed[field.name] = _general(value, constants)
+        elif field.name in ("operands", "arguments"):
+            changed[field.name] = tuple(_general(child, constants) for child in value)
+    return dataclasses.replace(node, **changed)
+
+
+def _names(node: Node) -> Iterator[str]:
+    if isinstance(node, Name):
+        yield node.name
+    for child in node.children:
+        yield from _names(child)

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from gemel.core.errors import DataError
+from gemel.core.limits import held_out, rows_needed, set_limit
+
+
+def test_a_quantile_within_reach_is_read_from_the_rows() -> None:
+    limit = set_limit(np.arange(1, 2001), 0.01)
+    assert (limit.source, limit.value, limit.rows) == ("quantile", 1981, 2000)
+
+
+def test_the_exceedance_of_the_next_row_is_as_wanted() -> None:
+    random = np.random.default_rng(0)
+    found = [
+        (random.standard_t(4, 10_000) > set_limit(random.standard_t(4, 1500), 0.02).value).mean()
+        for _ in range(100)
+    ]
+    assert np.mean(found) == pytest.approx(0.02, rel=0.05)
+
+
+@pytest.mark.parametrize("draw", ["exponential", "chisquare", "standard_t"])
+def test_a_fitted_tail_reaches_beyond_the_rows(draw: str) -> None:
+    random = np.random.default_rng(1)
+    arguments = {"exponential": (1.0,), "chisquare": (6,), "standard_t": (6,)}[draw]
+    every = np.sort(getattr(random, draw)(*arguments, 1_000_000))
+    found = []
+    for _ in range(300):
+        limit = set_limit(getattr(random, draw)(*arguments, 300), 0.001)
+        assert limit.source == "generalised Pareto"
+        found.append(1 - np.searchsorted(every, limit.value) / len(every))
+    assert 0.0005 < np.mean(found) < 0.003  # the empirical maximum of 300 rows would give 0.0033
+
+
+def test_scores_that_are_no_number_do_not_count() -> None:
+    scores = np.r_[np.full(100, np.nan), np.linspace(0, 1, 200)]
+    assert set_limit(scores, 0.05).rows == 200
+    with pytest.raises(DataError, match="at least 50"):
+        set_limit(scores[:149], 0.05)
+
+
+def test_equal_scores_are_their_own_limit() -> None:
+    assert set_limit(np.ones(100), 0.001).value == 1.0
+
+
+def test_parts_are_blocks_with_a_gap() -> None:
+    assert held_out(100, 0.3, 10) == (slice(0, 60), slice(70, 100))
+    needed = rows_needed(60, 0.3, 10)
+    fitting, setting = held_out(needed, 0.3, 10)
+    assert fitting.stop >= 60
+    assert setting.stop - setting.start >= 50

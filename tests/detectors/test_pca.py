@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn import decomposition
+
+from gemel.core.errors import DataError
+from gemel.parts.detectors.base import Window
+from gemel.parts.detectors.pca import PCA
+from gemel.testing.detectors import normal_window
+
+SECOND = 10**9
+
+
+def window(value: np.ndarray, start: int = 0) -> Window:
+    names = tuple(f"s{j}" for j in range(value.shape[1]))
+    return Window((start + np.arange(len(value))) * SECOND, value, names)
+
+
+def correlated(rows: int, seed: int, signals: int = 8, hidden: int = 3) -> np.ndarray:
+    mixing = np.random.default_rng(99).normal(size=(hidden, signals))
+    random = np.random.default_rng(seed)
+    mixed = random.normal(size=(rows, hidden)) @ mixing
+    return 5 + mixed + random.normal(0, 0.3, (rows, signals))
+
+
+def test_components_and_statistics_are_those_of_scikit_learn() -> None:
+    value = correlated(3000, 0)
+    settings = PCA(lags=0, smoothing=1, statistic="t2", components=3, wander=1)
+    model = settings.fit(window(value))
+    fitting = value[: 3000 - 900 - 10]
+    scaled = (fitting - fitting.mean(axis=0)) / fitting.std(axis=0)
+    theirs = decomposition.PCA(3).fit(scaled)
+    np.testing.assert_allclose(np.abs(theirs.components_), np.abs(model.directions[:3]), atol=1e-8)
+    np.testing.assert_allclose(theirs.explained_variance_, model.variance[:3])
+    later = correlated(50, 1)
+    along = theirs.transform((later - fitting.mean(axis=0)) / fitting.std(axis=0))
+    t2 = (along**2 / theirs.explained_variance_).sum(axis=1)
+    score = model.start()(window(later))
+    ratio = score.value / t2
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-8)
+
+
+def test_spe_is_the_squared_distance_to_the_plane() -> None:
+    value = correlated(2000, 0)
+    settings = PCA(lags=0, smoothing=1, statistic="spe", components=3, shrinkage=1, wander=1)
+    model = settings.fit(window(value))
+    fitting = value[: 2000 - 600 - 10]
+    scaled = (correlated(50, 1) - fitting.mean(axis=0)) / fitting.std(axis=0)
+    theirs = decomposition.PCA(3).fit((fitting - fitting.mean(axis=0)) / fitting.std(axis=0))
+    rest = scaled - theirs.inverse_transform(theirs.transform(scaled))
+    score = model.start()(window(correlated(50, 1))).value
+    ratio = score / (rest**2).sum(axis=1)
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-6)
+
+
+def test_the_limit_of_t2_is_that_of_the_f_distribution() -> None:
+    settings = PCA(
+        lags=0, smoothing=1, statistic="t2", components=3, false_alarm_rate=0.01, wander=1
+    )
+    n = 40_000
+    model = settings.fit(window(correlated(n, 0)))
+    a, fitted = 3, model.evidence()["rows"]["fitted"]
+    theory = a * (fitted**2 - 1) / (fitted * (fitted - a)) * stats.f.ppf(0.99, a, fitted - a)
+    assert model.limit / model.weight[0] / model.variance[0] == pytest.approx(theory, rel=0.05)
+
+
+def test_false_alarms_come_at_the_wanted_rate() -> None:
+    model = PCA(false_alarm_rate=0.01, smoothing=1).fit(window(correlated(5000, 0)))
+    alarm = model.start()(window(correlated(20_000, 1))).alarm
+    assert alarm.mean() == pytest.approx(0.01, rel=0.5)
+
+
+def test_parallel_analysis_finds_the_hidden_signals() -> None:
+    model = PCA(lags=0, rule="parallel").fit(window(correlated(4000, 0, signals=20, hidden=4)))
+    assert model.evidence()["components"] == 4
+    noise = np.random.default_rng(0).normal(size=(4000, 20))
+    assert PCA(lags=0, rule="parallel").fit(window(noise)).evidence()["components"] <= 2
+
+
+def test_sees_a_broken_relation_that_no_single_signal_shows() -> None:
+    normal, later = correlated(3000, 0), correlated(400, 1)
+    later[200:, 2] = 5 + np.random.default_rng(5).permutation(later[200:, 2] - 5)
+    model = PCA().fit(window(normal))
+    score = model.start()(window(later))
+    assert score.alarm[240:].mean() > 0.95
+    assert not score.alarm[:200].any()
+    assert (score.contribution[240:].argmax(axis=1) == 2).mean() > 0.9
+
+
+def test_missing_values_are_completed_and_do_not_alarm() -> None:
+    model = PCA(lags=0, smoothing=1).fit(window(correlated(3000, 0)))
+    later = correlated(2000, 1)
+    whole = model.start()(window(later)).alarm.mean()
+    later[:, 3] = np.nan
+    score = model.start()(window(later))
+    assert np.isfinite(score.value).all()
+    assert score.alarm.mean() <= whole + 0.002
+    assert (score.contribution[:, 3] == 0).all()
+    later[:, :3] = np.nan
+    assert np.isnan(model.start()(window(later)).value).all()
+
+
+def test_a_pause_starts_lags_and_smoothing_anew() -> None:
+    normal = window(correlated(3000, 0))
+    model = PCA(lags=1).fit(normal)
+    scorer = model.start()
+    broken = correlated(50, 1)
+    broken[:, 0] += 30
+    assert scorer(window(broken)).alarm[5:].all()
+    score = scorer(window(correlated(20, 2), start=1000))
+    assert np.isnan(score.value[0])
+    assert not score.alarm.any()
+
+
+def test_more_signals_than_known_directions() -> None:
+    value = correlated(2200, 0, signals=300, hidden=5)
+    model = PCA(lags=0, smoothing=1, false_alarm_rate=0.01).fit(window(value))
+    assert model.directions.shape == (256, 300)
+    assert model.start()(window(correlated(2000, 1, 300, 5))).alarm.mean() < 0.03
+
+
+def test_a_signal_without_values_is_named() -> None:
+    value = correlated(2000, 0)
+    value[:, 5] = np.nan
+    with pytest.raises(DataError, match="s5"):
+        PCA().fit(window(value))
+
+
+def test_evidence_tells_wandering_and_constant_signals() -> None:
+    normal = normal_window(2000)
+    value = normal.value.copy()
+    value[:, 0] += np.linspace(0, 60, 2000)
+    evidence = PCA().fit(Window(normal.time, value, normal.names)).evidence()
+    assert evidence["wandering"] == ["line/speed"]
+    assert evidence["constant"] == ["line/mode"]
+    assert evidence["rows"] == {"all": 2000, "fitted": 1388, "gap": 10, "held_out": 598}
+    assert evidence["limit"]["source"] == "generalised Pareto"

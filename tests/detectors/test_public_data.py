@@ -1,0 +1,84 @@
+"""On data that nobody here wrote. Test runs of the benchmark are left to the benchmark."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from benchmarks.compression import compressed, errors
+from benchmarks.detection import RATE, skab_ours, tep_normal, tep_ours, tep_peer
+from benchmarks.detection_metrics import binary, delay, nab
+from benchmarks.detection_peers import t2_q_held_out
+from benchmarks.public_data import cwru, frame_of, skab, tep
+
+from gemel.parts.detectors.pca import PCA
+from gemel.parts.operators.swinging_door import SwingingDoor
+
+
+@pytest.fixture(scope="module")
+def data() -> Path:
+    given = os.environ.get("GEMEL_DATA", "")
+    if not given or not Path(given).is_dir():
+        message = "GEMEL_DATA does not name the folder of public data"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return Path(given)
+
+
+@pytest.mark.data
+def test_tep_training_faults_are_found_and_more_than_by_t2_and_q(data: Path) -> None:
+    ours = tep_ours(data, {"kind": "pca"})
+    theirs = tep_peer(data, t2_q_held_out, RATE)
+    runs = [tep(data, f"d{fault:02d}") for fault in range(1, 22)]
+    found = np.mean([ours(run)[1].mean() for run in runs])
+    assert found > 0.78
+    assert found > np.mean([theirs(run)[1].mean() for run in runs]) + 0.1
+    assert ours(tep(data, "d00"))[1].mean() < 0.01
+
+
+@pytest.mark.data
+def test_tep_limits_come_from_the_held_out_run(data: Path) -> None:
+    normal, share = tep_normal(data)
+    evidence = PCA(held_out=share, gap=0).fit(normal).evidence()
+    assert evidence["rows"]["held_out"] == 958  # two rows after the pause lack their lags
+    assert evidence["held_out_from"] == int(normal.time[500])
+
+
+@pytest.mark.data
+def test_skab_valve_is_seen_without_drowning_in_alarms(data: Path) -> None:
+    run = next(run for run in skab(data) if run.name == "valve1/0")
+    _, alarm = skab_ours(run, PCA())
+    found = binary(run.anomaly[400:], alarm[400:])
+    assert found["FAR %"] < 10
+    assert found["MAR %"] < 70
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["d00_te", "cwru"])
+def test_swinging_door_keeps_its_promise_on_recordings(data: Path, name: str) -> None:
+    run = cwru(data) if name == "cwru" else tep(data, name)
+    span = np.ptp(run.value, axis=0)
+    deviations = {j: float(0.02 * s) for j, s in enumerate(span) if s > 0}
+    kept = compressed([frame_of(run)], SwingingDoor(deviations=deviations))
+    assert len(kept) < run.value.size
+    assert (np.abs(errors(run, kept, hold=False)).max(axis=0) <= 0.02 * span * (1 + 1e-9)).all()
+
+
+def test_nab_score_of_the_perfect_the_silent_and_the_late() -> None:
+    time = np.arange(1000) * 10**9
+    truth = np.zeros(1000, bool)
+    truth[[100, 500]] = True
+    none = np.zeros(1000, bool)
+    late = np.roll(truth, 60)
+    assert nab([(time, truth, truth)])["NAB standard"] == pytest.approx(100)
+    assert nab([(time, truth, none)])["NAB standard"] == 0
+    assert nab([(time, truth, late)])["NAB standard"] == pytest.approx(100 * (2 - 0.22) / 4)
+    every = np.ones(1000, bool)
+    assert nab([(time, truth, every)])["NAB low FP"] < -100
+
+
+def test_delay_asks_for_three_in_a_row() -> None:
+    alarm = np.array([1, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0], bool)
+    assert delay(alarm, 3, 3.0) == 12
+    assert delay(alarm[:7], 3, 3.0) is None

@@ -1,0 +1,258 @@
+"""What is special to segments: closing, damage, a full disk, other people's files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from gemel.core.errors import ConfigurationError, StorageFull, Unavailable
+from gemel.core.frame import Frame
+from gemel.core.time import HOUR, SECOND
+from gemel.parts.historians.base import Query
+from gemel.parts.historians.duckdb import DuckDB
+from gemel.parts.historians.duckdb.store import DuckDBStore
+from gemel.testing.clock import TurnableClock
+
+START = 1_700_000_000 * SECOND
+ROWS = 300_000  # more than one row group
+
+
+def opened(folder: Path, clock: TurnableClock, **settings: int | str) -> DuckDBStore:
+    chosen = DuckDB.read({"keep_free": 0, "reserve": 0} | settings)
+    store = chosen.open(folder, clock)
+    assert isinstance(store, DuckDBStore)
+    return store
+
+
+def filled(folder: Path, clock: TurnableClock, rows: int = ROWS) -> None:
+    """A folder with one closed segment of two signals."""
+    with opened(folder, clock) as store:
+        store.catalogue.declare("a")
+        store.catalogue.declare("b")
+        n = np.arange(rows)
+        store.commit([Frame.of(n % 2, START + n * SECOND, n.astype(float))])
+        store.seal()
+
+
+def everything(store: DuckDBStore) -> np.ndarray:
+    table = store.query(Query(np.array([0, 1], np.int32), -(2**62), 2**62))
+    return np.sort(table.column("value").to_numpy())
+
+
+@pytest.fixture
+def clock() -> TurnableClock:
+    return TurnableClock(START)
+
+
+def test_a_closed_segment_can_be_read_by_any_engine(tmp_path: Path, clock: TurnableClock) -> None:
+    filled(tmp_path, clock, 1_000)
+    path = tmp_path / "segments" / "000001.parquet"
+    total = duckdb.sql(f"select sum(value), count(*) from '{path}'").fetchall()
+    assert total == [(499_500.0, 1_000)]
+    table = pq.read_table(path, page_checksum_verification=True)
+    order = table.sort_by([("signal", "ascending"), ("time", "ascending")])
+    assert table.equals(order)
+
+
+def test_segments_close_by_age_and_nothing_is_lost(tmp_path: Path, clock: TurnableClock) -> None:
+    with opened(tmp_path, clock) as store:
+        store.catalogue.declare("a")
+        for i in range(5):
+            store.commit([Frame.of([0], [clock()], [i], received=clock())])
+            clock.turn(HOUR + 1)
+        store.seal()
+        assert store.report()["segments"]["closed"] == 4
+        assert everything(store).tolist() == [0, 1, 2, 3, 4]
+        # The state at an early time is found without reading what came later.
+        assert store.at(np.array([0], np.int32), START + 1).to_pydict()["value"] == [0.0]
+
+
+def test_old_segments_are_removed_by_age(tmp_path: Path, clock: TurnableClock) -> None:
+    with opened(tmp_path, clock, keep_age="3 h") as store:
+        store.catalogue.declare("a")
+        for i in range(6):
+            store.commit([Frame.of([0], [clock()], [i], received=clock())])
+            clock.turn(HOUR)
+            store.seal()
+        assert everything(store).tolist() == [3, 4, 5]
+        assert len(list((tmp_path / "segments").glob("*.parquet"))) == 6  # with their heads
+
+
+def damage_middle(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 4] ^= 0x01
+    path.write_bytes(content)
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, path.stat().st_size * 2 // 3)
+
+
+def lose_footer(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 4)
+
+
+def zero_start(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(b"\0" * 4)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("harm", "least"),
+    [(damage_middle, ROWS - 131_072), (truncate, 131_072), (lose_footer, ROWS), (zero_start, ROWS)],
+)
+def test_damage_costs_its_block_and_never_the_start(
+    tmp_path: Path, clock: TurnableClock, harm: Callable[[Path], None], least: int
+) -> None:
+    filled(tmp_path, clock)
+    harm(tmp_path / "segments" / "000001.parquet")
+    with opened(tmp_path, clock) as store:
+        left = everything(store)
+        assert least <= len(left) <= ROWS
+        assert np.isin(left, np.arange(ROWS)).all()  # nothing is invented
+        if least < ROWS:
+            assert store.events("damage")[0].subject == "segment/000001"
+            assert store.report()["damaged"][0]["segment"] == 1
+        assert any((tmp_path / "quarantine").iterdir())
+        store.commit([Frame.of([0], [START - SECOND], [-1.0])])
+    with opened(tmp_path, clock) as store:
+        assert len(everything(store)) == len(left) + 1
+
+
+@pytest.mark.faults
+def test_a_missing_segment_is_reported_and_the_rest_works(
+    tmp_path: Path, clock: TurnableClock
+) -> None:
+    filled(tmp_path, clock, 10)
+    with opened(tmp_path, clock) as store:
+        store.commit([Frame.of([0], [START + 99 * SECOND], [99.0])])
+    (tmp_path / "segments" / "000001.parquet").unlink()
+    with opened(tmp_path, clock) as store:
+        assert everything(store).tolist() == [99.0]
+        assert "10 of 10 rows" in store.report()["damaged"][0]["what"]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.9])
+def test_an_open_segment_with_a_damaged_log_starts(
+    tmp_path: Path, clock: TurnableClock, share: float
+) -> None:
+    folder = tmp_path / "first"
+    with opened(folder, clock) as store:
+        store.catalogue.declare("a")
+        for i in range(200):
+            store.commit([Frame.of([0], [START + i * SECOND], [i])])
+        copy = tmp_path / "copy"
+        shutil.copytree(folder, copy)  # as a power cut would leave it
+    wal = copy / "segments" / "000001.duckdb.wal"
+    os.truncate(wal, int(wal.stat().st_size * share))
+    with opened(copy, clock) as store:
+        left = everything(store)
+        # A log that ends early costs its end: what is left is a beginning of what was stored.
+        assert left.tolist() == list(range(len(left)))
+        store.commit([Frame.of([0], [START + 999 * SECOND], [999.0])])
+        assert len(everything(store)) == len(left) + 1
+
+
+@pytest.mark.faults
+def test_an_unreadable_open_segment_is_set_aside(tmp_path: Path, clock: TurnableClock) -> None:
+    with opened(tmp_path, clock) as store:
+        store.catalogue.declare("a")
+        store.commit([Frame.of([0], [START], [1.0])])
+    (tmp_path / "segments" / "000001.duckdb").write_bytes(b"not a database" * 1_000)
+    with opened(tmp_path, clock) as store:
+        assert store.events("damage")
+        store.commit([Frame.of([0], [START], [2.0])])
+        assert everything(store).tolist() == [2.0]
+
+
+@pytest.mark.faults
+def test_a_full_disk_refuses_and_recovers(tmp_path: Path, clock: TurnableClock) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)],
+        check=False,
+        capture_output=True,
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small disk needs more rights")
+    try:
+        ballast = disk / "ballast"
+        ballast.write_bytes(b"x" * 8_000_000)
+        rng = np.random.default_rng(0)
+        stored = 0
+        with opened(disk / "data", clock, reserve=1_000_000) as store:
+            store.catalogue.declare("a")
+            with pytest.raises(StorageFull):
+                for i in range(500):
+                    n = np.arange(20_000) + i * 20_000
+                    store.commit([Frame.of(np.zeros(20_000), START + n, rng.normal(size=20_000))])
+                    stored += 20_000
+            assert stored
+            assert len(everything(store)) == stored
+            ballast.unlink()
+            n = np.arange(20_000) + 10**9
+            store.commit([Frame.of(np.zeros(20_000), START + n, rng.normal(size=20_000))])
+            assert len(everything(store)) == stored + 20_000
+        with opened(disk / "data", clock) as store:
+            assert len(everything(store)) == stored + 20_000
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_two_processes_cannot_write(tmp_path: Path, clock: TurnableClock) -> None:
+    with (
+        opened(tmp_path, clock),
+        pytest.raises(Unavailable, match="in use by another"),
+        opened(tmp_path, clock),
+    ):
+        pass
+
+
+def test_reading_only_leaves_the_folder_alone(tmp_path: Path, clock: TurnableClock) -> None:
+    filled(tmp_path, clock, 100)
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.suffix != ".sqlite-shm"}
+    historian = DuckDB.read({})
+    with historian.open(tmp_path, clock, read_only=True) as store:
+        assert store.query(Query(np.array([0], np.int32), -(2**62), 2**62)).num_rows == 50
+    after = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
+    assert {p: t for p, t in after.items() if p in before} == before
+
+
+def test_no_history_is_said(tmp_path: Path, clock: TurnableClock) -> None:
+    historian = DuckDB.read({})
+    with (
+        pytest.raises(ConfigurationError, match="has no history"),
+        historian.open(tmp_path / "nothing", clock, read_only=True),
+    ):
+        pass
+
+
+def test_a_newer_format_is_refused(tmp_path: Path, clock: TurnableClock) -> None:
+    filled(tmp_path, clock, 10)
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as ledger:
+        ledger.execute("update meta set value = '99' where key = 'format'")
+    with pytest.raises(ConfigurationError, match="install a newer one"), opened(tmp_path, clock):
+        pass
+
+
+def test_the_manifest_names_every_block(tmp_path: Path, clock: TurnableClock) -> None:
+    filled(tmp_path, clock)
+    with opened(tmp_path, clock) as store:
+        (sealed,) = store._ledger.segments()
+        assert sealed.rows == ROWS
+        assert len(sealed.blocks) == 3
+        assert json.loads(json.dumps(sealed.known.tolist())) == sealed.known.tolist()
