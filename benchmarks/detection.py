@@ -267,7 +267,7 @@ def main() -> None:
             "wanted false alarm rate": RATE,
             "point adjustment": "never",
             "settings": "defaults, chosen on TEP training runs and SKAB validation runs "
-            f"{', '.join(VALIDATION)}; test runs were scored once with them",
+            f"{', '.join(VALIDATION)}; test runs were scored with no others",
         },
         "settings": {n: DETECTORS.build(s).model_dump(mode="json") for n, s in OURS.items()},
         "seeds": {"Isolation Forest": 0},

@@ -90,6 +90,6 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return "–"
-    return f"{value:.3f}" if isinstance(value, float) and abs(value) < 1 else (
+    return f"{value:.3g}" if isinstance(value, float) and abs(value) < 1 else (
         f"{value:.2f}" if isinstance(value, float) else str(value)
     )  # fmt: skip

@@ -7,6 +7,7 @@ import datetime
 import shlex
 import shutil
 import socket
+import subprocess
 import sys
 import time
 from contextlib import asynccontextmanager
@@ -31,6 +32,17 @@ URI = "http://example.org/bottling/"
 FILLER = f"nsu={URI};s=Line2.Filler."
 SCRIPT = Path(__file__).with_name("opcua_server.py")
 READY_S = 40
+IDLE = {}
+"""Servers that a test has left as they were, by options: starting one takes seconds."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _end_servers():
+    yield
+    for process, _ in (server for servers in IDLE.values() for server in servers):
+        process.kill()
+        process.wait()
+    IDLE.clear()
 
 
 def wanted(key, type="number", address="", sample=None, labels=()):
@@ -63,26 +75,32 @@ class Server(Peer):
         return CONNECTORS.build({"kind": "opcua", "url": url, **self.settings})
 
     async def start(self):
+        idle = IDLE.get(tuple(self.options), [])
+        if self.process is None and idle:
+            self.process, self.port = idle.pop()
+            return
         self.starts += 1
         ready = self.folder / f"ready-{self.port}-{self.starts}"
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, str(SCRIPT), "--port", str(self.port), "--port-file", str(ready),
-            *self.options,
-        )  # fmt: skip
+        self.process = self.launch(ready)
         deadline = time.monotonic() + READY_S
         while not ready.exists():
-            assert self.process.returncode is None, "the server ended"
+            assert self.process.poll() is None, "the server ended"
             assert time.monotonic() < deadline, "the server is not ready"
             await asyncio.sleep(0.02)
 
+    def launch(self, ready):
+        command = [sys.executable, str(SCRIPT), "--port", str(self.port), "--port-file", str(ready)]
+        return subprocess.Popen([*command, *self.options])
+
     async def stop(self):
-        await self.kill()
+        if self.process is not None and self.process.poll() is None:
+            IDLE.setdefault(tuple(self.options), []).append((self.process, self.port))
+            self.process = None
 
     async def kill(self):
-        if self.process is not None and self.process.returncode is None:
-            self.process.kill()
         if self.process is not None:
-            await self.process.wait()
+            self.process.kill()
+            self.process.wait()
 
     async def produce(self, samples):
         await asyncio.sleep(min(samples * 0.05 + 0.3, 4.0))  # two signals at 10 Hz

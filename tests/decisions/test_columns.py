@@ -14,7 +14,7 @@ from gemel.core.expression import Boolean, Enumeration, Number, Text, compile_ex
 from gemel.core.frame import Frame
 from gemel.core.plant import PlantSignal, Signal
 from gemel.twin.mirror import Mirror
-from gemel.twin.mirror.columns import ColumnFeed, columns_at
+from gemel.twin.mirror.columns import ColumnFeed
 from gemel.twin.mirror.names import Resolver
 
 S = 1_000_000_000
@@ -96,7 +96,8 @@ def test_starts_with_what_the_mirror_shows_and_reads_texts() -> None:
     program = compile_expression(
         "product == 'cola' and speed == 7", {"product": Text(), "speed": Number()}
     )
-    assert program.start().step(*columns_at(inputs, catalogue, mirror.snapshot(S))).value[0] == 1
+    feed = ColumnFeed(inputs, catalogue, Mirror(4).snapshot(0))
+    assert program.start().step(*feed.show(mirror.snapshot(S))).value[0] == 1
     feed = ColumnFeed(inputs, catalogue, mirror.snapshot(S))
     running = program.start()
     new = catalogue.encode(3, "water")

@@ -14,19 +14,10 @@ from typing import Any
 
 import httpx
 
-from gemel.core.errors import ConfigurationError, DataError, GemelError, Refused, Unavailable
+from gemel.client.errors import failure
+from gemel.core.errors import Refused, Unavailable
 
 __all__ = ["Client"]
-
-_ERRORS: dict[int, type[GemelError]] = {
-    400: ConfigurationError,
-    401: Refused,
-    403: Refused,
-    404: ConfigurationError,
-    409: Refused,
-    413: DataError,
-    422: ConfigurationError,
-}
 
 
 class Client:
@@ -73,11 +64,7 @@ class Client:
             raise Unavailable(f"{self.url} does not answer: {error}") from None
         if response.is_success:
             return response
-        try:
-            message = response.json()["message"]
-        except (ValueError, KeyError, TypeError):
-            message = response.text[:200] or response.reason_phrase
-        raise _ERRORS.get(response.status_code, Unavailable)(message)
+        raise failure(response)
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """GET plain data."""

@@ -254,7 +254,11 @@ class Plant(Settings):
 
         return {
             fill(key): signal.model_copy(
-                update={"address": fill(signal.address), "title": fill(signal.title)}
+                update={
+                    "address": fill(signal.address),
+                    "title": fill(signal.title),
+                    "unit": fill(signal.unit),
+                }
             )
             for key, signal in self.types[asset.type].signals.items()
         }

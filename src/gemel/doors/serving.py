@@ -34,6 +34,7 @@ class Served:
     url: str
     link: str
     """Logs in once, without typing."""
+    app: FastAPI
 
 
 async def serve(
@@ -98,7 +99,7 @@ async def served(
                 raise ConfigurationError(f"the web server did not start: {task.exception()}")
             link = f"{url}/api/enter?once={access.link()}"
             with daemon.announce(url):
-                yield Served(daemon, access, url, link)
+                yield Served(daemon, access, url, link, app)
         finally:
             server.should_exit = True
             with contextlib.suppress(asyncio.CancelledError):

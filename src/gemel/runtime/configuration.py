@@ -19,8 +19,10 @@ from gemel.core.errors import ConfigurationError
 from gemel.core.plant import Plant, PlantSignal
 from gemel.core.settings import problems
 from gemel.parts.connectors import CONNECTORS, Connector
-from gemel.parts.detectors import DETECTORS
+from gemel.parts.detectors import DETECTORS, Detector
 from gemel.runtime.yaml12 import Document, parse
+from gemel.twin.learning import WatchSettings
+from gemel.twin.learning.watch import chosen_signals
 
 __all__ = ["Advice", "Plan", "check", "load", "read_document"]
 
@@ -34,6 +36,7 @@ class Plan:
     plant: Plant
     signals: tuple[PlantSignal, ...]
     connectors: dict[str, Connector] = field(default_factory=dict)
+    watches: dict[str, tuple[WatchSettings, Detector]] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -162,12 +165,15 @@ def _build_connector(settings: dict[str, Any]) -> Connector:
     return CONNECTORS.build(settings)
 
 
-def _build_detector(settings: dict[str, Any]) -> Any:
-    own = {k: v for k, v in settings.items() if k not in ("signals", "asset", "step", "learn")}
-    return DETECTORS.build(own)
+def _build_watch(settings: dict[str, Any]) -> tuple[WatchSettings, Detector]:
+    use, own = WatchSettings.split(settings)
+    return WatchSettings.read(use), DETECTORS.build(own)
 
 
-_BUILDERS: dict[str, Callable[[dict[str, Any]], Any]] = {"connectors": _build_connector}
+_BUILDERS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "connectors": _build_connector,
+    "detectors": _build_watch,
+}
 
 
 def _plan(document: Document, path: Path) -> Plan:
@@ -182,7 +188,13 @@ def _plan(document: Document, path: Path) -> Plan:
     connectors = {name: _build_connector(s) for name, s in plant.connectors.items()}
     text = json.dumps(document.data, sort_keys=True)
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    return Plan(path.resolve(), digest, plant, signals, connectors)
+    watches = {name: _build_watch(s) for name, s in plant.detectors.items()}
+    for name, (settings, _) in watches.items():
+        try:
+            chosen_signals(settings, signals)
+        except ConfigurationError as error:
+            raise error.at(document.where(("detectors", name))) from None
+    return Plan(path.resolve(), digest, plant, signals, connectors, watches)
 
 
 def _keys(document: Document, where: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import os
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from gemel.runtime.clock import system_clock
 from gemel.runtime.configuration import Plan
 from gemel.runtime.pipeline import Pipeline
 from gemel.runtime.supervisor import Link
+from gemel.twin.learning import DetectorWatch
 from gemel.twin.mirror import Mirror
 
 __all__ = ["Daemon", "declare"]
@@ -76,7 +78,9 @@ class Daemon:
                 self._historian.setdefault("keep_age", f"{retention.age} ns")
             if retention.bytes is not None:
                 self._historian.setdefault("keep_bytes", retention.bytes)
+        self.watches: dict[str, DetectorWatch] = {}
         self._listeners: set[Listener] = set()
+        self._executor = ThreadPoolExecutor(1, "gemel.fit")
         self._tasks: list[asyncio.Task[None]] = []
 
     store: Store
@@ -102,6 +106,7 @@ class Daemon:
             self.pipeline.on_events = self._publish
             self.pipeline.on_committed = self._acknowledge
             self._make_links()
+            self._make_watches()
             await warm
             self.pipeline.start()
             if connect:
@@ -114,13 +119,16 @@ class Daemon:
     def connect(self) -> None:
         """Start all connectors."""
         for link in self.links.values():
-            self._tasks.append(asyncio.create_task(link.run(), name=f"connector.{link.name}"))
+            task = asyncio.create_task(link.run(), name=f"connector.{link.name}")
+            task.add_done_callback(_log_failure)
+            self._tasks.append(task)
 
     async def _stop(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.pipeline.stop()
+        await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
 
     # Making
 
@@ -158,6 +166,15 @@ class Daemon:
                 folder=folder,
                 resolve=self.catalogue.number,
             )
+
+    def _make_watches(self) -> None:
+        for name, (settings, detector) in self.plan.watches.items():
+            watch = DetectorWatch(
+                name, settings, detector, self.plan.signals, self.numbers, self.store,
+                self._executor, self.clock,
+            )  # fmt: skip
+            self.watches[name] = watch
+            self.pipeline.watchers.append(watch)
 
     def _wanted(self, planned: PlantSignal) -> Wanted:
         signal = planned.signal
@@ -244,6 +261,12 @@ def declare(signals: Sequence[PlantSignal], catalogue: Catalogue, now: int) -> d
         )
         for planned in signals
     }
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    """A task that ends by a fault of ours must not end in silence."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("%s has failed", task.get_name(), exc_info=error)
 
 
 def _counters(stage: Any) -> dict[str, int]:

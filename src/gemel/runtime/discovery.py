@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +18,7 @@ __all__ = ["discover", "plant_file"]
 _SCHEMES = {"opc.tcp": "opcua", "opc.https": "opcua"}
 
 
-async def discover(target: str, progress: Callable[[str], Any], *, user: str = "") -> Found:
+async def discover(target: str, progress: Callable[[str], Any]) -> Found:
     """Let the connector that knows `target` look at it. Raises `ConfigurationError`."""
     scheme, separator, _ = target.partition("://")
     if separator:
@@ -31,12 +30,7 @@ async def discover(target: str, progress: Callable[[str], Any], *, user: str = "
             )
     else:
         kind = "files"
-    connector = CONNECTORS.load(kind)
-    options = {"user": user} if user else {}
-    accepted = inspect.signature(connector.discover).parameters
-    if options and "user" not in accepted:
-        raise ConfigurationError(f"{kind} needs no --user")
-    return await connector.discover(target, system_clock, progress, **options)
+    return await CONNECTORS.load(kind).discover(target, system_clock, progress)
 
 
 def plant_file(found: Found, target: str) -> str:

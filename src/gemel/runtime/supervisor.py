@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -23,7 +23,7 @@ import numpy as np
 from gemel.core.catalogue import Catalogue
 from gemel.core.errors import ConfigurationError, DataError, GemelError, Unavailable
 from gemel.core.event import Event, Gap
-from gemel.core.time import SECOND, Clock, duration_text
+from gemel.core.time import SECOND, Clock
 from gemel.parts.connectors.base import Connector, Counters, Door, Outcome, Session, Wanted, Write
 from gemel.parts.historians.base import Store
 from gemel.runtime.pipeline import Pipeline
@@ -39,6 +39,11 @@ SHORTEST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 2.0
 OVERLAP: Final = 2 * SECOND
 """History is asked for from a little before the gap; what comes twice is recognised."""
+REFILL_FIRST_S: Final = 2.0
+REFILL_TRIES: Final = 5
+FIRST_SLICE: Final = 4 * SECOND
+SHORTEST_SLICE: Final = SECOND
+SLICE_TAKES: Final = SECOND // 4
 
 
 @dataclass(slots=True)
@@ -223,6 +228,8 @@ class Link:
                 self._lost_at = None
                 name = f"{self.name}.refill"
                 refill = asyncio.create_task(self._refill(session, *gap), name=name)
+                # A short gap is refilled before what is new is read, so that all is in order.
+                await asyncio.wait({refill}, timeout=REFILL_FIRST_S)
             patient = self.connector.delivery == "confirmed"
             self._pipeline.mend(self.name)
             pending: asyncio.Future[None] | None = None
@@ -243,24 +250,25 @@ class Link:
 
     async def _refill(self, session: Session, start: int, end: int) -> None:
         """Mark the gap, fetch what was missed, and say what came back."""
+        first = self._totals.sessions == 1
+        reason = "before this start" if first else "connection lost"
         gap = Event(
             "gap", self.name, start, self.name, self._clock(), end,
-            Gap(reason="connection lost").model_dump(),
+            Gap(reason=reason).model_dump(),
         )  # fmt: skip
         self._pipeline.emit([gap])
         if self.connector.delivery != "resumable":
             return
-        rows = 0
+        rows, reached = 0, start - OVERLAP
         try:
-            async for frame in session.history(start - OVERLAP, end):
-                rows += len(frame)
-                await self._pipeline.submit(frame, patient=True)
-        except Unavailable as error:
-            log.warning("%s: gap of %s not refilled: %s", self.name, _span(start, end), error)
-            self._lost_at = start
-            return
+            async for upto, fetched in self._slices(session, reached, end):
+                reached = upto
+                rows += fetched
+        finally:
+            if reached < end:
+                self._lost_at = reached  # the next session goes on from there
         self._totals.refilled += rows
-        filled = Gap(reason="connection lost", refilled=rows > 0, rows=rows)
+        filled = Gap(reason=reason, refilled=rows > 0, rows=rows)
         self._pipeline.emit(
             [
                 Event(
@@ -269,6 +277,34 @@ class Link:
                 )
             ]
         )  # fmt: skip
+
+    async def _slices(
+        self, session: Session, start: int, end: int
+    ) -> AsyncIterator[tuple[int, int]]:
+        """Fetch history slice by slice: (time reached, rows). Slices grow and shrink so that each
+        takes the peer about `SLICE_TAKES`: its other work must not wait for our past."""
+        length, failures = FIRST_SLICE, 0
+        while start < end:
+            upto = min(end, start + length)
+            begun, rows = self._clock(), 0
+            try:
+                async for frame in session.history(start, upto):
+                    rows += len(frame)
+                    await self._pipeline.submit(frame, patient=True)
+            except Unavailable as error:
+                failures += 1
+                if failures > REFILL_TRIES:
+                    log.warning("%s: gap is not refilled: %s", self.name, error)
+                    raise
+                length = max(SHORTEST_SLICE, length // 8)
+                await asyncio.sleep(failures)
+                continue
+            start, failures = upto, 0
+            took = self._clock() - begun
+            length = length * 2 if took < SLICE_TAKES // 2 else length
+            length = max(SHORTEST_SLICE, length // 2) if took > 2 * SLICE_TAKES else length
+            yield start, rows
+            await asyncio.sleep(took / 2e9)
 
     def _last_stored(self) -> int | None:
         marks = self._store.marks()[self._numbers]
@@ -282,7 +318,8 @@ class Link:
         now = self._clock()
         if self.state in ("active", "degraded"):
             log.warning("%s: lost: %s", self.name, error)
-            self._lost_at = self.last_received or now
+            if self._lost_at is None:
+                self._lost_at = self.last_received or now
             self._mirror.cut(self._numbers, True)
             self._set("starting", str(error))
         else:
@@ -299,10 +336,6 @@ class Link:
         if state != self.state:
             self.since = self._clock()
         self.state, self.reason = state, reason
-
-
-def _span(start: int, end: int) -> str:
-    return duration_text((end - start) // SECOND * SECOND)
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

@@ -72,6 +72,9 @@ class HistorianSuite:
         assert self.rows(store) == []
         assert store.at(np.array([0], np.int32), START).num_rows == 0
 
+    def test_a_signal_without_samples_has_no_mark(self, store: Store) -> None:
+        assert (store.marks() == np.iinfo(np.int64).min).tolist() == [True] * 3
+
     def test_repeats_are_recognised_and_counted(self, store: Store) -> None:
         frame = samples([0, 1, 0, 1], [1, 1, 2, 2], [1, 2, 3, float("nan")], [0, 0, 0, q.BAD])
         store.commit([frame])

@@ -119,6 +119,12 @@ async def signals(
     }
 
 
+@router.get("/detectors")
+async def detectors(daemon: Running, _: Viewer) -> list[dict[str, Any]]:
+    """What watches: whether it has learned, from what, and what it says now."""
+    return [watch.report() for watch in daemon.watches.values()]
+
+
 def describe(daemon: Daemon, path: str, signal: Signal) -> dict[str, Any]:
     """A signal's description for pages and programs."""
     return {

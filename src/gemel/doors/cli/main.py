@@ -44,15 +44,12 @@ def discover(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file")] = False,
-    user: Annotated[
-        str, typer.Option(help="User name; the password comes from GEMEL_PASSWORD")
-    ] = "",
     json: AsJson = False,
 ) -> None:
     """Look at a machine, server or data file, and write a plant file that fits it."""
     from gemel.doors.cli import making
 
-    making.discover(target, output, force=force, user=user, as_json=json)
+    making.discover(target, output, force=force, as_json=json)
 
 
 @app.command()
@@ -82,6 +79,24 @@ def run(
     from gemel.doors.cli import running
 
     running.run(file, data, http, tls_certificate, tls_key)
+
+
+@app.command()
+def demo(
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="Keep the history in this folder")
+    ] = None,
+    http: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where to serve pages and API")
+    ] = "127.0.0.1:8080",
+    browser: Annotated[bool, typer.Option(help="Open the browser")] = True,
+    scenario: Annotated[str, typer.Option(help="story, quiet or random")] = "story",
+    seed: Annotated[int, typer.Option(help="Of the virtual line")] = 1,
+) -> None:
+    """Start a virtual bottling line and its twin: five minutes that show what Gemel does."""
+    from gemel.doors.cli import running
+
+    running.demo(data, http, browser=browser, scenario=scenario, seed=seed)
 
 
 @app.command()

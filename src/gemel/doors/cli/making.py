@@ -18,7 +18,7 @@ from gemel.runtime.discovery import plant_file
 __all__ = ["check", "discover"]
 
 
-def discover(target: str, output: Path | None, *, force: bool, user: str, as_json: bool) -> None:
+def discover(target: str, output: Path | None, *, force: bool, as_json: bool) -> None:
     """See `gemel discover --help`."""
     if output is None and not as_json:
         output = Path("plant.yaml")
@@ -26,7 +26,7 @@ def discover(target: str, output: Path | None, *, force: bool, user: str, as_jso
         raise ConfigurationError(f"{output} exists already; give another name with -o, or --force")
     errors = Console(stderr=True)
     with errors.status(f"looking at {target}") as line:
-        found = asyncio.run(look(target, lambda text: line.update(text), user=user))
+        found = asyncio.run(look(target, line.update))
     text = plant_file(found, target)
     signals = sum(len(a.signals) for a in found.assets)
     commands = sum(len(a.commands) for a in found.assets)

@@ -22,19 +22,33 @@ from gemel.runtime.configuration import Plan, load
 from gemel.runtime.daemon import Daemon
 from gemel.runtime.logs import set_up_logs
 
-__all__ = ["replay", "run"]
+__all__ = ["demo", "replay", "run"]
 
 
 def run(file: Path, data: Path, http: str, certificate: Path | None, key: Path | None) -> None:
     """See `gemel run --help`."""
     from gemel.doors.serving import serve
 
+    host, port = _address(http)
+    set_up_logs()
+    plan = load(file)
+    _until_signal(serve(plan, data, host, port, certificate, key))
+
+
+def demo(data: Path | None, http: str, *, browser: bool, scenario: str, seed: int) -> None:
+    """See `gemel demo --help`."""
+    from gemel.doors.cli.demo import demo as show
+
+    host, port = _address(http)
+    set_up_logs(logging.WARNING)
+    _until_signal(show(data, host, port, browser=browser, scenario=scenario, seed=seed))
+
+
+def _address(http: str) -> tuple[str, int]:
     host, _, port = http.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65_535:
         raise typer.BadParameter(f"--http {http}: write HOST:PORT, e.g. 127.0.0.1:8080")
-    set_up_logs()
-    plan = load(file)
-    _until_signal(serve(plan, data, host, int(port), certificate, key))
+    return host, int(port)
 
 
 def _until_signal(work: Coroutine[Any, Any, None]) -> None:

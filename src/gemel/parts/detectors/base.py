@@ -81,7 +81,10 @@ class Scorer(Protocol):
 class Model(Protocol):
     """What was learned; immutable."""
 
-    names: tuple[str, ...]
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Paths of the signals, in the order of a window's columns."""
+        ...
 
     def start(self, state: dict[str, Any] | None = None) -> Scorer:
         """Score from the beginning, or from a state of the same model."""

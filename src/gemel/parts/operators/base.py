@@ -25,7 +25,11 @@ class Step(Protocol):
         ...
 
     def flush(self) -> Frame:
-        """What is still held back, at the end of a stream."""
+        """What is still held back, at the end of a stream; a Frame without origin.
+
+        A step that holds samples back ties a Frame's position to its `state`: the position may be
+        acknowledged only together with it.
+        """
         ...
 
     def state(self) -> dict[str, Any]:

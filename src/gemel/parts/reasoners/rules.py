@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from gemel.core.errors import ConfigurationError, DataError
+from gemel.core.event import make_id
 from gemel.core.expression import (
     Boolean,
     Column,
@@ -207,6 +208,8 @@ class _Running:
                     evidence=Evidence(window=(time, time), because=because),
                     source="reasoner",
                     proposed_by=self._name,
+                    # The same row seen twice, as after a restart, is the same proposal.
+                    id=make_id(self._name, "proposal", action.command, time),
                 )
             )
         return said

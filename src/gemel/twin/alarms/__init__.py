@@ -6,12 +6,12 @@ the kinds ``alarm`` (a transition), ``alarm_flood`` and ``alarm_advice``.
 
 from gemel.twin.alarms.alarms import Alarms
 from gemel.twin.alarms.compiling import check
-from gemel.twin.alarms.conditions import warm_up
 from gemel.twin.alarms.payloads import AlarmChange, AlarmFlood, ShelvingAdvice
 from gemel.twin.alarms.record import AlarmView
 from gemel.twin.alarms.settings import PRIORITIES, AlarmRules, AlarmSettings, Priority
 from gemel.twin.alarms.state import AlarmState, Cause, Word, after
 from gemel.twin.alarms.statistics import AlarmKpis, Journal
+from gemel.twin.alarms.together import warm_up
 
 __all__ = [
     "PRIORITIES",

@@ -21,7 +21,7 @@ from gemel.core.errors import ConfigurationError
 from gemel.core.event import Event
 from gemel.core.frame import Frame
 from gemel.core.plant import PlantSignal
-from gemel.core.time import SECOND, Clock
+from gemel.core.time import SECOND, Clock, duration_text
 from gemel.twin.alarms.board import Board
 from gemel.twin.alarms.compiling import Compiled, Compiler
 from gemel.twin.alarms.conditions import Change, Conditions
@@ -66,9 +66,10 @@ class Alarms(Board):
         numbers = [[catalogue.number(path) for path in c.inputs.values()] for c in compiled]
         self._conditions = Conditions(compiled, numbers, catalogue, snapshot(now))
         settings = [alarms[name] for name in self._names]
+        self._on_delays = [s.on_delay + c.lasting for s, c in zip(settings, compiled, strict=False)]
         more = [0] * (len(compiled) - len(settings))
         self._delays = Delays(
-            np.array([s.on_delay for s in settings] + more, np.int64),
+            np.array(self._on_delays + more, np.int64),
             np.array([s.off_delay for s in settings] + more, np.int64),
         )
         self._unknown_since = np.full(len(compiled), now, np.int64)
@@ -86,7 +87,7 @@ class Alarms(Board):
             flips = self._changes(changes, now)
             if len(looked):
                 flips += self._delays.due_by(looked, self._conditions.time[looked])
-            self._flips(flips, now, {(i, t): value for i, t, _, _, value in changes})
+            self._flips(flips, now)
             return self._take()
 
     def tick(self, now: int) -> list[Event]:
@@ -95,7 +96,7 @@ class Alarms(Board):
             conditions = self._conditions
             if now >= self._next_look:
                 self._next_look = now + SECOND
-                changes, _ = conditions.silent(now, self._snapshot(now))
+                changes = conditions.silent(now, self._snapshot(now))
                 self._flips(self._changes(changes, now), now)
             time = now - conditions.lag
             self._flips(self._delays.due_by(np.arange(len(time)), time), now)
@@ -125,8 +126,8 @@ class Alarms(Board):
                     left = delays.remaining(c, time)
                     part = {"on": bool(delays.on[c]), "active": bool(delays.active[c])}
                     part |= {"remaining": left} if left else {}
-                if str(c) in memory:
-                    part["memory"] = memory[str(c)]
+                if c in memory:
+                    part["memory"] = memory[c]
                 if part:
                     saved["suppress" if c >= len(self._names) else "when"] = part
             return {
@@ -178,7 +179,7 @@ class Alarms(Board):
 
     def _changes(self, changes: Iterable[Change], now: int) -> list[Flip]:
         flips: list[Flip] = []
-        for c, time, on, known, _ in changes:
+        for c, time, on, known in changes:
             if known:
                 self._unknown_since[c] = _FAR
             elif self._unknown_since[c] == _FAR:
@@ -189,18 +190,17 @@ class Alarms(Board):
             self._changed = True
         return flips
 
-    def _flips(
-        self, flips: list[Flip], now: int, values: Mapping[tuple[int, int], float] | None = None
-    ) -> None:
+    def _flips(self, flips: list[Flip], now: int) -> None:
         for c, time, active in sorted(flips, key=lambda flip: (flip[1], flip[0])):
-            i = self._target[c]
-            value = (values or {}).get((c, time), np.nan)
-            if c < len(self._names):
-                cause = Cause.RAISE if active else Cause.CLEAR
-            else:
+            because = self._conditions.explain(c)
+            if c >= len(self._names):
                 cause = Cause.SUPPRESS if active else Cause.UNSUPPRESS
-            because = self._conditions.explain(c, value)
-            self._do(i, cause, time, now, because=because)
+            else:
+                cause = Cause.RAISE if active else Cause.CLEAR
+                delay = self._on_delays[c]
+                if active and delay and len(because) == 1:
+                    because = (f"{because[0]} for {duration_text(delay)}",)
+            self._do(self._target[c], cause, time, now, because=because)
 
     def _judge_evaluable(self, time: Any, now: int) -> None:
         n = len(self._names)
@@ -220,6 +220,7 @@ class Alarms(Board):
         record.evaluable = evaluable
         word = "can be evaluated" if evaluable else "cannot be evaluated"
         self._tell(record, word, record.state.word, time, now, because=self._conditions.explain(c))
+
 
 def _compile(
     alarms: Mapping[str, AlarmSettings], signals: Iterable[PlantSignal]

@@ -1,6 +1,6 @@
 """From what a person wrote to programs: names, deadbands, and the shapes that many alarms share.
 
-Most alarms of a plant compare one signal with a constant. Such expressions without memory are the
+Most alarms of a plant compare a few signals with constants. Such expressions without memory are the
 same program with other constants; a `Shape` is that program, and runs over the samples of all its
 alarms in one step. The language stays the only one that says what an expression means.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from gemel.core.errors import ConfigurationError, did_you_mean
 from gemel.core.expression import (
@@ -19,13 +19,12 @@ from gemel.core.expression import (
     Node,
     Number,
     Program,
-    Resolve,
     Text,
     Type,
     compile_expression,
     parse,
 )
-from gemel.core.expression.syntax import Binary, Name, NumberLiteral
+from gemel.core.expression.syntax import Binary, Lasting, Name, NumberLiteral
 from gemel.core.plant import PlantSignal
 from gemel.twin.alarms.settings import AlarmSettings
 from gemel.twin.mirror.names import Resolver
@@ -33,21 +32,23 @@ from gemel.twin.mirror.names import Resolver
 __all__ = ["Compiled", "Compiler", "Shape", "check"]
 
 _OPPOSITE: Final = {">": ("<=", "-"), ">=": ("<", "-"), "<": (">=", "+"), "<=": (">", "+")}
+_MOST_INPUTS: Final = 8
+"""Conditions of more signals run on their own, so that rows of all others stay narrow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What alarms that run together have in common: the type of ``x``, and the programs' texts
-    with ``x`` for the signal and ``c0``, ``c1`` … for the constants."""
+    """What alarms that run together have in common: the types of ``x0``, ``x1`` …, and the texts of
+    the programs with those for the signals and ``c0``, ``c1`` … for the constants."""
 
-    type: Type
+    types: tuple[Type, ...]
     when: str
     clear: str
     constants: int
 
     def compile(self) -> tuple[Program, Program | None]:
         """The programs. Raises `ExpressionError` where a constant must be a constant."""
-        names: dict[str, Type] = {"x": self.type}
+        names: dict[str, Type] = {f"x{i}": type for i, type in enumerate(self.types)}
         names |= {f"c{i}": Number() for i in range(self.constants)}
         when = compile_expression(self.when, names, expect=Boolean)
         clear = compile_expression(self.clear, names, expect=Boolean) if self.clear else None
@@ -67,6 +68,9 @@ class Compiled:
     inputs: Mapping[str, str]
     shape: Shape | None = None
     constants: tuple[float, ...] = ()
+    lasting: int = 0
+    """ns of an outermost ``for``, which is left to the on-delay: it means the same, for all alarms
+    at once."""
 
 
 class Compiler:
@@ -83,10 +87,13 @@ class Compiler:
 
     def condition(self, alarm: AlarmSettings) -> Compiled:
         """`when`, `clear` and `deadband` of an alarm. Raises `ConfigurationError`."""
-        clear = alarm.clear
         if alarm.deadband is not None:
-            clear = _back_from(alarm.when, alarm.deadband)
-        return self._compile(alarm.asset, alarm.when, clear)
+            return self._compile(alarm.asset, alarm.when, _back_from(alarm.when, alarm.deadband))
+        tree = parse(alarm.when)
+        if isinstance(tree, Lasting) and not alarm.clear:
+            compiled = self._compile(alarm.asset, str(tree.operand), "")
+            return dataclasses.replace(compiled, lasting=tree.duration.nanoseconds)
+        return self._compile(alarm.asset, alarm.when, alarm.clear)
 
     def suppression(self, alarm: AlarmSettings) -> Compiled | None:
         """`suppress_when` of an alarm. Raises `ConfigurationError`."""
@@ -102,8 +109,10 @@ class Compiler:
             clear = compile_expression(clear_text, resolver, known=resolver.known, expect=Boolean)
         names = dict.fromkeys((*when.inputs, *(clear.inputs if clear else ())))
         inputs = {name: resolver.path(name) for name in names}
+        if not inputs:
+            raise ConfigurationError(f"'{when_text}' looks at no signal")
         compiled = Compiled(when, clear, inputs)
-        return self._together(compiled, resolver) if len(set(inputs.values())) == 1 else compiled
+        return self._together(compiled, resolver)
 
     def _resolver(self, asset: str, texts: Iterable[str]) -> Resolver:
         """Plain names of the asset itself need no look at the whole plant, which may be large."""
@@ -122,18 +131,20 @@ class Compiler:
             self._far[asset] = Resolver(self._signals, asset)
         return self._far[asset]
 
-    def _together(self, compiled: Compiled, resolver: Resolve) -> Compiled:
+    def _together(self, compiled: Compiled, resolver: Resolver) -> Compiled:
         programs = [p for p in (compiled.when, compiled.clear) if p is not None]
         if any(program.start().state()["memory"] for program in programs):
             return compiled
-        assert not isinstance(resolver, Mapping)  # noqa: S101 - for the type checker
-        type = resolver(next(iter(compiled.inputs)))
-        if type is None or isinstance(type, Text):
+        paths = {path: f"x{i}" for i, path in enumerate(dict.fromkeys(compiled.inputs.values()))}
+        types = {path: resolver(name) for name, path in compiled.inputs.items()}
+        if len(paths) > _MOST_INPUTS or any(isinstance(t, Text) for t in types.values()):
             return compiled  # a text's codes are its own signal's
+        names = {name: paths[path] for name, path in compiled.inputs.items()}
         constants: list[float] = []
-        when = str(_general(compiled.when.tree, constants))
-        clear = str(_general(compiled.clear.tree, constants)) if compiled.clear else ""
-        shape = Shape(type, when, clear, len(constants))
+        when = str(_general(compiled.when.tree, names, constants))
+        clear = str(_general(compiled.clear.tree, names, constants)) if compiled.clear else ""
+        known = tuple(type for path in paths if (type := types[path]) is not None)
+        shape = Shape(known, when, clear, len(constants))
         if shape not in self._shapes:
             try:
                 shape.compile()
@@ -161,12 +172,9 @@ def check(
             ("suppress_when", compiler.suppression),
         ):
             try:
-                compiled = compile_one(alarm)
+                compile_one(alarm)
             except ConfigurationError as error:
                 yield name, field, error.message
-                continue
-            if compiled is not None and not compiled.inputs:
-                yield name, field, f"'{getattr(alarm, field)}' looks at no signal"
 
 
 def _back_from(text: str, deadband: float) -> str:
@@ -181,20 +189,20 @@ def _back_from(text: str, deadband: float) -> str:
     return f"({tree.left}) {opposite} ({tree.right}) {sign} {deadband!r}"
 
 
-def _general(node: Node, constants: list[float]) -> Node:
-    """The tree with ``x`` for its name, and its numbers moved to `constants`."""
+def _general(node: Node, names: Mapping[str, str], constants: list[float]) -> Node:
+    """The tree with other names, and its numbers moved to `constants`."""
     if isinstance(node, Name):
-        return Name("x")
+        return Name(names[node.name])
     if isinstance(node, NumberLiteral):
         constants.append(node.value)
         return Name(f"c{len(constants) - 1}")
-    changed = {}
+    changed: dict[str, Any] = {}
     for field in dataclasses.fields(node):
         value = getattr(node, field.name)
         if isinstance(value, Node):
-            changed[field.name] = _general(value, constants)
+            changed[field.name] = _general(value, names, constants)
         elif field.name in ("operands", "arguments"):
-            changed[field.name] = tuple(_general(child, constants) for child in value)
+            changed[field.name] = tuple(_general(child, names, constants) for child in value)
     return dataclasses.replace(node, **changed)
 
 

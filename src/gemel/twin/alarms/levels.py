@@ -17,9 +17,7 @@ HOLD: Final = 0
 UNKNOWN: Final = 2
 
 
-def levels(
-    when: Any, clear: Any, quality: npt.NDArray[np.int16]
-) -> npt.NDArray[np.int8]:
+def levels(when: Any, clear: Any, quality: npt.NDArray[np.int16]) -> npt.NDArray[np.int8]:
     """int8[n] from the results of `when` and `clear` (float64[n], NaN unknown; `clear` may be None)
     and the qualities of the inputs, of shape (n,) or (n, inputs)."""
     begins = when == 1
@@ -36,7 +34,8 @@ def levels(
 
 def _lost(quality: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:
     """Values that are only held because nothing newer comes."""
-    return (quality == q.STALE) | (quality == q.NO_COMMUNICATION_LAST_USABLE)
+    lost: npt.NDArray[np.bool_] = (quality == q.STALE) | (quality == q.NO_COMMUNICATION_LAST_USABLE)
+    return lost
 
 
 def believable(quality: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from gemel.core.event import Event
 from gemel.core.time import MINUTE
 from gemel.twin.alarms.settings import PRIORITIES
 
-__all__ = ["AlarmKpis", "Journal", "TEN_MINUTES"]
+__all__ = ["TEN_MINUTES", "AlarmKpis", "Journal"]
 
 TEN_MINUTES: Final = 10 * MINUTE
 _KEPT: Final = 200_000

@@ -30,7 +30,7 @@ from gemel.core.frame import Frame, Times
 from gemel.core.time import SECOND
 from gemel.twin.mirror.mirror import NEVER, Snapshot
 
-__all__ = ["ColumnFeed", "Rows", "columns_at"]
+__all__ = ["ColumnFeed", "Rows"]
 
 Rows: TypeAlias = tuple[Times, dict[str, Column]]
 """Times, never going back, and a column per name: what `Evaluation.step` takes."""
@@ -134,9 +134,25 @@ class ColumnFeed:
             same = np.zeros(len(self._signals), np.bool_)
             same[ours] = snapshot.time[self._signals[ours]] == self._time[ours]
             self._quality[same] = snapshot.quality[self._signals[same]]
+        return self._row(time)
+
+    def show(self, snapshot: Snapshot) -> Rows:
+        """One row of what the mirror shows, at the time at which the snapshot was taken.
+
+        For conditions that are asked now and then and not at every sample, such as interlocks; what
+        came and went in between is not seen. Not to be mixed with `feed`.
+        """
+        known = self._signals < len(snapshot.time)
+        chosen = self._signals[known]
+        self._time[known] = snapshot.time[chosen]
+        self._value[known] = snapshot.value[chosen]
+        self._quality[known] = snapshot.quality[chosen]
+        return self._row(max(snapshot.taken, self.last))
+
+    def _row(self, time: int) -> Rows:
         none = np.zeros(0, np.int64)
         rows = np.array([time], np.int64)
-        columns = self._held(rows, none, none, none, np.zeros(0, np.float64), np.zeros(0, np.int16))
+        columns = self._held(rows, none, none, none, np.zeros(0), np.zeros(0, np.int16))
         self.last = time
         return rows, columns
 
@@ -174,11 +190,3 @@ class ColumnFeed:
         while (text := self._catalogue.decode(number, len(texts))) is not None:
             texts.append(text)
         return texts
-
-
-def columns_at(inputs: Mapping[str, int], catalogue: Catalogue, snapshot: Snapshot) -> Rows:
-    """One row of what the mirror shows, at the time it was taken, its judgement of age included."""
-    feed = ColumnFeed(inputs, catalogue, snapshot)
-    rows = feed.now(snapshot.taken)
-    assert rows is not None, "nothing was fed, so nothing is on its way"  # noqa: S101
-    return rows

@@ -20,7 +20,7 @@ __all__ = ["Head", "Tally", "encoding_of", "find_delimiter", "find_head", "split
 
 DELIMITERS: Final = ("\t", ";", "|", ",", " ")
 _COMMENT: Final = re.compile(r"\s*(#(?!N/A|NA\b|VALUE!|REF!|DIV/0!|NUM!|NAME\?|NULL!|#)|%|//|!)")
-_CONTROL: Final = frozenset(range(32)) - {9, 10, 12, 13, 27, 30}
+_CONTROL: Final = frozenset(range(1, 32)) - {9, 10, 12, 13, 27, 30}
 
 
 def encoding_of(head: bytes, where: str) -> str:
@@ -42,8 +42,9 @@ def encoding_of(head: bytes, where: str) -> str:
             return "utf-16-le"
         if even > 0.4 and odd < 0.1:
             return "utf-16-be"
-    strange = sum(1 for byte in head[:65_536] if byte in _CONTROL)
-    if strange > 0.02 * min(len(head), 65_536):
+    start = head[:65_536]
+    strange = sum(1 for byte in start if byte in _CONTROL)
+    if strange > 0.02 * len(start) or start.count(0) > 0.2 * len(start):
         raise ConfigurationError("is a binary file; a CSV or Parquet file is expected", where)
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
@@ -88,6 +89,9 @@ def find_delimiter(lines: Sequence[str], where: str) -> str:
         return hint[1]
     useful = [line for line in lines if line.strip()]
     spoken = [line for line in useful if not is_comment(line)]
+    has_values = any(_kind(c) in ("number", "time") for line in useful for c in line.split())
+    if not useful or not (spoken or has_values):
+        raise ConfigurationError("has no rows; only comments or empty lines were found", where)
     useful = spoken if len(spoken) >= 0.5 * len(useful) else useful
     best, best_score = "", 0.0
     for delimiter in DELIMITERS:
@@ -215,7 +219,9 @@ def find_head(
     counts = Counter(len(rows[i]) for i in tail)
     width = max(counts.items(), key=lambda item: (item[1], item[0]))[0]
     full = [i for i in usable if len(rows[i]) == width]
-    body = full[len(full) // 4 :] if len(full) >= 8 else full[1:] or full
+    top = rows[full[0]]
+    late = full[len(full) // 4 :] if len(full) >= 8 else full[-max(len(full) // 2, 1) :]
+    body = [i for i in late if rows[i] != top] or late
     kinds = [t.kind for t in tallies([rows[i] for i in body[:1000]], width)]
     first = _first_data(rows, full, kinds, header)
     head = Head(first if first is not None else len(rows), width)

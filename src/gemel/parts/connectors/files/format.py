@@ -162,7 +162,7 @@ def _examine_text(path: Path, compression: str, options: Options) -> Format:
     is_whole = len(head) < _SAMPLE
     newline = b"\n" if b"\n" in head or b"\r" not in head else b"\r"
     text = Text(compression, encoding, newline, False)
-    lines = [decode_text(x, encoding).lstrip("\ufeff") for x in head.split(newline)[:1000]]
+    lines = [decode_text(x, encoding).lstrip("\ufeff").replace("\0", "") for x in head.split(newline)[:1000]]
     if not is_whole and len(lines) < 1000:
         lines = lines[:-1]
     delimiter = options.delimiter or find_delimiter(lines, where)
@@ -171,7 +171,7 @@ def _examine_text(path: Path, compression: str, options: Options) -> Format:
     cut = rows_of(head, text, is_last=is_whole)
     n = min(len(cut.start), _ROWS)
     texts = [
-        decode_text(head[cut.start[i] : cut.end[i]], encoding).lstrip("\ufeff").rstrip("\r\n")
+        decode_text(head[cut.start[i] : cut.end[i]], encoding).strip("\ufeff\r\n").replace("\0", "")
         for i in range(n)
     ]
     comments = [is_comment(t) or bool(re.fullmatch(r'"?sep=."?', t.strip())) for t in texts]
@@ -180,6 +180,7 @@ def _examine_text(path: Path, compression: str, options: Options) -> Format:
     rows = [split_row(t, delimiter, quote) for t in texts]
     top = find_head(rows, comments, texts, delimiter, quote, options.header, where)
     body = [r for i, r in enumerate(rows) if i >= top.first and len(r) == top.width and not comments[i]]
+    body = [r for r in body if r[:3] != top.names[:3]] or body  # a header may come again
     notes = list(top.notes)
     columns, drop_notes = _columns(top.names, top.units, body, top.width, options, delimiter)
     notes += drop_notes

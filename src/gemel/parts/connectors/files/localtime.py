@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
 import numpy as np
@@ -30,46 +30,58 @@ class LocalTime:
     """Naive local times → UTC, in file order.
 
     An hour that a clock change repeats is read as its first pass until the times step back by a
-    quarter of an hour or more within it; from there on it is the second pass.
+    quarter of an hour or more within it (or repeat, in a table of half hours or hours); from there
+    on it is the second pass.
     """
 
     def __init__(self, zone: tzinfo, counters: Counters) -> None:
+        self.is_utc = str(zone) == "UTC"
         self._zone = zone
         self._counters = counters
         self._offsets: dict[int, tuple[int, int]] = {}
-        self.last = _NEVER
-        """The last local time, and whether it was of a second pass: the state."""
-        self.is_second = False
+        self._before = [_NEVER, _NEVER]
+        self._second = False
+        self._local = np.zeros(0, np.int64)
+        self._is_second = np.zeros(0, np.bool_)
+
+    def state(self, row: int) -> list[int]:
+        """What must be known to go on behind `row` of the last call."""
+        times = [*self._before, *self._local[max(row - 1, 0) : row + 1].tolist()]
+        return [*times[-2:], int(self._is_second[row])] if row >= 0 else [*times[:2], 0]
+
+    def restore(self, state: list[int]) -> None:
+        """Go on from a `state`."""
+        self._local = np.array(state[:2], np.int64)
+        self._is_second = np.array([False, bool(state[2])])
 
     def to_utc(self, local: Ints) -> Ints:
         """UTC of local times, both ns; remembers where it is in a repeated hour."""
-        if self._zone is UTC or str(self._zone) == "UTC" or not len(local):
+        if self.is_utc or not len(local):
             return local
+        if len(self._local):
+            self._before = [self._before[1], *self._local[-2:].tolist()][-2:]
+            self._second = bool(self._is_second[-1])
         quarter = local // _QUARTER
         distinct, where = np.unique(quarter, return_inverse=True)
         pairs = np.array([self._offset(q) for q in distinct.tolist()], np.int64)
         first, second = pairs[where, 0], pairs[where, 1]
         result = local - first
-        repeated = np.flatnonzero(first > second)  # a gap has first < second, and is read by `first`
+        is_second = np.zeros(len(local), np.bool_)
+        repeated = np.flatnonzero(first > second)  # skipped times have first < second: as PEP 495
         if len(repeated):
             self._counters.note("times in an hour that a clock change repeats", len(repeated))
-        last, is_second = self.last, self.is_second
         for row in repeated.tolist():
-            before = int(local[row - 1]) if row else last
-            length = int(first[row] - second[row])
-            is_within = abs(int(local[row]) - before) < 2 * length
-            was_repeated = before != _NEVER and self._offset(before // _QUARTER) != (0, 0)
-            if was_repeated and is_within:
-                pair = self._offset(before // _QUARTER)
-                if pair[0] <= pair[1]:
-                    is_second = False
-                elif before - int(local[row]) >= _QUARTER:
-                    is_second = True
-            else:
-                is_second = False
-            if is_second:
-                result[row] = local[row] - second[row]
-        self.last, self.is_second = int(local[-1]), is_second
+            now = int(local[row])
+            older, before = [*self._before, *local[max(row - 2, 0) : row].tolist()][-2:]
+            was_second = bool(is_second[row - 1]) if row else self._second
+            pair = self._offset(before // _QUARTER) if before != _NEVER else (0, 0)
+            is_within = pair[0] > pair[1] and abs(now - before) < pair[0] - pair[1]
+            back = before - now
+            repeats = back == 0 and older != _NEVER and before - older >= 2 * _QUARTER
+            is_second[row] = is_within and (was_second or back >= _QUARTER or repeats)
+            if is_second[row]:
+                result[row] = now - second[row]
+        self._local, self._is_second = local, is_second
         return result
 
     def _offset(self, quarter: int) -> tuple[int, int]:
@@ -87,15 +99,33 @@ class LocalTime:
 
 @dataclass(slots=True)
 class RowTimes:
-    """The times of the rows of one file, block after block."""
+    """The times of the rows of one file, table after table."""
 
     plan: TimePlan
     local: LocalTime
     start: int
     step: int
-    day: int = 0
-    """Days since the start, for times of day: the state, with `last` and the zone's."""
-    last: int = _NEVER
+    _day: int = 0
+    _last: int = _NEVER
+    _rows: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    _clock: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    _days: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def state(self, row: int) -> list[int]:
+        """What must be known to go on behind `row` of the last table; empty if that is nothing."""
+        if self.plan.format == "clock":
+            at = int(np.searchsorted(self._rows, row, "right")) - 1
+            return [int(self._clock[at]), int(self._days[at])] if at >= 0 else []
+        if self.local.is_utc or self.plan.is_utc or not len(self._rows):
+            return []
+        return self.local.state(int(np.searchsorted(self._rows, row, "right")) - 1)
+
+    def restore(self, state: list[int]) -> None:
+        """Go on from a `state`."""
+        if len(state) == 2:
+            self._last, self._day = state
+        elif len(state) == 3:
+            self.local.restore(state)
 
     def of(self, columns: dict[int, Any], numbers: Ints) -> tuple[Ints, Bools, Bools]:
         """Times of the rows, which are understood, and which are there at all."""
@@ -120,24 +150,26 @@ class RowTimes:
 
     def _placed(self, time: Ints, ok: Bools, local: Bools) -> Ints:
         if self.plan.format == "clock":
-            return self._days(time, ok)
+            return self._of_day(time, ok)
         if self.plan.format in LINEAR:
             return time + self.start if LINEAR[self.plan.format].origin is None else time
         naive = np.flatnonzero(ok & local)
+        self._rows = naive
         if len(naive) and not self.plan.is_utc:
             time = time.copy()
             time[naive] = self.local.to_utc(time[naive])
         return time
 
-    def _days(self, clock: Ints, ok: Bools) -> Ints:
+    def _of_day(self, clock: Ints, ok: Bools) -> Ints:
         """A time of day that steps back by more than half a day is of the next day."""
         rows = np.flatnonzero(ok)
         if not len(rows):
             return clock + self.start
         good = clock[rows]
-        before = np.concatenate([[self.last if self.last != _NEVER else good[0]], good[:-1]])
-        days = self.day + np.cumsum(before - good > DAY // 2)
-        self.day, self.last = int(days[-1]), int(good[-1])
+        before = np.concatenate([[self._last if self._last != _NEVER else good[0]], good[:-1]])
+        days = self._day + np.cumsum(before - good > DAY // 2)
+        self._rows, self._clock, self._days = rows, good, days
+        self._day, self._last = int(days[-1]), int(good[-1])
         result = clock + self.start
         result[rows] += days * DAY
         return result
@@ -160,7 +192,7 @@ class RowTimes:
             return self._placed(time, there, there.copy()), there, there
         if pa.types.is_time(kind):
             ticks = np.asarray(column.cast(pa.time64("ns")).cast(pa.int64()).fill_null(0))
-            return self._days(ticks, there), there, there
+            return self._of_day(ticks, there), there, there
         linear = LINEAR.get(self.plan.format, LINEAR["elapsed_s"])
         origin = linear.origin or 0
         if pa.types.is_integer(kind):

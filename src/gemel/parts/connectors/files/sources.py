@@ -307,7 +307,7 @@ def _join_lines(
     used = int(ends[-1]) if n else 0
     while line < n:
         last = line
-        if line in odd_set and _is_open(data[starts[line] : ends[line]], text):
+        if line in odd_set and _quoting(data[starts[line] : ends[line]], text) == "open":
             last = _closing_line(data, text, starts, ends, line, odd_set)
             if last < 0:  # more bytes are needed to know
                 if not is_last:
@@ -339,9 +339,13 @@ def _closing_line(
     for last in range(line + 1, min(line + _LINES_PER_ROW, len(ends))):
         if ends[last] - starts[line] > _BYTES_PER_ROW:
             return line
-        if last in odd and not _is_open(data[starts[line] : ends[last]], text):
-            cells = _cells(data[starts[line] : ends[last]], text)
-            return last if text.width is None or len(cells) == text.width else line
+        if last not in odd:
+            continue
+        whole = data[starts[line] : ends[last]]
+        state = _quoting(whole, text)
+        if state != "open":
+            fits = text.width is None or len(_cells(whole, text)) == text.width
+            return last if state == "closed" and fits else line
     if line + _LINES_PER_ROW <= len(ends) or len(data) - starts[line] > _BYTES_PER_ROW:
         return line
     return -1
@@ -352,14 +356,15 @@ def _cells(row: bytes, text: Text) -> list[str]:
     return next(csv.reader(source, delimiter=text.delimiter or ","), [])
 
 
-def _is_open(row: bytes, text: Text) -> bool:
+def _quoting(row: bytes, text: Text) -> str:
+    """Whether a quote is ``open`` at the end of a row, all are ``closed``, or they are ``odd``."""
     try:
         source = io.StringIO(row.decode("latin-1").rstrip("\r\n"), newline="")
         for _ in csv.reader(source, delimiter=text.delimiter or ",", strict=True):
             pass
     except csv.Error as error:
-        return "end of data" in str(error)
-    return False
+        return "open" if "end of data" in str(error) else "odd"
+    return "closed"
 
 
 @dataclass(slots=True)

@@ -48,8 +48,10 @@ class Table:
 
     columns: dict[int, Any]
     rows: int
+    seen: int
+    """Rows of the file behind this table, those that did not fit included."""
     number: npt.NDArray[np.int64]
-    """How many rows of the file there are up to and with this one."""
+    """Number of each row in the file, from 1; rows that did not fit count too, as they took time."""
     end: npt.NDArray[np.int64]
     """Place behind each row in the decompressed file."""
     line: npt.NDArray[np.int64]
@@ -69,7 +71,7 @@ def text_tables(
     row = place.row
     for block in blocks(found.path, found.text, place.offset, place.line, size):
         table = parser.parse(block, row)
-        row += table.rows
+        row = table.seen
         if table.rows:
             yield table
 
@@ -90,35 +92,41 @@ class _Parser:
     def parse(self, block: Block, before: int) -> Table:
         """The rows of one block; what does not fit is counted."""
         cut = block.rows
-        keep = self._filled(block)
+        counts = self._filled(block)
+        keep = self._closed(block, counts)
         data = self._normal(block, keep)
         bad: dict[int, str] = {}
         table = self._read(data, bad) if len(keep) else None
         if bad:
-            repaired = self._repair(block, keep, bad)
+            repaired = self._repair(block, keep, bad, counts)
             data = self._join(repaired)
             keep = np.array(sorted(repaired), np.int64)
             table = self._read(data, {}) if len(keep) else None
         columns: dict[int, Any] = {}
-        n = 0
         if table is not None:
-            n = table.num_rows
             for position, i in enumerate(self._needed):
                 columns[i] = table.column(position).combine_chunks()
-        keep = keep[:n]
+        number = before + np.cumsum(counts)
         return Table(
-            columns, n, before + 1 + np.arange(n), block.offset + cut.end[keep],
-            block.line + cut.line[keep] + 1,
+            columns, len(keep), int(number[-1]) if len(number) else before, number[keep],
+            block.offset + cut.end[keep], block.line + cut.line[keep] + 1,
         )  # fmt: skip
 
-    def _filled(self, block: Block) -> npt.NDArray[np.int64]:
-        """Rows that are not empty lines; rows with an open quote are counted and left out."""
+    def _filled(self, block: Block) -> npt.NDArray[np.bool_]:
+        """Which rows are not empty lines."""
         cut = block.rows
         length = cut.end - cut.start
-        keep = np.ones(len(length), np.bool_)
-        for row in np.flatnonzero(length <= (3 if not self._is_blank else 4096)).tolist():
-            keep[row] = bool(block.data[cut.start[row] : cut.end[row]].strip())
-        for row in cut.broken:
+        filled = np.ones(len(length), np.bool_)
+        for row in np.flatnonzero(length <= (3 if not self._is_blank else 256)).tolist():
+            filled[row] = bool(block.data[cut.start[row] : cut.end[row]].strip())
+        return filled
+
+    def _closed(self, block: Block, filled: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """Rows that can be parsed; those with an open quote are counted and left out."""
+        if not block.rows.broken:
+            return np.flatnonzero(filled)
+        keep = filled.copy()
+        for row in sorted(block.rows.broken):
             keep[row] = False
             self._reject("a quote is never closed", block, row)
         return np.flatnonzero(keep)
@@ -170,7 +178,10 @@ class _Parser:
         if data.startswith(b"\xef\xbb\xbf"):
             data = data[3:]
         if self._is_blank:
-            data = _PADDED.sub(b"\n", _BLANKS.sub(b" ", data.replace(b"\r", b""))).lstrip(b" ")
+            data = _PADDED.sub(b"\n", _BLANKS.sub(b" ", data.replace(b"\r", b""))).strip(b" ")
+        mark = text.delimiter.encode() + b' "'
+        if text.quote and not self._is_blank and mark in data:  # a, "b, c"
+            data = re.sub(re.escape(mark[:-2]) + b' +"', mark[:-2] + b'"', data)
         return data
 
     def _read(self, data: bytes, bad: dict[int, str]) -> Any:
@@ -197,7 +208,6 @@ class _Parser:
                         delimiter=found.text.delimiter or "\x1f",
                         quote_char='"' if found.text.quote else False,
                         invalid_row_handler=skip,
-                        ignore_empty_lines=len(self._names) > 1 or not found.text.quote,
                     ),
                     pacsv.ConvertOptions(
                         column_types=types, include_columns=chosen, null_values=MISSING_FAST,
@@ -213,7 +223,11 @@ class _Parser:
                 self._numeric.discard(int(match[1]))
 
     def _repair(
-        self, block: Block, keep: npt.NDArray[np.int64], bad: dict[int, str]
+        self,
+        block: Block,
+        keep: npt.NDArray[np.int64],
+        bad: dict[int, str],
+        counts: npt.NDArray[np.bool_],
     ) -> dict[int, bytes]:
         """The rows that fit. One with empty cells too many is made to fit; comments are skipped."""
         width = len(self._found.columns)
@@ -222,8 +236,9 @@ class _Parser:
             row = int(keep[position])
             text = decode_text(rows[row], self._found.text.encoding)
             cells = split_row(text, self._found.text.delimiter, self._found.text.quote)
-            if is_comment(text):
-                self._counters.note("comment lines")
+            if is_comment(text) or not any(cells):
+                self._counters.note("comment lines" if any(cells) else "empty lines")
+                counts[row] = False
                 del rows[row]
             elif len(cells) > width and not any(cells[width:]):
                 fitting = text

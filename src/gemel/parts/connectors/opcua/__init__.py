@@ -74,6 +74,9 @@ class OpcUa(Connector):
     request_timeout: Duration = Field(
         4 * SECOND, gt=0, description="Longest time for the answer to a request"
     )
+    backfill: Duration = Field(
+        0, ge=0, description="History of this length is fetched at the very first start"
+    )
     max_notifications_per_publish: int = Field(
         200, gt=0, description="Most values in one message; more makes other work wait longer"
     )

@@ -51,6 +51,9 @@ _CONTAINERS: Final = frozenset(
 )
 _STATIC_PER_ASSET: Final = 20
 _MOST_SIGNALS: Final = 5000
+_MEASURED: Final = frozenset(
+    {"run", "state", "speed", "count", "reject", "alarm", "energy", "power", "quality", "condition"}
+)
 _ONE_PER_ASSET: Final = frozenset({"run", "state", "speed", "count", "reject", "order", "product"})
 
 
@@ -82,7 +85,7 @@ class Arrangement:
     ) -> FoundAsset:
         signals: dict[str, FoundSignal] = {}
         commands: list[FoundCommand] = []
-        safety = 0
+        safety = measured = 0
         short = [_key(candidate.variable, owner, with_groups=False) for candidate in candidates]
         met = Counter(short)
         for candidate, name in zip(candidates, short, strict=True):
@@ -96,6 +99,9 @@ class Arrangement:
             if is_safety(candidate.variable.name):
                 safety += 1
                 continue
+            if signal.role in _MEASURED:
+                measured += 1
+                continue
             low, high = candidate.range or (None, None)
             commands.append(
                 FoundCommand(
@@ -105,6 +111,11 @@ class Arrangement:
             )  # fmt: skip
         if safety:
             self.notes.append(f"{path}: {safety} writable safety variables are no commands")
+        if measured:
+            self.notes.append(
+                f"{path}: {measured} variables are writable but look measured, so they are no "
+                "commands; the server should not let this account write them"
+            )
         level = level_of(owner.name, owner.type_name)
         return FoundAsset(
             path=path,
@@ -215,7 +226,7 @@ def _path(owner: Object, site_names: set[str]) -> str:
 
 
 def _site(owners: Sequence[Object]) -> dict[str, str]:
-    """Enterprise, site and area above the assets, where all assets have the same."""
+    """Enterprise, site and area above the assets, where those that have one have the same."""
     found: dict[str, str] = {}
     for level in ("enterprise", "site", "area"):
         titles = {
@@ -229,7 +240,8 @@ def _site(owners: Sequence[Object]) -> dict[str, str]:
             )
             for owner in owners
         }
-        if len(titles) == 1 and "" not in titles:
+        titles.discard("")
+        if len(titles) == 1:
             found[level] = titles.pop()
     return found
 
@@ -238,8 +250,6 @@ def _signal(key: str, candidate: Candidate, namespaces: Sequence[str]) -> FoundS
     labels = candidate.labels if candidate.type == "enumeration" else ()
     guess = role_of(key, candidate.type, candidate.unit, labels, candidate.writable)
     reasons = [guess.why] if guess.why else []
-    if not candidate.is_live:
-        reasons.append("did not change while discovery looked")
     if candidate.type == "boolean" and candidate.labels:
         reasons.append(" / ".join(f"{code}: {label}" for code, label in candidate.labels))
     description = candidate.description if len(candidate.description) <= 80 else ""

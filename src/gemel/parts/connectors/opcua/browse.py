@@ -108,7 +108,7 @@ async def walk(
                     if found.nodes >= most_nodes:
                         found.truncated = True
                         break
-                    _meet(link, reference, parent, found, seen, following)
+                    _meet(reference, parent, found, seen, following)
         if level[0].depth + 1 >= deepest and following:
             found.truncated = True
         level = following
@@ -118,7 +118,6 @@ async def walk(
 
 
 def _meet(
-    link: Link,
     reference: Any,
     parent: Object,
     found: Walk,

@@ -2,7 +2,8 @@
 
     connect → walk → look at values twice → describe what matters → group into assets → guess
 
-Deterministic: the same server with the same values gives the same proposal.
+The same server gives the same proposal: what changes while discovery looks decides only which of
+many plain variables without unit, range and telling name are process data.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from typing import Any, Final
 from asyncua import Client, ua
 from asyncua.ua.ua_binary import struct_from_binary
 
-from gemel.core.errors import ConfigurationError, DataError, GemelError, Unavailable
+from gemel.core.errors import ConfigurationError, GemelError, Unavailable
 from gemel.parts.connectors.opcua.security import (
     Identity,
     Mode,
@@ -293,7 +293,7 @@ class _translated:  # noqa: N801 - reads as a word in `with`
         if isinstance(error, (OSError, TimeoutError, ua.UaError)):
             raise translate(error) from None
         if isinstance(error, (ValueError, TypeError, IndexError)):
-            raise DataError(f"an answer of the server cannot be read: {error}") from error
+            raise Unavailable(f"an answer of the server cannot be read: {error}") from error
 
 
 def _value(data_value: Any) -> Any:

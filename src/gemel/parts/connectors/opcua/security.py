@@ -6,8 +6,8 @@ Everything lies under the connector's folder:
     pki/trusted/                        certificates (.der, .pem, .crt) of servers, or of their CA
     pki/rejected/                       servers that were met and are not trusted yet
 
-Trust is given by a person, by moving a file. A server's certificate must be in date, be trusted, and
-name the same application as its endpoint (OPC 10000-4 §6.1.3).
+Trust is given by a person, by moving a file. A server's certificate must be in date, be trusted,
+and name the same application as its endpoint (OPC 10000-4 §6.1.3).
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class Trust:
         if application_uri not in uris:
             raise ConfigurationError(
                 f"the server calls itself '{application_uri}', its certificate is for "
-                f"'{', '.join(uris) or 'no application'}'; the server needs a certificate of its own"
+                f"'{', '.join(uris) or 'no application'}'; the server needs its own"
             )
         if not self._once and not self._is_trusted(certificate, der):
             path = self._keep(certificate, der)

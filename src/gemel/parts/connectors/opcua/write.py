@@ -153,15 +153,14 @@ def _fit(value: float | str | bool, target: _Target) -> Any:
             raise DataError(f"BadTypeMismatch: {value!r} is not true or false")
         return bool(value)
     number = float(value)
-    if target.low is not None and target.high is not None:
-        if not target.low <= number <= target.high:
-            raise DataError(
-                f"BadOutOfRange: {number:g} is outside the node's range "
-                f"{target.low:g} to {target.high:g}"
-            )
+    low, high = target.low, target.high
+    if low is not None and high is not None and not low <= number <= high:
+        raise DataError(
+            f"BadOutOfRange: {number:g} is outside the node's range {low:g} to {high:g}"
+        )
     if name in _INTEGERS:
-        low, high = _INTEGERS[name]
-        if not number.is_integer() or not low <= number <= high:
+        least, most = _INTEGERS[name]
+        if not number.is_integer() or not least <= number <= most:
             raise DataError(f"BadTypeMismatch: {number:g} is not an {name}")
         return int(number)
     if name in ("Float", "Double"):

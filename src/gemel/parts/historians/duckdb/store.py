@@ -87,6 +87,11 @@ class Live:
     def next_commit(self) -> int:
         return self.first_commit + len(self.known)
 
+    def size(self) -> int:
+        """Bytes on disk, its log included."""
+        log = self.path.with_name(self.path.name + ".wal")
+        return sum(p.stat().st_size for p in (self.path, log) if p.exists())
+
     def widen(self, low: int, high: int) -> None:
         """Include source times from `low` to `high`."""
         self.first_time = min(self.first_time, low)
@@ -411,7 +416,7 @@ class DuckDBStore:
         if rows and (
             rows >= settings.segment_rows
             or self._clock() - live.opened >= settings.segment_age
-            or (len(live.known) % 64 == 0 and live.path.stat().st_size >= settings.segment_bytes)
+            or (len(live.known) % 64 == 0 and live.size() >= settings.segment_bytes)
         ):
             self._rotate()
 
@@ -683,6 +688,7 @@ class DuckDBStore:
     def marks(self) -> Times:
         """See `Store.marks`."""
         with self._write:
+            self._last.grow(len(self.catalogue))
             return self._last.time[: len(self.catalogue)].copy()
 
     def position(self, connector: str) -> str | None:
@@ -806,7 +812,7 @@ class DuckDBStore:
             "late": sum(s.late for s in sealed) + sum(s.late for s in live),
             "segments": {"closed": len(sealed), "open": len(live)},
             "bytes": sum(s.size for s in sealed)
-            + sum(s.path.stat().st_size for s in live if s.path.exists()),
+            + sum(s.size() for s in live),
             "damaged": [{"segment": s.id, "what": s.damaged} for s in sealed if s.damaged],
             "free": self._free(),
         }

@@ -1,0 +1,238 @@
+"""The client for programs with an event loop, and for the pages.
+
+>>> async with AsyncClient("http://127.0.0.1:8080", token) as client:      # doctest: +SKIP
+...     state = await client.state(["line2/filler/*"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from gemel.client.errors import failure
+from gemel.core.errors import Unavailable
+
+__all__ = ["AsyncClient", "Plain"]
+
+Plain = dict[str, Any]
+"""An object of plain data, as the API gives it."""
+
+
+class AsyncClient:
+    """Talks to one daemon with the rights of one token or session.
+
+    Raises the same errors as the parts behind the API. `transport` reaches an application in the
+    same process without a socket.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        timeout: float = 60.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.AsyncClient(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=timeout,
+            trust_env=False,
+            transport=transport,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._http.aclose()
+
+    # Requests
+
+    async def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One request; answers other than 2xx become errors."""
+        response = await self._send(method, path, **options)
+        if not response.is_success:
+            raise failure(response)
+        return response
+
+    async def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """GET plain data; parameters that are None are left out."""
+        return (await self.request("GET", path, params=_given(params))).json()
+
+    async def find(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """GET plain data, None where the daemon has no such thing (404)."""
+        response = await self._send("GET", path, params=_given(params))
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if not response.is_success:
+            raise failure(response)
+        return response.json()
+
+    async def post(self, path: str, body: Any = None) -> Any:
+        """POST plain data, get plain data."""
+        return (await self.request("POST", path, json=body)).json()
+
+    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            return await self._http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise Unavailable(f"{self.url} does not answer: {error}") from None
+
+    # Plant and health
+
+    async def me(self) -> Plain:
+        """Who asks: name and role."""
+        return _plain(await self.get("/api/me"))
+
+    async def status(self) -> Plain:
+        """Counters of every stage, connectors, and what is wrong now."""
+        return _plain(await self.get("/api/status"))
+
+    async def plant(self) -> Plain:
+        """The site, its time zone and its shifts."""
+        return _plain(await self.get("/api/plant"))
+
+    async def assets(self, under: str = "", after: str = "", limit: int = 1_000) -> Plain:
+        """A page of assets, in order of path."""
+        params = {"under": under or None, "after": after or None, "limit": limit}
+        return _plain(await self.get("/api/assets", params))
+
+    async def asset(self, path: str) -> Plain:
+        """One asset with its signals and commands."""
+        return _plain(await self.get("/api/asset", {"path": path}))
+
+    async def signals(self, match: str = "**", after: str = "", limit: int = 100) -> Plain:
+        """A page of signals that a glob matches, in order of path."""
+        params = {"match": match, "after": after or None, "limit": limit}
+        return _plain(await self.get("/api/signals", params))
+
+    # State and history
+
+    async def state(self, patterns: Sequence[str]) -> Plain:
+        """The last value of each signal, with time, age, quality and score."""
+        return _plain(await self.get("/api/state", {"signal": list(patterns)}))
+
+    async def sketch(
+        self, signal: str, start: str = "-1h", end: str = "now", points: int = 1_500
+    ) -> Plain:
+        """A signal for a chart, with every extreme kept and its gaps."""
+        params = {"signal": signal, "start": start, "end": end, "points": points}
+        return _plain(await self.get("/api/sketch", params))
+
+    async def history(self, patterns: Sequence[str], **question: str | int | None) -> Plain:
+        """History as columns of plain data; `question`: start, end, every, at, as_of, limit."""
+        return _plain(await self.get("/api/history", {"signal": list(patterns), **question}))
+
+    async def events(
+        self, kind: str | None = None, subject: str | None = None, start: str | None = None,
+        end: str | None = None, limit: int = 200, order: str = "newest",
+    ) -> list[Plain]:  # fmt: skip
+        """What happened."""
+        params = {"kind": kind, "subject": subject, "start": start, "end": end}
+        return list(await self.get("/api/events", {**params, "limit": limit, "order": order}))
+
+    # Production
+
+    async def kpis(self) -> Plain | None:
+        """Key figures of the shift; None where the plant has none."""
+        return _maybe(await self.find("/api/kpis"))
+
+    async def story(self) -> Plain | None:
+        """The steps of a guided tour; None where there is none."""
+        return _maybe(await self.find("/api/story"))
+
+    # Alarms
+
+    async def alarms(self) -> Plain | None:
+        """Active alarms and the performance of the alarm system; None without alarms."""
+        return _maybe(await self.find("/api/alarms"))
+
+    async def acknowledge(self, alarm: str, note: str = "") -> Plain:
+        """Take an alarm on."""
+        return _plain(await self.post(_of("alarms", alarm, "acknowledge"), {"note": note}))
+
+    async def shelve(self, alarm: str, minutes: float, reason: str) -> Plain:
+        """Put an alarm aside for a time."""
+        body = {"minutes": minutes, "reason": reason}
+        return _plain(await self.post(_of("alarms", alarm, "shelve"), body))
+
+    async def unshelve(self, alarm: str) -> Plain:
+        """Bring a shelved alarm back."""
+        return _plain(await self.post(_of("alarms", alarm, "unshelve"), {}))
+
+    async def reset(self, alarm: str) -> Plain:
+        """Let go of a latched alarm that has ended and was acknowledged."""
+        return _plain(await self.post(_of("alarms", alarm, "reset"), {}))
+
+    # Decisions
+
+    async def proposals(self) -> Plain | None:
+        """Proposals that wait or were decided lately; None without decisions."""
+        return _maybe(await self.find("/api/proposals"))
+
+    async def approve(self, proposal: str, note: str = "") -> Plain:
+        """Approve a proposal."""
+        return _plain(await self.post(_of("proposals", proposal, "approve"), {"note": note}))
+
+    async def decline(self, proposal: str, reason: str) -> Plain:
+        """Decline a proposal; the reason is kept and learned from."""
+        return _plain(await self.post(_of("proposals", proposal, "decline"), {"reason": reason}))
+
+    async def try_value(self, proposal: str, value: float) -> Plain:
+        """What the envelope says of another value; nothing is sent."""
+        return _plain(await self.post(_of("proposals", proposal, "try"), {"value": value}))
+
+    async def command(self, command: str, value: float, reason: str) -> Plain:
+        """Propose a command of one's own; it goes the same way as every proposal."""
+        body = {"command": command, "value": value, "reason": reason}
+        return _plain(await self.post("/api/commands", body))
+
+    async def journal(self, limit: int = 200) -> Plain | None:
+        """Decisions and commands with the state of their hash chain; None without decisions."""
+        return _maybe(await self.find("/api/journal", {"limit": limit}))
+
+    # The plant file
+
+    async def plant_file(self) -> Plain | None:
+        """Text, hash, problems and former versions of the plant file."""
+        return _maybe(await self.find("/api/plant-file"))
+
+    async def check_plant_file(self, text: str) -> Plain:
+        """Problems of a text, by line; nothing is changed."""
+        return _plain(await self.post("/api/plant-file/check", {"text": text}))
+
+    async def save_plant_file(self, text: str, hash: str) -> Plain:
+        """Replace the plant file, unless it is no longer the one with `hash`."""
+        body = {"text": text, "hash": hash}
+        return _plain((await self.request("PUT", "/api/plant-file", json=body)).json())
+
+
+def _of(kind: str, name: str, verb: str) -> str:
+    return f"/api/{kind}/{quote(name, safe='')}/{verb}"
+
+
+def _given(params: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {k: v for k, v in (params or {}).items() if v is not None}
+
+
+def _plain(answer: Any) -> Plain:
+    return dict(answer)
+
+
+def _maybe(answer: Any) -> Plain | None:
+    return None if answer is None else dict(answer)

@@ -1,0 +1,140 @@
+"""The demo's five minutes, told from what the twin really saw.
+
+No step is ticked by the clock: each is done when history holds the evidence, and says which.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gemel.core.errors import GemelError
+from gemel.core.event import Event
+from gemel.parts.historians.base import Query
+from gemel.runtime.daemon import Daemon
+
+__all__ = ["Story"]
+
+
+@dataclass(slots=True)
+class _Step:
+    key: str
+    title: str
+    text: str
+    link: str
+    done: bool = False
+    evidence: str = ""
+
+
+class Story:
+    """Follows the events of the virtual line's story."""
+
+    def __init__(self, daemon: Daemon, url: str) -> None:
+        self._daemon = daemon
+        self._checked: dict[str, str] = {}
+        self._steps = [
+            _Step("live", "The line is live", "Five machines, mirrored as they run.", "/"),
+            _Step("slow", "The filler is slow", "Since when, and why.", "/health"),
+            _Step(
+                "bearing", "A capper bearing develops a fault",
+                "Found and explained before any limit is hit.", "/health",
+            ),
+            _Step("proposal", "Gemel proposes to slow down by 4 %", "Look at the advice.", "/advice"),
+            _Step(
+                "refused", "Try 12 %",
+                "The operating envelope refuses it, and says why.", "/advice",
+            ),
+            _Step(
+                "kept", "Approve",
+                "The machine obeys, read-back confirms, the journal shows who and why.", "/advice",
+            ),
+            _Step(
+                "gap", "The server is cut off",
+                "The gap is hatched, then refilled: sent equals stored.", "/trends",
+            ),
+            _Step(
+                "yours", "Now yours",
+                "gemel discover opc.tcp://… -o plant.yaml && gemel run plant.yaml", "/plant-file",
+            ),
+        ]  # fmt: skip
+        self._url = url
+
+    async def report(self) -> dict[str, Any]:
+        """The steps, each with its evidence; `now` is the first that is not done."""
+        events = await asyncio.to_thread(self._daemon.store.events, limit=2_000)
+        for step in self._steps:
+            if not step.done:
+                step.evidence = await self._evidence(step.key, events)
+                step.done = bool(step.evidence)
+        waiting = [s.key for s in self._steps if not s.done]
+        return {
+            "steps": [
+                {
+                    "key": s.key, "title": s.title, "text": s.text, "done": s.done,
+                    "evidence": s.evidence, "link": s.link,
+                }
+                for s in self._steps
+            ],
+            "now": waiting[0] if waiting else "yours",
+        }  # fmt: skip
+
+    async def _evidence(self, key: str, events: list[Event]) -> str:
+        if key == "live":
+            link = next(iter(self._daemon.links.values()))
+            return f"{len(link.wanted)} signals" if link.state == "active" else ""
+        if key == "gap":
+            return await self._gap(events)
+        if key == "yours":
+            return "ready" if all(s.done for s in self._steps[:-1]) else ""
+        for event in events:
+            if said := _said(key, event):
+                return said
+        return ""
+
+    async def _gap(self, events: list[Event]) -> str:
+        """Compare what the server's history holds for the gap with what is stored."""
+        for event in events:
+            link = self._daemon.links.get(event.subject)
+            if (
+                event.kind != "gap"
+                or not event.payload.get("refilled")
+                or event.payload.get("reason") != "connection lost"
+                or event.end is None
+                or link is None
+                or link.session is None
+            ):
+                continue
+            try:
+                sent = 0
+                async for frame in link.session.history(event.time, event.end):
+                    sent += len(frame)
+            except GemelError:
+                return ""
+            numbers = np.array([w.number for w in link.wanted], np.int32)
+            question = Query(numbers, event.time + 1, event.end + 1)
+            stored = (await asyncio.to_thread(self._daemon.store.query, question)).num_rows
+            if sent and sent == stored:
+                seconds = (event.end - event.time) / 1e9
+                return f"{seconds:.0f} s refilled: {sent:,} samples sent, {stored:,} stored"
+        return ""
+
+
+def _said(key: str, event: Event) -> str:
+    payload = event.payload
+    if key == "slow" and event.kind == "finding" and payload.get("detector") == "slow":
+        return str(payload.get("title", ""))
+    if key == "bearing" and event.kind == "finding" and "capper" in event.subject:
+        return str(payload.get("because") or payload.get("title", ""))
+    if event.kind != "command":
+        return ""
+    state = payload.get("state")
+    if key == "proposal" and payload.get("proposed_by") and state:
+        return str(payload.get("title", ""))
+    if key == "refused" and state == "refused":
+        return str(payload.get("sentence") or payload.get("reason", ""))
+    if key == "kept" and state in ("confirmed", "watched", "kept"):
+        return f"{payload.get('actor', '')}: {payload.get('title', '')}"
+    return ""

@@ -1,0 +1,122 @@
+"""Alarms: what must somebody do now, and how good is the alarm system itself?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+from gemel.client.asynchronous import Plain
+from gemel.doors.web import alarm_line
+from gemel.doors.web.frame import Surroundings
+from gemel.doors.web.markup import Html, figure, h, lasts, panel, table, words
+from gemel.doors.web.viewer import Part, Viewer
+
+__all__ = ["build"]
+
+
+async def build(around: Surroundings) -> Callable[[], None]:
+    """See `gemel.doors.web.pages.Build`."""
+    viewer = around.viewer
+    history = await viewer.client.events("alarm", start="-7d", limit=200)
+    return lambda: _draw(around, history)
+
+
+def _draw(around: Surroundings, history: list[Plain]) -> None:
+    viewer = around.viewer
+    active = Part("active", _active(viewer, around.alarms))
+    kpis = Part("alarm-kpis", _kpis(around.alarms))
+    past = Part("past", _history(viewer, history))
+
+    async def look_again() -> None:
+        active.show(_active(viewer, around.alarms))
+        kpis.show(_kpis(around.alarms))
+        past.show(_history(viewer, await viewer.client.events("alarm", start="-7d", limit=200)))
+
+    viewer.refresh(look_again)
+
+
+def _active(viewer: Viewer, alarms: Plain | None) -> Html:
+    if alarms is None:
+        return panel(
+            "Active alarms",
+            h("p", "This plant has no alarms yet. Write them under 'alarms' in the ",
+              h("a", "plant file", href="/plant-file"),
+              ": what is abnormal, what happens if nobody acts, and what to do.", cls="empty"),
+        )  # fmt: skip
+    items = alarm_line.standing(alarms)
+    aside = [item for item in alarms.get("items", []) if item.get("shelved_until")]
+    rows = [_row(viewer, item) for item in [*items, *aside]]
+    body = (
+        table(("Priority", "Alarm", "Since", "State", "What to do", ""), rows)
+        if rows
+        else h("p", "No alarm is active.", cls="empty")
+    )
+    unseen = sum(1 for item in items if alarm_line.waiting(item))
+    said = f"{unseen} wait, {len(items)} active, {len(aside)} shelved"
+    return panel("Active alarms", body, aside=said)
+
+
+def _row(viewer: Viewer, item: Plain) -> tuple[Any, ...]:
+    marks = [
+        word for word, on in (("first out", item.get("first_out")),
+                              ("chattering", item.get("chattering"))) if on
+    ]  # fmt: skip
+    what = [
+        h("div", h("b", item["title"] or item["name"]), f" {' · '.join(marks)}"),
+        h("div", item.get("asset"), cls="quiet"),
+        [h("div", why, cls="quiet") for why in item.get("why") or []],
+    ]
+    state = [h("div", item["state"])]
+    if item.get("acknowledged_by"):
+        state.append(h("div", f"by {item['acknowledged_by']}", cls="quiet"))
+    if item.get("shelved_until"):
+        state.append(h("div", f"until {viewer.clock(item['shelved_until'])}", cls="quiet"))
+    within = item.get("respond_within")
+    todo = [
+        h("div", item.get("response") or "—"),
+        h("div", f"else: {item['consequence']}", cls="quiet") if item.get("consequence") else None,
+        h("div", f"within {lasts(within)}", cls="quiet") if within else None,
+    ]
+    act = h("div", alarm_line.controls(viewer, item), cls="buttons", style="margin:0")
+    return (alarm_line.priority(item["priority"]), what, viewer.clock(item["since"]), state, todo,
+            act)  # fmt: skip
+
+
+def _kpis(alarms: Plain | None) -> Html:
+    figures = (alarms or {}).get("kpis") or {}
+    if not figures:
+        return Html("")
+    rows = [(h("dt", words(str(name))), h("dd", _plain(value))) for name, value in figures.items()]
+    return panel("The alarm system itself", h("dl", rows, cls="facts"), aside="ISA-18.2")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{words(str(k))} {_plain(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(_plain(v) for v in value) or "none"
+    return "unknown" if value is None else figure(value)
+
+
+def _history(viewer: Viewer, events: list[Plain]) -> Html:
+    rows = [
+        (
+            viewer.clock(event["time"]),
+            alarm_line.priority(str(event["payload"].get("priority", "low"))),
+            [h("b", event["payload"].get("title") or event["subject"]), " ",
+             h("span", event["subject"], cls="quiet")],
+            " → ".join(
+                str(event["payload"][k]) for k in ("before", "state") if event["payload"].get(k)
+            ) or ("ended" if event["end"] else "active"),
+            event["payload"].get("actor") or "",
+            event["payload"].get("reason") or "; ".join(event["payload"].get("because") or []),
+        )
+        for event in events
+    ]  # fmt: skip
+    body = (
+        table(("Time", "Priority", "Alarm", "Change", "By", "Why"), rows)
+        if rows
+        else h("p", "Nothing in the last seven days.", cls="empty")
+    )
+    return panel("History, 7 days", body, aside=f"{len(rows)} changes")

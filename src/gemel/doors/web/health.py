@@ -1,0 +1,149 @@
+"""Health: can the numbers be believed, and what behaves differently?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+
+from gemel.client.asynchronous import Plain
+from gemel.doors.web import cards
+from gemel.doors.web.frame import Surroundings
+from gemel.doors.web.markup import Html, ago, figure, h, panel, table
+from gemel.doors.web.viewer import Part, Viewer
+
+__all__ = ["build"]
+
+_COUNTERS = (
+    ("received", "Received", "samples that entered this stage"),
+    ("accepted", "Accepted", "used in order of time"),
+    ("late", "Late", "older than the newest of their signal; kept too"),
+    ("repeated", "Repeated", "known already; recognised, not stored twice"),
+    ("rejected", "Rejected", "unusable: no such signal"),
+    ("refused", "Refused", "could not be stored; a gap names them"),
+    ("waiting", "Waiting", "in front of this stage now"),
+)
+_WORST = 40
+
+
+class _Facts:
+    def __init__(self, around: Surroundings) -> None:
+        self.around = around
+        self.findings: list[Plain] = []
+        self.signals: list[Plain] = []
+
+    async def ask(self) -> None:
+        client = self.around.viewer.client
+        self.findings, state = await asyncio.gather(
+            client.events("finding", start="-7d", limit=50), client.state(["**"])
+        )
+        self.signals = state["signals"]
+
+
+async def build(around: Surroundings) -> Callable[[], None]:
+    """See `gemel.doors.web.pages.Build`."""
+    facts = _Facts(around)
+    if around.viewer.plant["signals"]:
+        await facts.ask()
+    return lambda: _draw(facts)
+
+
+def _draw(facts: _Facts) -> None:
+    viewer, around = facts.around.viewer, facts.around
+    parts: dict[str, Callable[[], Html]] = {
+        "problems": lambda: _problems(around.status),
+        "quality": lambda: _quality(facts.signals),
+        "findings": lambda: _findings(viewer, facts.findings),
+        "stages": lambda: _stages(around.status),
+        "history": lambda: _history(viewer, around.status),
+    }
+    shown = {name: Part(name, content()) for name, content in parts.items()}
+
+    async def look_again() -> None:
+        if viewer.plant["signals"]:
+            await facts.ask()
+        for name, content in parts.items():
+            shown[name].show(content())
+
+    viewer.refresh(look_again)
+
+
+def _problems(status: Plain) -> Html:
+    if not status["problems"]:
+        return panel("Now", h("p", "Everything works.", cls="empty"))
+    return panel("Now", h("ul", [h("li", problem) for problem in status["problems"]]),
+                 aside=f"{len(status['problems'])} problems")  # fmt: skip
+
+
+def _quality(signals: list[Plain]) -> Html:
+    good = sum(1 for s in signals if s["good"])
+    worst = sorted(
+        (s for s in signals if not s["good"] or (s["score"] or 0) < 0.99),
+        key=lambda s: (s["good"], s["score"] if s["score"] is not None else -1, s["path"]),
+    )
+    rows = [
+        (
+            h("a", s["path"], href=f"/trends?signal={quote(s['path'], safe='')}"),
+            s["quality"],
+            "—" if s["score"] is None else f"{100 * s['score']:.1f} %",
+            "never" if s["age"] is None else f"{ago(s['age'])} ago",
+        )
+        for s in worst[:_WORST]
+    ]
+    more = f"; the {_WORST} worst are shown" if len(worst) > _WORST else ""
+    body = (
+        table(("Signal", "Quality now", "Good so far", "Last sample"), rows, numeric=(2, 3))
+        if rows
+        else h("p", "Every signal is good, and was.", cls="empty")
+    )
+    said = f"{figure(good)} of {figure(len(signals))} signals are good now{more}"
+    return panel("Can the numbers be believed?", body, aside=said)
+
+
+def _findings(viewer: Viewer, findings: list[Plain]) -> Html:
+    if not findings:
+        told = "Nothing was noticed in the last seven days. Detectors are named in the plant file."
+        return panel("What behaves differently?", h("p", told, cls="empty"))
+    shown = [cards.finding(viewer, f) for f in findings[:12]]
+    return panel("What behaves differently?", h("div", shown, cls="signal-grid"),
+                 aside=f"{len(findings)} in seven days")  # fmt: skip
+
+
+def _stages(status: Plain) -> Html:
+    rows: list[tuple[Any, ...]] = [
+        (name, figure(status["live"].get(key)), figure(status["history"].get(key)),
+         h("span", said, cls="quiet"))
+        for key, name, said in _COUNTERS
+    ]  # fmt: skip
+    return panel("The way of a sample",
+                 table(("", "State now", "History", ""), rows, numeric=(1, 2)),
+                 aside="every sample is in exactly one line")  # fmt: skip
+
+
+def _history(viewer: Viewer, status: Plain) -> Html:
+    history = status["history"]
+    segments = history.get("segments") or {}
+    facts = [
+        ("Samples stored", figure(history.get("rows"))),
+        ("Size", _bytes(history.get("bytes"))),
+        ("Free on disk", _bytes(history.get("free"))),
+        ("Signals ever known", figure(history.get("signals"))),
+        ("Segments", f"{segments.get('closed', 0)} closed, {segments.get('open', 0)} open"),
+        ("Damaged segments", figure(len(history.get("damaged") or []))),
+        ("Running since", viewer.clock(status["started"])),
+    ]
+    rows = [(h("dt", name), h("dd", value)) for name, value in facts]
+    return panel("History on disk", h("dl", rows, cls="facts"))
+
+
+def _bytes(size: Any) -> str:
+    if not isinstance(size, (int, float)):
+        return "unknown"
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1_000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1_000
+    return f"{value:.1f} TB"

@@ -1,0 +1,199 @@
+"""Live: is the line all right, and what wants a decision?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from nicegui import ui
+
+from gemel.client.asynchronous import Plain
+from gemel.doors.web import cards
+from gemel.doors.web.alarm_line import standing
+from gemel.doors.web.asset import asset_panel
+from gemel.doors.web.frame import Surroundings
+from gemel.doors.web.line import Line, choose, groups, picture
+from gemel.doors.web.markup import Html, data, h, words
+from gemel.doors.web.mimic import mimic
+from gemel.doors.web.tiles import tiles
+from gemel.doors.web.viewer import Part, Viewer
+
+__all__ = ["build"]
+
+_SPANS = (("10 min", 600), ("2 h", 7_200), ("8 h", 28_800), ("24 h", 86_400))
+
+
+class _Facts:
+    """What the page shows, and asks for again."""
+
+    def __init__(self, around: Surroundings, wanted: str | None) -> None:
+        self.around = around
+        self.viewer: Viewer = around.viewer
+        self.wanted = wanted
+        self.kpis: Plain | None = None
+        self.findings: list[Plain] = []
+        self.lines: list[str] = []
+        self.name: str | None = None
+        self.line = Line("")
+
+    async def ask_plant(self) -> None:
+        """The line with its machines; it changes only with the plant file."""
+        client = self.viewer.client
+        assets = (await client.assets())["items"]
+        found = groups(assets)
+        self.lines = list(found)
+        self.name = choose(found, self.wanted)
+        if self.name is None:
+            return
+        known = {asset["path"]: asset for asset in assets}
+        members = [asset["path"] for asset in found[self.name]][:24]
+        around = [self.name] if self.name in known else []
+        details = await asyncio.gather(*(client.asset(path) for path in [*members, *around]))
+        title = known[self.name]["title"] if self.name in known else words(self.name) or "Line"
+        pointed = [c["signal"] for f in self.open_findings() for c in _contributions(f)]
+        self.line = picture(title, details[: len(members)], details[len(members) :], pointed)
+
+    async def ask(self) -> None:
+        """What changes from minute to minute."""
+        client = self.viewer.client
+        self.kpis, self.findings = await asyncio.gather(
+            client.kpis(), client.events("finding", start="-24h", limit=50)
+        )
+
+    def open_findings(self) -> list[Plain]:
+        """Findings that have not ended, newest first."""
+        return [f for f in self.findings if f["end"] is None]
+
+    def drawing(self) -> Html:
+        """The mimic with what is abnormal now."""
+        paths = {machine.path for machine in self.line.machines}
+        abnormal: dict[str, str] = {}
+        for item in reversed(standing(self.around.alarms)):
+            abnormal |= {p: item["priority"] for p in paths if _about(item.get("asset"), p)}
+        noticed = {
+            p: str(f["payload"].get("title") or "not as usual")
+            for f in self.open_findings()
+            for p in paths
+            if _about(f["subject"], p)
+        }
+        return h("div", mimic(self.line, abnormal, noticed), self._slow(), cls="mimic")
+
+    def _slow(self) -> Html:
+        found = self.open_findings()
+        slow = next((f for f in found if "bottleneck" in data(f["payload"]).lower()), None)
+        if slow is not None:
+            return h("p", str(slow["payload"].get("title")), f" since {self._since(slow)}",
+                     cls="quiet")  # fmt: skip
+        if found:
+            first = found[0]
+            return h("p", f"{words(first['subject'])}: {first['payload'].get('title')} "
+                     f"since {self._since(first)}", cls="quiet")  # fmt: skip
+        return h("p", "No open finding: nothing differs from what was learned.", cls="quiet")
+
+    def _since(self, finding: Plain) -> str:
+        return self.viewer.clock(finding["payload"].get("since") or finding["time"])
+
+    def first_signal(self) -> Plain | None:
+        """The signal worth drawing first: what an alarm or a finding points at, else quality."""
+        machines = self.line.machines
+        troubled = [item.get("asset") for item in standing(self.around.alarms)]
+        for machine in sorted(machines, key=lambda m: m.path not in troubled):
+            for signal in machine.values:
+                if machine.path in troubled or signal["role"] == "quality":
+                    return pick(machine.title, signal)
+        for machine in machines:
+            for shown in (*machine.values, machine.speed):
+                if shown is not None:
+                    return pick(machine.title, shown)
+        return None
+
+
+def pick(asset: str, signal: Plain) -> Plain:
+    """What the chart must know of a signal."""
+    kept = {name: signal[name] for name in ("path", "unit", "type", "labels")}
+    return {**kept, "asset": asset, "title": words(signal["path"])}
+
+
+def _contributions(finding: Plain) -> list[Plain]:
+    return list(finding["payload"].get("contributions") or [])
+
+
+def _about(subject: Any, path: str) -> bool:
+    return isinstance(subject, str) and (subject == path or subject.startswith(path + "/"))
+
+
+async def build(around: Surroundings) -> Callable[[], None]:
+    """See `gemel.doors.web.pages.Build`."""
+    facts = _Facts(around, around.query.get("line"))
+    await facts.ask()
+    await facts.ask_plant()
+    return lambda: _draw(facts)
+
+
+def _draw(facts: _Facts) -> None:
+    viewer = facts.viewer
+    figures = Part("tiles", tiles(facts.kpis))
+    with ui.element("div").classes("live"):
+        with ui.element("div").classes("stack"):
+            with ui.element("section").classes("panel"):
+                ui.html(_title(facts), sanitize=False).classes("title")
+                drawing = Part("mimic", facts.drawing())
+            opened = Part("asset", Html(""))
+            ui.html(_chart(facts), sanitize=False)
+        advice = Part("advice", cards.advice(viewer, facts.around.proposals, facts.findings))
+
+    async def look_again() -> None:
+        await facts.ask()
+        figures.show(tiles(facts.kpis))
+        drawing.show(facts.drawing())
+        advice.show(cards.advice(viewer, facts.around.proposals, facts.findings))
+
+    async def show_asset(told: Plain) -> None:
+        detail = await viewer.client.asset(told["path"])
+        opened.show(asset_panel(viewer, detail))
+
+    async def close_asset(_: Plain) -> None:
+        opened.show(Html(""))
+
+    viewer.refresh(look_again)
+    viewer.on("asset", show_asset)
+    viewer.on("close", close_asset)
+    cards.act(viewer)
+
+
+def _title(facts: _Facts) -> Html:
+    others = [
+        h("a", words(name) or "plant", href=f"/?line={name}")
+        for name in facts.lines[:8]
+        if name != facts.name
+    ]
+    also = h("span", "also ", [(h("span", link), " ") for link in others]) if others else None
+    return Html(h("h2", facts.line.title) + h("span", also, cls="end"))
+
+
+def _chart(facts: _Facts) -> Html:
+    limits = [
+        {**limit, "priority": item["priority"]}
+        for item in standing(facts.around.alarms)
+        for limit in item.get("limits") or []
+    ]
+    spans = [
+        h("button", name, type="button", data_chart_span=1_000 * seconds, cls="plain",
+          aria_pressed="true" if seconds == _SPANS[0][1] else "false")
+        for name, seconds in _SPANS
+    ]  # fmt: skip
+    return h(
+        "section",
+        h(
+            "div",
+            h("h2", "No signal", data_chart_title=True),
+            h("span", data_chart_unit=True, cls="quiet"),
+            h("span", h("button", "Follow", type="button", cls="hidden", data_chart_follow=True),
+              spans, cls="end"),
+            cls="title",
+        ),
+        h("div", cls="chart", data_chart=data(facts.first_signal()), data_limits=data(limits),
+          data_span=1_000 * _SPANS[0][1]),
+        cls="panel",
+    )  # fmt: skip

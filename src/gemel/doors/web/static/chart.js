@@ -1,0 +1,417 @@
+// Charts: data are down-sampled by the historian (/api/sketch), new values are appended as they
+// come, and every zoom asks for its own detail. Signals of one unit share a panel, all share time.
+
+import { clock, day, duration, full, minute, number } from "./format.js";
+import * as live from "./live.js";
+
+const DASHES = ["solid", "solid", "solid", "solid", [6, 3], [6, 3], [2, 2], [2, 2]];
+const MARKED = new Set(["alarm", "finding", "stop", "order", "changeover", "command", "note", "fault"]);
+const RIGHT = 16;
+
+let library = null;
+const load = () => (library ??= import("./echarts/index.js").then((module) => module.echarts));
+
+const probe = document.createElement("i");
+
+/** A token as a colour that a canvas understands. */
+export function colour(name) {
+  if (!probe.isConnected) document.body.append(probe);
+  probe.style.color = `var(--${name})`;
+  return getComputedStyle(probe).color;
+}
+
+export const lineColour = (index) => colour(`line-${(index % 4) + 1}`);
+export const lineDash = (index) => DASHES[index % DASHES.length];
+
+function hatch() {
+  const tile = document.createElement("canvas");
+  tile.width = tile.height = 8;
+  const pen = tile.getContext("2d");
+  pen.strokeStyle = colour("hatch");
+  pen.lineWidth = 1;
+  pen.beginPath();
+  for (const shift of [-8, 0, 8]) {
+    pen.moveTo(shift, 8);
+    pen.lineTo(shift + 8, 0);
+  }
+  pen.stroke();
+  return { image: tile, repeat: "repeat" };
+}
+
+async function json(path, params) {
+  const answer = await fetch(`${path}?${new URLSearchParams(params)}`);
+  const body = await answer.json();
+  if (!answer.ok) throw new Error(body.message);
+  return body;
+}
+
+export class Chart {
+  constructor(element) {
+    this.element = element;
+    this.signals = [];
+    this.span = 3_600_000;
+    this.window = null; // null follows the present
+    this.sketches = [];
+    this.events = [];
+    this.limits = [];
+    this.stops = [];
+    this.loading = 0;
+    this.onWindow = () => {};
+    this.ready = load().then((echarts) => this.begin(echarts));
+  }
+
+  begin(echarts) {
+    this.chart = echarts.init(this.element, null, { renderer: "canvas" });
+    new ResizeObserver(() => {
+      this.chart.resize();
+      this.layout();
+    }).observe(this.element);
+    document.addEventListener("gemel:theme", () => this.layout());
+    this.chart.on("datazoom", (event) => this.zoomed(event.batch?.[0] ?? event));
+    this.chart.getZr().on("dblclick", () => this.follow());
+    document.addEventListener("gemel:event", ({ detail }) => this.told(detail));
+    setInterval(() => this.tick(), 1_000);
+    setInterval(() => !this.window && this.reload(), 30_000);
+  }
+
+  /** Show these signals, `{path, title, unit, labels}` each. */
+  async show(signals, limits = []) {
+    this.stops.forEach((stop) => stop());
+    this.signals = signals;
+    this.limits = limits;
+    this.sketches = signals.map(() => null);
+    this.stops = signals.map((signal, i) => live.watch(signal.path, (state) => this.append(i, state)));
+    await this.reload();
+  }
+
+  /** Follow the present again, with a span in ms. */
+  follow(span = this.span) {
+    this.span = span;
+    this.window = null;
+    this.onWindow(this);
+    return this.reload();
+  }
+
+  /** Look at a stretch of the past, in ms. */
+  look(start, end) {
+    this.window = [start, end];
+    this.onWindow(this);
+    return this.reload();
+  }
+
+  range() {
+    if (this.window) return this.window;
+    const end = live.now();
+    return [end - this.span, end];
+  }
+
+  async reload() {
+    const turn = ++this.loading;
+    const [start, end] = this.range();
+    const times = { start: new Date(start).toISOString(), end: new Date(end).toISOString() };
+    const points = Math.max(200, Math.round(this.element.clientWidth * 1.5));
+    try {
+      const asked = this.signals.map((signal) =>
+        json("/api/sketch", { signal: signal.path, ...times, points }),
+      );
+      const [sketches, events] = await Promise.all([
+        Promise.all(asked),
+        json("/api/events", { ...times, limit: 300 }),
+        this.ready,
+      ]);
+      if (turn !== this.loading) return;
+      this.sketches = sketches.map((sketch) => ({
+        gaps: sketch.gaps,
+        data: broken(sketch.time.map((time, i) => [time, sketch.value[i]]), sketch.gaps),
+      }));
+      this.events = events;
+      this.element.removeAttribute("data-problem");
+      this.layout();
+      this.element.dataset.points = sketches.reduce((sum, sketch) => sum + sketch.time.length, 0);
+    } catch (error) {
+      this.element.dataset.problem = String(error.message || error);
+    }
+  }
+
+  append(index, state) {
+    const sketch = this.sketches[index];
+    if (!sketch || this.window || state.ms === null) return;
+    const last = sketch.data.at(-1);
+    if (last && last[0] >= state.ms) return;
+    sketch.data.push([state.ms, state.quality.startsWith("bad") ? null : state.number]);
+  }
+
+  told(event) {
+    if (event.kind === "gap") this.reload();
+    else if (MARKED.has(event.kind)) this.events.unshift(event);
+  }
+
+  tick() {
+    if (!this.chart || this.window || document.hidden || !this.signals.length) return;
+    const [start, end] = this.range();
+    for (const sketch of this.sketches) {
+      if (!sketch) continue;
+      const first = sketch.data.findIndex(([time]) => time >= start);
+      if (first > 1) sketch.data.splice(0, first - 1);
+    }
+    this.chart.setOption({
+      xAxis: this.panels().map(() => ({ min: start, max: end })),
+      series: this.signals.map((signal, i) => ({ id: signal.path, data: this.data(i, end) })),
+    });
+  }
+
+  /** The line of a signal; a good value holds until now. */
+  data(index, end) {
+    const data = this.sketches[index]?.data ?? [];
+    const last = data.at(-1);
+    if (this.window || !last || last[1] === null || !this.signals[index].fresh?.()) return data;
+    return last[0] < end ? [...data, [end, last[1]]] : data;
+  }
+
+  panels() {
+    const units = [];
+    for (const signal of this.signals) {
+      const key = panelOf(signal);
+      if (!units.includes(key)) units.push(key);
+    }
+    return units;
+  }
+
+  layout() {
+    if (!this.chart) return;
+    const panels = this.panels();
+    const [start, end] = this.range();
+    const height = this.element.clientHeight;
+    const each = (height - 34) / Math.max(1, panels.length);
+    const ink = colour("ink-2");
+    const rule = colour("rule");
+    const several = this.signals.length > panels.length;
+    const right = several && this.element.clientWidth > 560 ? 150 : RIGHT;
+    const label = { color: ink, fontSize: 11, hideOverlap: true };
+    this.chart.setOption(
+      {
+        animation: false,
+        textStyle: { fontFamily: "system-ui, DejaVu Sans, sans-serif" },
+        axisPointer: { link: [{ xAxisIndex: "all" }], lineStyle: { color: ink } },
+        toolbox: { feature: { dataZoom: { yAxisIndex: false, show: true } }, itemSize: 0, top: -40 },
+        tooltip: {
+          trigger: "axis", confine: true, transitionDuration: 0,
+          backgroundColor: colour("card"), borderColor: rule, borderWidth: 1, padding: 8,
+          extraCssText: "box-shadow:none;border-radius:0",
+          textStyle: { color: colour("ink"), fontSize: 12 },
+          formatter: (points) => this.words(points),
+        },
+        grid: panels.map((_, i) => ({ left: 56, right, top: 20 + i * each, height: each - 28 })),
+        xAxis: panels.map((_, i) => ({
+          type: "time", gridIndex: i, min: start, max: end,
+          axisLine: { lineStyle: { color: rule } }, axisTick: { show: false }, splitLine: { show: false },
+          axisLabel: { ...label, show: i === panels.length - 1, formatter: (ms) => this.timeWords(ms, end - start) },
+        })),
+        yAxis: panels.map((key, i) => ({
+          type: "value", gridIndex: i, scale: true, splitNumber: each > 200 ? 4 : 2,
+          name: this.signals.find((signal) => panelOf(signal) === key)?.unit || "",
+          nameTextStyle: { color: ink, align: "right", fontSize: 11 }, nameGap: 8,
+          axisLine: { show: false }, axisTick: { show: false },
+          splitLine: { lineStyle: { color: rule } },
+          axisLabel: { ...label, formatter: (value) => this.valueWords(key, value) },
+          ...this.reach(key),
+        })),
+        series: this.signals.map((signal, i) => this.series(signal, i, panels, right > RIGHT)),
+      },
+      { notMerge: true },
+    );
+    this.chart.dispatchAction({
+      type: "takeGlobalCursor", key: "dataZoomSelect", dataZoomSelectActive: true,
+    });
+  }
+
+  series(signal, index, panels, named) {
+    const panel = panels.indexOf(panelOf(signal));
+    const first = this.signals.findIndex((other) => panelOf(other) === panels[panel]) === index;
+    const stroke = this.signals.length === 1 ? colour("line-1") : lineColour(index);
+    const data = this.data(index, this.range()[1]);
+    return {
+      id: signal.path, name: signal.title, type: "line", xAxisIndex: panel, yAxisIndex: panel,
+      data, step: signal.type && signal.type !== "number" ? "end" : false,
+      symbol: "circle", symbolSize: 3, showSymbol: data.length < 3, silent: true,
+      itemStyle: { color: stroke },
+      lineStyle: { color: stroke, width: 1.3, type: lineDash(index) },
+      emphasis: { disabled: true },
+      endLabel: { show: named, formatter: "{a}", color: stroke, fontSize: 11, width: 138, overflow: "truncate" },
+      labelLayout: { moveOverlap: "shiftY" },
+      markArea: this.gaps(index, first),
+      markLine: this.lines(signal, first, panel === 0),
+    };
+  }
+
+  gaps(index) {
+    const [start, end] = this.range();
+    const gaps = this.sketches[index]?.gaps ?? [];
+    return {
+      silent: true,
+      itemStyle: { color: hatch(), borderWidth: 0 },
+      label: { color: colour("ink-2"), fontSize: 11, position: "insideBottom" },
+      data: gaps
+        .map((gap) => ({ ...gap, from: Math.max(gap.start, start), to: Math.min(gap.end, end) }))
+        .filter((gap) => gap.to > gap.from)
+        .map((gap) => {
+          const state = gap.refilled ? "refilled" : "missing";
+          const wide = (gap.to - gap.from) / (end - start) > 0.04 || gaps.length === 1;
+          const name = wide ? `no data ${duration((gap.end - gap.start) / 1000)}, ${state}` : "";
+          return [{ xAxis: gap.from, name }, { xAxis: gap.to }];
+        }),
+    };
+  }
+
+  lines(signal, firstOfPanel, firstPanel) {
+    const data = this.limits
+      .filter((limit) => limit.signal === signal.path && Number.isFinite(limit.value))
+      .map((limit) => ({
+        yAxis: limit.value,
+        lineStyle: { color: colour(limit.priority || "high"), type: "solid", width: 1.3 },
+        label: { formatter: `limit ${number(limit.value)}`, position: "insideEndTop", color: colour("high-ink"), fontSize: 11 },
+      }));
+    if (firstOfPanel && firstPanel) data.push(...this.marks());
+    return { silent: true, symbol: "none", animation: false, data };
+  }
+
+  marks() {
+    const [start, end] = this.range();
+    const ink = colour("faint");
+    let before = Infinity;
+    return this.events
+      .filter((event) => MARKED.has(event.kind) && this.concerns(event))
+      .map((event) => ({ event, ms: Date.parse(event.time) }))
+      .filter(({ ms }) => ms > start && ms < end)
+      .slice(0, 40)
+      .map(({ event, ms }) => {
+        const near = before - ms < (end - start) * 0.06;
+        if (!near) before = ms;
+        const words = event.payload.title || event.payload.word || event.kind;
+        return {
+          xAxis: ms,
+          lineStyle: { color: ink, type: "dashed", width: 1 },
+          label: {
+            show: !near, formatter: () => String(words).slice(0, 28), color: ink, fontSize: 10.5,
+            position: "end", distance: 2,
+          },
+        };
+      });
+  }
+
+  concerns(event) {
+    if (event.kind === "alarm" && event.payload.transition && event.payload.transition !== "raise") return false;
+    if (["order", "changeover", "note"].includes(event.kind)) return true;
+    return this.signals.some(({ path }) => path === event.subject || path.startsWith(`${event.subject}/`));
+  }
+
+  reach(key) {
+    const limits = this.limits.filter((limit) =>
+      this.signals.some((signal) => signal.path === limit.signal && panelOf(signal) === key),
+    );
+    if (!limits.length) return {};
+    const values = limits.map((limit) => limit.value);
+    return {
+      min: (range) => within(Math.min(range.min, ...values), range.min, range, -1),
+      max: (range) => within(Math.max(range.max, ...values), range.max, range, 1),
+    };
+  }
+
+  valueWords(key, value) {
+    const signal = this.signals.find((other) => panelOf(other) === key);
+    const coded = signal && signal.type && signal.type !== "number";
+    if (signal?.labels && Object.keys(signal.labels).length) return signal.labels[value] ?? "";
+    if (signal?.type === "boolean") return { 0: "no", 1: "yes" }[value] ?? "";
+    return coded && !Number.isInteger(value) ? "" : number(value);
+  }
+
+  timeWords(ms, span) {
+    if (span > 36 * 3_600_000) return `${day(ms)} ${minute(ms)}`;
+    return span < 600_000 ? clock(ms) : minute(ms);
+  }
+
+  words(points) {
+    const box = document.createElement("div");
+    const head = document.createElement("div");
+    head.textContent = full(points[0].axisValue);
+    box.append(head);
+    for (const point of points) {
+      const signal = this.signals[point.seriesIndex];
+      const line = document.createElement("div");
+      const value = point.value[1];
+      const text = value === null ? "—" : this.valueWords(panelOf(signal), value) || number(value);
+      line.textContent = `${signal.title}: ${text} ${signal.unit || ""}`;
+      box.append(line);
+    }
+    return box;
+  }
+
+  zoomed({ startValue, endValue }) {
+    if (startValue === undefined || endValue - startValue < 500) return;
+    this.look(startValue, endValue);
+  }
+}
+
+function panelOf(signal) {
+  return signal.type && signal.type !== "number" ? signal.path : `unit ${signal.unit || ""}`;
+}
+
+/** A limit far outside the data must not flatten the line. */
+function within(value, bound, range, sign) {
+  const room = (range.max - range.min || Math.abs(range.max) * 0.02 || 1) * 2;
+  const reached = Math.abs(value - bound) > room ? bound : value;
+  return reached + sign * (range.max - range.min || 1) * 0.05;
+}
+
+/** Where a gap holds no samples the line ends, and begins again. */
+function broken(data, gaps) {
+  const out = [...data];
+  for (const gap of gaps) {
+    if (gap.refilled) continue;
+    const next = out.findIndex(([time]) => time > gap.start);
+    if (next > 0 && out[next][0] >= gap.end) out.splice(next, 0, [gap.start, null]);
+  }
+  return out;
+}
+
+// The chart of the Live page: one signal, chosen in the mimic's panel or named by the server.
+
+export function fresh(path) {
+  let good = false;
+  live.watch(path, (state) => {
+    good = state.good;
+  });
+  return () => good;
+}
+
+export function mountCharts() {
+  const element = document.querySelector("[data-chart]");
+  if (!element) return;
+  const chart = new Chart(element);
+  chart.span = Number(element.dataset.span);
+  const title = document.querySelector("[data-chart-title]");
+  const back = document.querySelector("[data-chart-follow]");
+  const draw = (signal) => {
+    title.textContent = `${signal.asset} · ${signal.title}`;
+    document.querySelector("[data-chart-unit]").textContent = signal.unit ? `· ${signal.unit}` : "";
+    chart.show([{ ...signal, fresh: fresh(signal.path) }], JSON.parse(element.dataset.limits || "[]"));
+  };
+  chart.onWindow = () => back.classList.toggle("hidden", chart.window === null);
+  back.addEventListener("click", () => chart.follow());
+  document.addEventListener("click", (event) => {
+    const span = event.target.closest("[data-chart-span]");
+    if (span) {
+      for (const other of document.querySelectorAll("[data-chart-span]")) {
+        other.setAttribute("aria-pressed", String(other === span));
+      }
+      chart.follow(Number(span.dataset.chartSpan));
+    }
+    const picked = event.target.closest("[data-pick]");
+    if (picked) {
+      draw(JSON.parse(picked.dataset.pick));
+      element.scrollIntoView({ block: "nearest" });
+    }
+  });
+  const first = JSON.parse(element.dataset.chart);
+  if (first) draw(first);
+}

@@ -1,0 +1,143 @@
+"""Who looks at a page: the session's rights, the plant's zone, and what was said to the page.
+
+A page asks the API in the same process with the viewer's own session, so that it can do exactly
+what the viewer may.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import tzinfo
+from typing import Any, TypeAlias
+
+import httpx
+from fastapi import FastAPI, Request
+from nicegui import ui
+
+from gemel.client import AsyncClient
+from gemel.client.asynchronous import Plain
+from gemel.core.errors import GemelError, Refused
+from gemel.core.time import zone
+from gemel.doors.web.markup import Html, clock
+
+__all__ = ["COOKIE", "Action", "Part", "Viewer", "client_of", "viewer_of"]
+
+COOKIE = "gemel_session"
+_ROLES = ("viewer", "operator", "engineer", "admin")
+
+Action: TypeAlias = Callable[[Plain], Awaitable[str | None]]
+"""What happens on an action of the page, with its values; gives a sentence to show."""
+
+
+class Viewer:
+    """One open page of one person."""
+
+    def __init__(self, client: AsyncClient, me: Plain, plant: Plain) -> None:
+        self.client = client
+        self.name = str(me["name"])
+        self.role = str(me["role"])
+        self.plant = plant
+        self.zone: tzinfo = zone(str(plant["time_zone"]))
+        self.now = 0
+        """Time of the last answer of the daemon, ns."""
+        self._actions: dict[str, Action] = {}
+        self._refreshes: list[Callable[[], Awaitable[None]]] = []
+
+    def may(self, least: str) -> bool:
+        """Whether the role includes `least`; the API checks it again."""
+        return _ROLES.index(self.role) >= _ROLES.index(least)
+
+    def clock(self, value: Any) -> str:
+        """A time in the plant's zone, with the date unless it is today's."""
+        return clock(value, self.zone, self.now)
+
+    # Actions
+
+    def on(self, action: str, handler: Action) -> None:
+        """What an action of the page does."""
+        self._actions[action] = handler
+
+    def first(self, look_again: Callable[[], Awaitable[None]]) -> None:
+        """The same as `refresh`, before all others."""
+        self._refreshes.insert(0, look_again)
+
+    def refresh(self, look_again: Callable[[], Awaitable[None]]) -> None:
+        """What brings a part of the page up to date; called every few seconds and on news."""
+        self._refreshes.append(look_again)
+
+    def listen(self, every: float = 2.0) -> None:
+        """Take the page's actions, and look again every so many seconds."""
+        ui.on("gemel", lambda event: self._take(event.args))
+        ui.timer(every, self.look_again, immediate=False)
+
+    async def look_again(self) -> None:
+        """Bring the page up to date. What fails now is tried again the next time."""
+        for look in self._refreshes:
+            try:
+                await look()
+            except GemelError:
+                if await self._gone():
+                    ui.navigate.to("/login")
+                    return
+
+    async def _gone(self) -> bool:
+        """Whether the session has ended; other refusals are of one part of the page."""
+        try:
+            await self.client.me()
+        except Refused:
+            return True
+        except GemelError:
+            return False
+        return False
+
+    async def _take(self, told: Any) -> None:
+        values: Plain = told if isinstance(told, dict) else {}
+        if values.get("action") == "changed":
+            await self.look_again()
+            return
+        handler = self._actions.get(str(values.get("action")))
+        if handler is None:
+            return
+        sentence, wrong = "", False
+        try:
+            sentence = await handler(values) or ""
+        except (GemelError, ValueError, KeyError) as error:
+            sentence, wrong = str(error) or "that did not work", True
+        await self.look_again()
+        arguments = json.dumps([values.get("id", 0), sentence, wrong])
+        ui.run_javascript(f"gemel.done(...{arguments})")
+
+
+class Part:
+    """A part of the page that is replaced when its content has changed."""
+
+    def __init__(self, name: str, content: Html) -> None:
+        self._name = name
+        self._content = content
+        ui.html(content, sanitize=False).props(f'data-part="{name}"').classes("slot")
+
+    def show(self, content: Html) -> None:
+        """Replace the content, unless it is the same; not while somebody types in it."""
+        if content == self._content:
+            return
+        self._content = content
+        ui.run_javascript(f"gemel.put({json.dumps(self._name)}, {json.dumps(content)})")
+
+
+def client_of(app: FastAPI, secret: str) -> AsyncClient:
+    """A client of the application in this process, with the rights of a session."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    return AsyncClient("http://gemel", secret, transport=transport)
+
+
+async def viewer_of(request: Request) -> Viewer | None:
+    """The viewer of a request, None if nobody is logged in."""
+    secret = request.cookies.get(COOKIE, "")
+    if not secret:
+        return None
+    client = client_of(request.scope["gemel"], secret)
+    try:
+        return Viewer(client, await client.me(), await client.plant())
+    except Refused:
+        return None

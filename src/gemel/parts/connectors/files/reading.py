@@ -1,0 +1,389 @@
+"""Tables → Frames: rows in the order of the file, all signals of a row together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from gemel.core.frame import Frame
+from gemel.core.quality import NOT_A_NUMBER
+from gemel.parts.connectors.base import Counters, Wanted
+from gemel.parts.connectors.files.format import Format
+from gemel.parts.connectors.files.localtime import RowTimes
+from gemel.parts.connectors.files.naming import slug, split_unit
+from gemel.parts.connectors.files.sources import BLOCK
+from gemel.parts.connectors.files.tables import Place, Table, text_tables
+from gemel.parts.connectors.files.values import Converted, Converter, is_text, qualities
+
+__all__ = ["ROWS", "Batch", "Plan", "Reader", "match_address"]
+
+ROWS: Final = 65_536
+"""Most rows of a Frame."""
+
+
+def match_address(address: str, names: Sequence[str]) -> str | None:
+    """The column or signal that an address means: as written, else in other case, without its unit,
+    or as the key that its name gives; None if none or several fit."""
+    if address in names:
+        return address
+    last = address.rpartition("/")[2]
+    for same in (
+        lambda n: n.strip().casefold() == address.strip().casefold(),
+        lambda n: split_unit(n).title.casefold() == address.strip().casefold(),
+        lambda n: slug(n) == slug(address) or slug(split_unit(n).title) == slug(address),
+        lambda n: slug(n) == slug(last) or slug(split_unit(n).title) == slug(last),
+    ):
+        found = [n for n in names if same(n)]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
+
+
+@dataclass(slots=True)
+class Batch:
+    """Samples of some rows. Sample `first[r]` is the first one of row `r`."""
+
+    signal: npt.NDArray[np.int32]
+    time: npt.NDArray[np.int64]
+    value: npt.NDArray[np.float64]
+    quality: npt.NDArray[np.int16]
+    first: npt.NDArray[np.int64]
+    row_time: npt.NDArray[np.int64]
+    """Latest time up to and with each row, for pacing."""
+    position: Callable[[int], str]
+    """The resume token behind a row."""
+    source: str = ""
+
+    @property
+    def rows(self) -> int:
+        """Rows of the file."""
+        return len(self.first) - 1
+
+    def frame(self, start: int, stop: int) -> Frame:
+        """Samples of the rows [start, stop), which must be few enough for one Frame."""
+        a, b = int(self.first[start]), int(self.first[stop])
+        return Frame(
+            self.signal[a:b], self.time[a:b], self.value[a:b], self.quality[a:b],
+            0, self.source, self.position(stop - 1),
+        )  # fmt: skip
+
+    def frames(self, start: int, stop: int, rows: int = ROWS) -> Iterator[Frame]:
+        """Samples of the rows [start, stop) in Frames of at most `rows` samples, cut between rows
+        of the file; a row with more samples than that is cut too."""
+        while start < stop:
+            limit = int(self.first[start]) + rows
+            end = int(np.searchsorted(self.first[: stop + 1], limit, "right")) - 1
+            end = max(end, start + 1)
+            frame = self.frame(start, end)
+            if len(frame) > rows:
+                yield from frame.pieces(rows)
+            elif len(frame):
+                yield frame
+            start = end
+
+
+@dataclass(slots=True)
+class Plan:
+    """Which columns of a file feed which signals."""
+
+    signals: list[tuple[int, Wanted]] = field(default_factory=list)
+    """(column, signal) of a wide file."""
+    groups: dict[str, list[int]] = field(default_factory=dict)
+    """Numbers per value of the group column, beside `signals`; -1 = not wanted there."""
+    ignored: list[str] = field(default_factory=list)
+    """Columns that nobody wants."""
+
+
+class Reader:
+    """Reads one file, from a place on, into Batches. Used by one thread."""
+
+    def __init__(
+        self, found: Format, wanted: Sequence[Wanted], times: RowTimes, converter: Converter,
+        counters: Counters, source: str, size: int = BLOCK, group: int = -1,
+    ) -> None:  # fmt: skip
+        self.found = found
+        self._wanted = wanted
+        self._times = times
+        self._converter = converter
+        self._counters = counters
+        self._source = source
+        self._size = size
+        self._group = group
+        self.plan = Plan()
+        self._names: dict[str, list[int]] = {}
+        self._texts: dict[str, str | None] = {}
+        self.unknown: dict[str, int] = {}
+        """Rows of a long file by name, of names that nobody wants."""
+        if found.layout == "wide" and group < 0:
+            self._plan_wide()
+        elif found.layout == "wide":
+            self._plan_groups()
+
+    def _plan_wide(self) -> None:
+        columns = self.found.columns
+        names = [c.name for i, c in enumerate(columns)
+                 if i not in self.found.roles and c.kind != "other"]  # fmt: skip
+        used = set()
+        for wanted in self._wanted:
+            name = match_address(wanted.address, names)
+            if name is not None:
+                index = next(i for i, c in enumerate(columns) if c.name == name)
+                self.plan.signals.append((index, wanted))
+                used.add(name)
+        self.plan.signals.sort(key=lambda pair: pair[0])
+        self.plan.ignored = [n for n in names if n not in used]
+
+    def _plan_groups(self) -> None:
+        columns = self.found.columns
+        names = [c.name for i, c in enumerate(columns)
+                 if i not in self.found.roles and i != self._group and c.kind != "other"]  # fmt: skip
+        slots: dict[tuple[int, str], int] = {}
+        used = set()
+        for wanted in self._wanted:
+            group, mark, address = wanted.address.partition("/")
+            name = match_address(address, names) if mark else None
+            if name is None:
+                continue
+            used.add(name)
+            index = next(i for i, c in enumerate(columns) if c.name == name)
+            slot = slots.setdefault((index, wanted.type), len(slots))
+            if slot == len(self.plan.signals):
+                self.plan.signals.append((index, wanted))
+            self.plan.groups.setdefault(group, []).append(slot)
+            self._names.setdefault(f"{group}\0{slot}", []).append(wanted.number)
+        width = len(self.plan.signals)
+        for group, taken in self.plan.groups.items():
+            row = [-1] * width
+            for slot in taken:
+                row[slot] = self._names[f"{group}\0{slot}"][0]
+            self.plan.groups[group] = row
+        self.plan.ignored = [n for n in names if n not in used]
+
+    def found_addresses(self) -> set[str]:
+        """Addresses that this file feeds, as far as its header tells."""
+        if self._group >= 0:
+            return {w.address for w in self._wanted if "/" in w.address}
+        return {wanted.address for _, wanted in self.plan.signals}
+
+    def batches(self, place: Place, state: list[int], origin: dict[str, Any]) -> Iterator[Batch]:
+        """All rows behind `place`. `origin` is the part of the position that names the file."""
+        self._times.restore(state)
+        found = self.found
+        if found.layout == "wide" and not self.plan.signals:
+            return
+        for table in self._tables(place):
+            batch = self._long(table) if found.layout == "long" else self._wide(table)
+            batch.position = self._position(table, origin)
+            batch.source = self._source
+            self._counters.received += len(batch.signal)
+            yield batch
+
+    def _position(self, table: Table, origin: dict[str, Any]) -> Callable[[int], str]:
+        def position(row: int) -> str:
+            known = {
+                **origin, "row": int(table.number[row]), "offset": int(table.end[row]),
+                "line": int(table.line[row]),
+            }  # fmt: skip
+            state = self._times.state(row)
+            if state:
+                known["state"] = state
+            return json.dumps(known, separators=(",", ":"))
+
+        return position
+
+    def _tables(self, place: Place) -> Iterator[Table]:
+        found = self.found
+        needed = set(found.time.columns)
+        if found.layout == "long":
+            needed |= {found.name, found.value} | ({found.quality} - {-1})
+            numeric = {found.value} if all(w.type == "number" for w in self._wanted) else set()
+            numeric = {i for i in numeric if found.columns[i].kind == "number"}
+        else:
+            needed |= {i for i, _ in self.plan.signals}
+            texts = {i for i, w in self.plan.signals if w.type != "number"}
+            numeric = {
+                i for i, _ in self.plan.signals
+                if i not in texts and i not in found.time.columns and not found.columns[i].suffix
+            }  # fmt: skip
+            if self._group >= 0:
+                needed.add(self._group)
+                numeric.discard(self._group)
+        if found.kind == "parquet":
+            from gemel.parts.connectors.files.parquet import parquet_tables
+
+            return parquet_tables(found, sorted(needed), place, max(self._size // 64, 1))
+        return text_tables(found, sorted(needed), numeric, self._counters, place, self._size)
+
+    def _rows(self, table: Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Times of the rows, and which rows can be used."""
+        time, ok, there = self._times.of(table.columns, table.number)
+        if ok.all():
+            return time, ok
+        lost = np.flatnonzero(there & ~ok)
+        if len(lost):
+            row = int(lost[0])
+            column = table.columns[self.found.time.columns[0]]
+            text = str(column[row].as_py())[:40]
+            if text.strip() == self.found.columns[self.found.time.columns[0]].name:
+                self._counters.note("a header in the middle of the data", 1)
+                lost = lost[1:]
+            if len(lost):
+                line = f"'{text}', {self.found.path.name} line {int(table.line[row])}"
+                self._converter.reject("time is not understood", line, len(lost))
+        return time, ok
+
+    def _without_time(self, ok: npt.NDArray[np.bool_], table: Table, filled: Any) -> None:
+        """Count rows without a time: empty ones are only noted."""
+        column = table.columns.get(self.found.time.columns[0]) if self.found.time.columns else None
+        if column is None:
+            return
+        missing = ~ok & ~self._times_there(column)
+        if not missing.any():
+            return
+        empty = int((missing & ~filled).sum())
+        if empty:
+            self._counters.note("empty rows", empty)
+        rows = np.flatnonzero(missing & filled)
+        if len(rows):
+            line = f"{self.found.path.name} line {int(table.line[rows[0]])}"
+            self._converter.reject("row has no time", line, len(rows))
+
+    def _times_there(self, column: Any) -> npt.NDArray[np.bool_]:
+        if is_text(column.type):
+            import pyarrow.compute as pc
+
+            length = pc.utf8_length(pc.utf8_trim_whitespace(column)).fill_null(0)
+            there: npt.NDArray[np.bool_] = np.asarray(length) > 0
+            return there
+        return np.asarray(column.is_valid(), np.bool_)
+
+    def _line(self, table: Table) -> str:
+        return f"{self.found.path.name} from line {int(table.line[0])}"
+
+    def _wide(self, table: Table) -> Batch:
+        n, width = table.rows, len(self.plan.signals)
+        time, ok = self._rows(table)
+        value = np.empty((n, width), np.float64)
+        quality = np.zeros((n, width), np.int16)
+        present = np.empty((n, width), np.bool_)
+        line = self._line(table)
+        done: dict[tuple[int, str], Converted] = {}
+        for j, (index, wanted) in enumerate(self.plan.signals):
+            key = (index, wanted.type)
+            result = done.get(key) if wanted.type in ("number", "boolean") else None
+            if result is None:
+                column = self.found.columns[index]
+                result = self._converter.convert(table.columns[index], column, wanted, line)
+                done[key] = result
+            value[:, j], present[:, j] = result.value, result.present
+            if result.quality is not None:
+                quality[:, j] = result.quality
+        if not ok.all():
+            self._without_time(ok, table, present.any(axis=1))
+            present &= ok[:, None]
+        numbers = np.array([w.number for _, w in self.plan.signals], np.int32)
+        signal = np.broadcast_to(numbers, (n, width))
+        if self._group >= 0:
+            signal = self._grouped(table.columns[self._group], width)
+            present &= signal >= 0
+        times = np.broadcast_to(time[:, None], (n, width))
+        counts = present.sum(axis=1)
+        first = np.concatenate([[0], np.cumsum(counts)])
+        row_time = _latest(time, ok)
+        if present.all():
+            return Batch(
+                signal.ravel().astype(np.int32), times.ravel(), value.ravel(), quality.ravel(),
+                first, row_time, str,
+            )  # fmt: skip
+        return Batch(
+            signal[present].astype(np.int32), times[present], value[present], quality[present],
+            first, row_time, str,
+        )  # fmt: skip
+
+    def _grouped(self, column: Any, width: int) -> npt.NDArray[np.int32]:
+        texts = column if is_text(column.type) else column.cast(pa.string())
+        coded = texts.fill_null("").dictionary_encode()
+        nobody = [-1] * width
+        table = [self.plan.groups.get(t.strip(), nobody) for t in coded.dictionary.to_pylist()]
+        return np.array(table, np.int32).reshape(-1, width)[np.asarray(coded.indices)]
+
+    def _long(self, table: Table) -> Batch:
+        found = self.found
+        time, ok = self._rows(table)
+        if not ok.all():
+            self._without_time(ok, table, np.ones(table.rows, np.bool_))
+        item = self._items(table.columns[found.name])
+        keep = ok & (item >= 0)
+        value = np.full(table.rows, np.nan)
+        quality = np.zeros(table.rows, np.int16)
+        present = np.zeros(table.rows, np.bool_)
+        cells = table.columns[found.value]
+        line = self._line(table)
+        plain = [i for i, w in enumerate(self._wanted) if w.type == "number"]
+        here = np.unique(item[keep])
+        parts = [(self._wanted[plain[0]], np.isin(item, plain) & keep)] if plain else []
+        parts += [(self._wanted[i], (item == i) & keep) for i in here.tolist() if i not in set(plain)]
+        for wanted, chosen in parts:
+            if not chosen.any():
+                continue
+            rows = np.flatnonzero(chosen)
+            some = cells if len(rows) == table.rows else cells.take(pa.array(rows))
+            result = self._converter.convert(some, found.columns[found.value], wanted, line)
+            value[rows], present[rows] = result.value, result.present
+            if result.quality is not None:
+                quality[rows] = result.quality
+        if found.quality >= 0:
+            given = qualities(table.columns[found.quality], found.quality_codes)
+            quality = np.where(quality == 0, given, quality)
+            present |= keep & (given != 0)  # a bad sample may have no value
+            quality[np.isnan(value) & (quality >= 0)] = NOT_A_NUMBER
+        keep &= present
+        first = np.concatenate([[0], np.cumsum(keep)])
+        if len(self._wanted):
+            signal = np.array([w.number for w in self._wanted], np.int32)[np.maximum(item, 0)]
+        else:
+            signal = np.zeros(table.rows, np.int32)
+        return Batch(
+            signal[keep], time[keep], value[keep], quality[keep], first, _latest(time, ok), str
+        )
+
+    def _items(self, column: Any) -> npt.NDArray[np.int64]:
+        """Position in `wanted` of the signal of each row, -1 if nobody wants it."""
+        texts = column if is_text(column.type) else column.cast(pa.string())
+        coded = texts.fill_null("").dictionary_encode()
+        names = [t.strip() for t in coded.dictionary.to_pylist()]
+        by_address = {w.address: i for i, w in enumerate(self._wanted)}
+        table = []
+        for name in names:
+            if name not in self._texts:
+                match = name if name in by_address else None
+                if match is None:
+                    match = next((a for a in by_address if match_address(a, [name])), None)
+                self._texts[name] = match
+            address = self._texts[name]
+            table.append(-1 if address is None else by_address[address])
+        item = np.array(table, np.int64)[np.asarray(coded.indices)]
+        nobody = np.flatnonzero(np.array(table) < 0)
+        if len(nobody):
+            counts = np.bincount(np.asarray(coded.indices), minlength=len(names))
+            for i in nobody.tolist():
+                self.unknown[names[i]] = self.unknown.get(names[i], 0) + int(counts[i])
+        return item
+
+    def seen_addresses(self) -> set[str]:
+        """Addresses of a long file that were met."""
+        return {a for a in self._texts.values() if a is not None}
+
+
+def _latest(
+    time: npt.NDArray[np.int64], ok: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int64]:
+    if not len(time):
+        return time
+    return np.maximum.accumulate(np.where(ok, time, np.iinfo(np.int64).min))

@@ -1,0 +1,319 @@
+"""The commands as the journal tells them: written down first, true afterwards.
+
+The ledger is all that decisions remember. It changes in one way: entries go to the journal, and
+what is on disk is then followed in memory and told as Events. Used in the event loop; the disk is
+waited for in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from gemel.core.errors import Damaged, GemelError
+from gemel.core.event import Event, Payload
+from gemel.core.time import HOUR
+from gemel.twin.decisions.command import FINAL, SIDE, Command, follow
+from gemel.twin.decisions.journal import Draft, Entry, Journal
+from gemel.twin.decisions.people import SYSTEM
+
+__all__ = ["CommandEvent", "KillSwitchEvent", "Ledger", "Steps"]
+
+_KEPT: Final = 500
+"""Ended commands that are kept in memory; the journal has all."""
+_ALL: Final = 1_000_000
+
+
+class CommandEvent(Payload):
+    """A command in one of its states. Kind ``command``; subject is the command's path.
+
+    Each state is an Event that supersedes the one before; `sequence` and `head` are those of the
+    journal entry, so that history bears witness of the journal.
+    """
+
+    command_id: str
+    command: str
+    state: str
+    since: int
+    actor: str
+    reason: str
+    title: str
+    why: str
+    source: str
+    proposed_by: str
+    proposed: int
+    expires: int
+    value: float | bool | str | None
+    previous: float | bool | str | None
+    label: str
+    unit: str
+    within: str
+    effects: tuple[dict[str, Any], ...]
+    evidence: dict[str, Any]
+    approvals: tuple[str, ...]
+    sent: int | None
+    deadline: int | None
+    reverts: str
+    steps: int
+    sequence: int
+    head: str
+
+
+class KillSwitchEvent(Payload):
+    """A kill switch was set or released. Kind ``kill_switch``; subject is where, '' the plant."""
+
+    set: bool
+    actor: str
+    reason: str
+    sequence: int
+    head: str
+
+
+class Steps:
+    """Entries that belong together: they are written together, or not at all.
+
+    Each is tried on the command as the entries before it left it, so that what cannot follow is
+    found here (`DataError`) and never reaches the journal.
+    """
+
+    def __init__(self, ledger: Ledger, now: int) -> None:
+        self.now = now
+        self.drafts: list[Draft] = []
+        self._ledger = ledger
+        self._moved: dict[str, Command] = {}
+
+    def begin(self, draft: Draft) -> Command:
+        """A new command."""
+        return self._put(None, draft)
+
+    def add(
+        self, command: Command, kind: str, actor: str = SYSTEM, reason: str = "", **payload: Any
+    ) -> Command:
+        """The command after one more entry."""
+        content = {"reason": reason, **payload}
+        draft = Draft(self.now, actor, kind, command.path, command.id, content)
+        return self._put(self._moved.get(command.id, command), draft)
+
+    def note(self, kind: str, subject: str, actor: str, reason: str, **payload: Any) -> None:
+        """An entry about something else than a command."""
+        self.drafts.append(Draft(self.now, actor, kind, subject, "", {"reason": reason, **payload}))
+
+    def get(self, command_id: str) -> Command | None:
+        """A command as these steps leave it."""
+        return self._moved.get(command_id, self._ledger.commands.get(command_id))
+
+    def open(self) -> list[Command]:
+        """The open commands as these steps leave them."""
+        known = {**self._ledger.commands, **self._moved}
+        return [command for command in known.values() if command.open]
+
+    def _put(self, command: Command | None, draft: Draft) -> Command:
+        moved = follow(command, draft)
+        self.drafts.append(draft)
+        self._moved[moved.id] = moved
+        return moved
+
+
+class Ledger:
+    """All open commands, the last ended ones, and the kill switches."""
+
+    def __init__(self, journal: Journal, emit: Callable[[Iterable[Event]], None]) -> None:
+        self.commands: dict[str, Command] = {}
+        self.stopped: dict[str, str] | None = None
+        """Where kill switches are set, and why; None until the journal was read."""
+        self.problem = ""
+        """Why the journal could not be written the last time; empty if it could."""
+        self._journal = journal
+        self._emit = emit
+        self._events: dict[str, str] = {}
+        self._sent: dict[str, list[int]] = {}
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="gemel.journal")
+
+    def close(self) -> None:
+        """Wait for what is being written, and end the thread. The journal stays open."""
+        self._disk.shutdown()
+
+    # What is known
+
+    def stopped_at(self, path: str) -> tuple[str, ...] | None:
+        """Where kill switches are set that hold for a path; None if that is not known."""
+        if self.stopped is None:
+            return None
+        return tuple(p for p in self.stopped if not p or path == p or path.startswith(f"{p}/"))
+
+    def stop(self, place: str, reason: str) -> None:
+        """Set a kill switch at once; writing it down comes after."""
+        self.stopped = {**(self.stopped or {}), place: reason}
+
+    def last_sent(self, path: str) -> int | None:
+        """When a command of this class was sent last."""
+        times = self._sent.get(path)
+        return times[-1] if times else None
+
+    def sent_since(self, path: str, since: int) -> int:
+        """How many of this class were sent since a time; at most an hour is known."""
+        return sum(time > since for time in self._sent.get(path, ()))
+
+    def open(self) -> list[Command]:
+        """Commands that have not ended, oldest first."""
+        return [command for command in self.commands.values() if command.open]
+
+    async def find(self, command_id: str) -> Command | None:
+        """A command, from the journal if it ended long ago."""
+        if command_id in self.commands:
+            return self.commands[command_id]
+        entries = await self._in_thread(
+            lambda: self._journal.entries(command_id=command_id, limit=_ALL)
+        )
+        return _followed(entries)
+
+    # Writing
+
+    async def write(self, *steps: Steps) -> None:
+        """Put entries on disk; then, and only then, they are true.
+
+        Raises `Unavailable` if they are not known to be on disk: nothing has changed then.
+        """
+        drafts = [draft for part in steps for draft in part.drafts]
+        if not drafts:
+            return
+        try:
+            entries = await self._in_thread(lambda: self._journal.append(*drafts))
+        except GemelError as error:
+            self.problem = str(error)
+            raise
+        self.problem = ""
+        self._emit([self._follow(entry) for entry in entries])
+        self._forget()
+
+    def _follow(self, entry: Entry) -> Event:
+        draft = entry.draft
+        chain = {"sequence": entry.sequence, "head": str(entry.head)}
+        if not draft.command_id:
+            self._switch(draft)
+            switch = KillSwitchEvent.model_validate(
+                {
+                    "set": draft.kind == "killed",
+                    "actor": draft.actor,
+                    "reason": str(draft.payload.get("reason", "")),
+                    **chain,
+                }
+            )
+            return _event("kill_switch", draft, draft.time, switch, entry)
+        command = follow(self.commands.get(draft.command_id), entry)
+        self.commands[command.id] = command
+        if draft.kind == "sent":
+            times = self._sent.setdefault(command.path, [])
+            times.append(draft.time)
+            while times[0] <= draft.time - HOUR:
+                del times[0]
+        payload = CommandEvent.model_validate({**command.report(), **chain})
+        event = _event(
+            "command", draft, command.proposed, payload, entry,
+            supersedes=self._events.get(command.id), end=None if command.open else draft.time,
+            cause=self._events.get(command.reverts),
+        )  # fmt: skip
+        self._events[command.id] = event.id
+        return event
+
+    def _switch(self, draft: Draft) -> None:
+        stopped = self.stopped if self.stopped is not None else {}
+        if draft.kind == "killed":
+            stopped[draft.subject] = str(draft.payload.get("reason", ""))
+        elif draft.kind == "released":
+            stopped.pop(draft.subject, None)
+        self.stopped = stopped
+
+    def _forget(self) -> None:
+        if len(self.commands) <= 2 * _KEPT:
+            return
+        needed = {command.reverts for command in self.commands.values() if command.open}
+        ended = [c.id for c in self.commands.values() if not c.open and c.id not in needed]
+        for command_id in ended[: max(0, len(ended) - _KEPT)]:
+            del self.commands[command_id]
+            self._events.pop(command_id, None)
+
+    # Starting again
+
+    async def restore(self, now: int) -> None:
+        """What the journal says of open commands, kill switches and the last hour.
+
+        A journal that cannot be read leaves unknown what was sent and stopped: the kill switch of
+        the plant is then set, until a person releases it.
+        """
+        try:
+            entries, switches, sent = await self._in_thread(lambda: self._read(now))
+        except Damaged as error:
+            await self._stop_all(now, str(error))
+            return
+        set_before, self.stopped, self._sent = self.stopped or {}, {}, sent
+        for entry in switches:
+            self._switch(entry.draft)
+        self.stopped |= set_before
+        troubles = []
+        for mine in entries:
+            try:
+                command = _followed(mine)
+            except (GemelError, KeyError, TypeError) as error:
+                troubles.append(f"command {mine[0].draft.command_id}: {error}")
+                continue
+            if command is not None:
+                self.commands[command.id] = command
+                last = mine[-1]
+                self._events[command.id] = _event(
+                    "command", last.draft, command.proposed, None, last
+                ).id
+        if self._journal.set_aside is not None and not any(
+            entry.draft.payload.get("set_aside") for entry in switches
+        ):
+            aside = self._journal.set_aside.name
+            reason = f"the journal could not be read; it was set aside as {aside}"
+            await self._stop_all(now, reason, set_aside=aside)
+        if troubles:
+            await self._stop_all(now, "the journal was altered: " + "; ".join(troubles))
+
+    async def _stop_all(self, now: int, reason: str, **payload: str) -> None:
+        self.stop("", reason)
+        steps = Steps(self, now)
+        steps.note("killed", "", SYSTEM, reason, **payload)
+        await self.write(steps)
+
+    def _read(self, now: int) -> tuple[list[list[Entry]], list[Entry], dict[str, list[int]]]:
+        journal = self._journal
+        wanted = journal.open_commands(sorted(FINAL), SIDE)
+        # The revert of a command tells how that command ends, even if it has ended itself.
+        wanted += [revert_id(i) for i in wanted if revert_id(i) not in wanted]
+        found = [journal.entries(command_id=i, limit=_ALL) for i in wanted]
+        switches = sorted(
+            journal.entries(kind="killed", limit=_ALL)
+            + journal.entries(kind="released", limit=_ALL),
+            key=lambda entry: entry.sequence,
+        )
+        return [mine for mine in found if mine], switches, journal.times("sent", now - HOUR)
+
+    async def _in_thread(self, function: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, function)
+
+
+def revert_id(command_id: str) -> str:
+    """The id of the command that takes another one back."""
+    return f"{command_id}.revert"
+
+
+def _followed(entries: Sequence[Entry]) -> Command | None:
+    command = None
+    for entry in entries:
+        command = follow(command, entry)
+    return command
+
+
+def _event(
+    kind: str, draft: Draft, time: int, payload: Payload | None, entry: Entry, **more: Any
+) -> Event:
+    content: Mapping[str, Any] = payload.model_dump(mode="json") if payload is not None else {}
+    return Event(
+        kind, draft.subject, time, "decisions", draft.time, payload=content,
+        sequence=entry.sequence, **more,
+    )  # fmt: skip

@@ -1,0 +1,344 @@
+"""A detector in the live twin: it learns from history, scores what is mirrored, and reports.
+
+The life of a watch: *learning* until history holds enough normal operation, then *watching*. The
+model is kept with its evidence and taken up again after a restart, as long as the settings are the
+same. A finding opens when the score stays above its limit for `hold`, and closes likewise; it says
+since when, which signals contribute, on which data the model stands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+import numpy as np
+from pydantic import Field
+
+from gemel.core.catalogue import glob_pattern
+from gemel.core.errors import ConfigurationError, DataError, GemelError, did_you_mean
+from gemel.core.event import Event, Payload
+from gemel.core.frame import Frame
+from gemel.core.plant import PlantSignal
+from gemel.core.settings import Settings
+from gemel.core.time import MINUTE, SECOND, Clock, Duration
+from gemel.parts.detectors.base import Detector, Model, Score, Scorer
+from gemel.parts.historians.base import Store
+from gemel.twin.learning.windows import Normal, NormalRows, recorded
+
+__all__ = ["Contribution", "DetectorWatch", "Finding", "WatchSettings"]
+
+log = logging.getLogger("gemel.learning")
+
+RETRY: Final = 2 * SECOND
+_ENOUGH: Final = 0.7
+"""Of the wanted rows; stops and gaps may take the rest."""
+_ROLES: Final = (
+    "count",
+    "reject",
+    "energy",
+    "setpoint",
+    "state",
+    "run",
+    "order",
+    "product",
+    "alarm",
+)
+"""Roles whose signals are not looked at unless they are named: they move by design."""
+
+
+class WatchSettings(Settings):
+    """How a detector is used; written beside the detector's own settings."""
+
+    title: str = Field("", description="Name for people; the key where it is empty")
+    asset: str = Field(description="The asset that a finding is about")
+    signals: tuple[str, ...] = Field(
+        (), description="Paths or globs; if empty, the asset's measured signals"
+    )
+    step: Duration = Field(SECOND, gt=0, description="Grid on which signals are aligned")
+    lateness: Duration = Field(
+        SECOND, ge=0, description="How long a row waits for samples that come late"
+    )
+    learn: Duration = Field(
+        30 * MINUTE, gt=0, description="Length of normal operation to learn from"
+    )
+    normal: str = Field(
+        "", description="Expression that is true in normal operation, e.g. \"state == 'Execute'\""
+    )
+    hold: Duration = Field(
+        10 * SECOND, ge=0, description="A finding opens after this long above the limit"
+    )
+
+    @classmethod
+    def split(cls, settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """An entry of `detectors:` as (these settings, the detector's own)."""
+        mine = {k: v for k, v in settings.items() if k in cls.model_fields}
+        return mine, {k: v for k, v in settings.items() if k not in mine}
+
+
+class Contribution(Payload):
+    """How much a signal takes part, 0 to 1."""
+
+    signal: str
+    share: float
+
+
+class Finding(Payload):
+    """What was noticed. Kind ``finding``; subject is the asset."""
+
+    title: str
+    detector: str
+    score: float
+    limit: float
+    highest: float
+    contributions: tuple[Contribution, ...] = ()
+    model: str = ""
+    """Hash of the model that says so."""
+    learned: tuple[int, int] | None = None
+    """Data window of the model, ns UTC."""
+    because: str = ""
+
+
+@dataclass(slots=True)
+class _Run:
+    """A stretch of rows above the limit."""
+
+    start: int
+    last: int
+    highest: float
+    score: Score
+    row: int
+    event: Event | None = None
+
+
+class DetectorWatch:
+    """A Watcher of the pipeline; fits in `executor`, scores in the compute thread."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: WatchSettings,
+        detector: Detector,
+        signals: Sequence[PlantSignal],
+        numbers: dict[str, int],
+        store: Store,
+        executor: Executor,
+        clock: Clock,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.state: Literal["learning", "watching", "failed"] = "learning"
+        self.reason = "waits for history"
+        self.model: Model | None = None
+        self.model_id = ""
+        self.last: tuple[int, float, float] | None = None
+        """(time, score, limit) of the last row."""
+        self._detector = detector
+        self._store = store
+        self._executor = executor
+        self._clock = clock
+        self._normal = Normal.of(
+            chosen_signals(settings, signals), numbers, settings.step, settings.lateness,
+            settings.normal, signals, settings.asset,
+        )  # fmt: skip
+        self._digest = hashlib.blake2b(
+            json.dumps(
+                [settings.model_dump(mode="json"), detector.model_dump(mode="json"),
+                 self._normal.names]
+            ).encode(), digest_size=8,
+        ).hexdigest()  # fmt: skip
+        self._rows = NormalRows(self._normal, store)
+        self._scorer: Scorer | None = None
+        self._fitting: Future[Model | None] | None = None
+        self._next_try = 0
+        self._above: _Run | None = None
+        self._below_since: int | None = None
+        self._take_up()
+
+    # What doors ask
+
+    def report(self) -> dict[str, Any]:
+        """For the page Health."""
+        return {
+            "name": self.name,
+            "title": self.settings.title or self.name,
+            "asset": self.settings.asset,
+            "state": self.state,
+            "reason": self.reason,
+            "signals": list(self._normal.names),
+            "model": self.model_id,
+            "evidence": None if self.model is None else self.model.evidence(),
+            "last": None if self.last is None else list(self.last),
+            "open": self._above is not None and self._above.event is not None,
+        }
+
+    # Watcher
+
+    def feed(self, frame: Frame) -> Iterable[Event]:
+        """Score the rows that the samples close."""
+        window = self._rows.push(frame)
+        if self._scorer is None or not len(window):
+            return ()
+        score = self._scorer(window)
+        known = np.flatnonzero(~np.isnan(score.value))
+        if len(known):
+            i = known[-1]
+            self.last = (int(score.time[i]), float(score.value[i]), float(score.limit[i]))
+        return [event for i in known for event in self._judge(score, int(i))]
+
+    def tick(self, now: int) -> Iterable[Event]:
+        """Try to learn, until there is a model."""
+        if self.state != "learning":
+            return ()
+        if self._fitting is None:
+            if now >= self._next_try:
+                self._next_try = now + RETRY
+                self._fitting = self._executor.submit(self._fit, now)
+        elif self._fitting.done():
+            fitting, self._fitting = self._fitting, None
+            try:
+                model = fitting.result()
+            except GemelError as error:
+                self.state, self.reason = "failed", str(error)
+                return ()
+            if model is not None:
+                return self._begin(model, now)
+        return ()
+
+    # Learning
+
+    def _fit(self, now: int) -> Model | None:
+        """In the executor: a model, or None while history is too short."""
+        settings = self.settings
+        window = recorded(self._normal, self._store, now - 2 * settings.learn, now)
+        wanted = settings.learn // settings.step
+        if len(window) < _ENOUGH * wanted:
+            share = len(window) / wanted
+            self.reason = f"has {share:.0%} of the normal operation to learn from"
+            return None
+        self.reason = "is being fitted"
+        try:
+            return self._detector.fit(window.rows(slice(-wanted, None)))
+        except DataError as error:
+            self.reason = str(error)
+            raise
+
+    def _begin(self, model: Model, now: int) -> list[Event]:
+        saved = model.save()
+        self._set(model, saved)
+        self._store.keep(f"model/{self.name}", {"settings": self._digest, "model": saved})
+        payload = {"detector": self.name, "model": self.model_id, "evidence": model.evidence()}
+        return [Event("model", self.settings.asset, now, self.name, now, payload=payload)]
+
+    def _take_up(self) -> None:
+        kept = self._store.kept(f"model/{self.name}")
+        if kept is not None and kept["settings"] == self._digest:
+            self._set(self._detector.load(kept["model"]), kept["model"])
+
+    def _set(self, model: Model, saved: dict[str, Any]) -> None:
+        text = json.dumps(saved, sort_keys=True)
+        self.model_id = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        self.model = model
+        self._scorer = model.start()
+        self.state, self.reason = "watching", ""
+
+    # Findings
+
+    def _judge(self, score: Score, i: int) -> list[Event]:
+        time, hold = int(score.time[i]), self.settings.hold
+        if score.alarm[i]:
+            self._below_since = None
+            value = float(score.value[i])
+            if self._above is None:
+                self._above = _Run(time, time, value, score, i)
+            run = self._above
+            run.last, run.score, run.row = time, score, i
+            run.highest = max(run.highest, value)
+            if run.event is None and time - run.start >= hold:
+                run.event = self._event(run, None)
+                return [run.event]
+        elif self._above is not None:
+            if self._below_since is None:
+                self._below_since = time
+            if time - self._below_since >= hold:
+                run, self._above = self._above, None
+                if run.event is not None:
+                    return [self._closed(run)]
+        return []
+
+    def _closed(self, run: _Run) -> Event:
+        first = run.event
+        assert first is not None  # noqa: S101 - only an open finding is closed
+        closed = self._event(run, run.last)
+        return replace(closed, sequence=1, supersedes=first.id, payload={
+            **closed.payload, "contributions": first.payload["contributions"],
+        })  # fmt: skip
+
+    def _event(self, run: _Run, end: int | None) -> Event:
+        shares = np.nan_to_num(run.score.contribution[run.row])
+        order = np.argsort(-shares)[:5]
+        names = self._normal.names
+        contributions = tuple(
+            Contribution(signal=names[j], share=round(float(shares[j]), 4))
+            for j in order
+            if shares[j] > 0.02
+        )
+        title = self.settings.title or self.name
+        finding = Finding(
+            title=title,
+            detector=self.name,
+            score=float(run.score.value[run.row]),
+            limit=float(run.score.limit[run.row]),
+            highest=run.highest,
+            contributions=contributions,
+            model=self.model_id,
+            because=_because(contributions, self.settings.asset),
+        )
+        return Event(
+            "finding", self.settings.asset, run.start, self.name, self._clock(), end,
+            finding.model_dump(),
+        )  # fmt: skip
+
+
+def _because(contributions: Sequence[Contribution], asset: str) -> str:
+    """In words: which signals no longer go together as they did."""
+    words = [f"{c.signal.removeprefix(asset + '/')} ({c.share:.0%})" for c in contributions[:3]]
+    return "does not behave as learned: " + ", ".join(words) if words else ""
+
+
+def chosen_signals(settings: WatchSettings, signals: Sequence[PlantSignal]) -> list[str]:
+    """The paths that a watch looks at, in the order of the plant file.
+
+    Raises `ConfigurationError` when a pattern matches nothing, or nothing is left.
+    """
+    if not any(s.asset == settings.asset for s in signals) and not settings.signals:
+        assets = {s.asset for s in signals}
+        raise ConfigurationError(
+            f"asset '{settings.asset}' has no signals; {did_you_mean(settings.asset, assets)}"
+        )
+    if not settings.signals:
+        found = [
+            s.path
+            for s in signals
+            if s.asset == settings.asset
+            and s.signal.type == "number"
+            and s.signal.role not in _ROLES
+        ]
+    else:
+        matches: list[Callable[[str], object]] = []
+        for pattern in settings.signals:
+            match = glob_pattern(pattern).fullmatch
+            if not any(match(s.path) for s in signals):
+                hint = did_you_mean(pattern, (s.path for s in signals))
+                raise ConfigurationError(f"no signal matches '{pattern}'; {hint}")
+            matches.append(match)
+        found = [s.path for s in signals if any(match(s.path) for match in matches)]
+    if not found:
+        raise ConfigurationError(
+            f"asset '{settings.asset}' has no measured signals; name some in `signals`"
+        )
+    return found
