@@ -382,22 +382,6 @@ async def test_unprotected_server_is_refused_unless_configured(tmp_path):
                 pytest.fail("an unprotected connection was made unasked")
 
 
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"url": "http://x"}, "opc.tcp://"),
-        ({"url": "opc.tcp://u:p@x:1"}, "password_env"),
-        ({"url": "opc.tcp://10.0.0.1:4840", "security": "None", "user": "u"}, "readable"),
-        ({"url": "opc.tcp://x:1", "silence": "1 s"}, "twice keep_alive"),
-        ({"url": "opc.tcp://x:1", "password": "p"}, "password"),
-        ({"url": "opc.tcp://x:1", "security": "Basic256"}, "Basic256Sha256"),
-    ],
-)
-def test_settings_that_cannot_work_say_what_would(settings, words):
-    with pytest.raises(ConfigurationError, match=words):
-        CONNECTORS.build({"kind": "opcua", **settings})
-
-
 async def test_missing_password_is_a_matter_of_configuration(tmp_path):
     server = Server(tmp_path, user="u", password_env="GEMEL_TEST_NOT_SET")
     with pytest.raises(ConfigurationError, match="GEMEL_TEST_NOT_SET"):

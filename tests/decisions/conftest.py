@@ -1,20 +1,26 @@
+"""The small plant of `commanded.py`, for every test here."""
+
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from world import World
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from commanded import World
 
 MakeWorld = Callable[..., Awaitable[World]]
 
 
 @pytest.fixture
 async def make_world(tmp_path: Path) -> AsyncIterator[MakeWorld]:
+    """Makes the plant with other limits; the same journal each time, as after a restart."""
     made: list[World] = []
 
-    async def make(**envelope: Any) -> World:
+    async def make(**envelope: object) -> World:
         world = World(tmp_path, **envelope)
         await world.decisions.restore()
         made.append(world)
@@ -23,3 +29,8 @@ async def make_world(tmp_path: Path) -> AsyncIterator[MakeWorld]:
     yield make
     for world in made:
         await world.close()
+
+
+@pytest.fixture
+async def world(make_world: MakeWorld) -> World:
+    return await make_world()

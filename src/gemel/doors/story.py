@@ -42,7 +42,9 @@ class Story:
                 "bearing", "A capper bearing develops a fault",
                 "Found and explained before any limit is hit.", "/health",
             ),
-            _Step("proposal", "Gemel proposes to slow down by 4 %", "Look at the advice.", "/advice"),
+            _Step(
+                "proposal", "Gemel proposes to slow down by 4 %", "Look at the advice.", "/advice"
+            ),
             _Step(
                 "refused", "Try 12 %",
                 "The operating envelope refuses it, and says why.", "/advice",

@@ -84,9 +84,13 @@ async def virtual_line(folder: Path, scenario: str, seed: int) -> AsyncIterator[
 
 
 async def _address(child: asyncio.subprocess.Process, port_file: Path) -> str:
-    while not (port_file.exists() and port_file.stat().st_size):
+    while not (url := await asyncio.to_thread(_read, port_file)):
         if child.returncode is not None and child.stderr is not None:
             said = (await child.stderr.read()).decode(errors="replace").strip()
             raise Unavailable(f"the virtual line did not start: {said}")
         await asyncio.sleep(0.05)
-    return port_file.read_text().strip()
+    return url
+
+
+def _read(path: Path) -> str:
+    return path.read_text().strip() if path.exists() else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-
 from gemel.client.asynchronous import Plain
 from gemel.doors.web import alarm_line
 from gemel.doors.web.frame import Surroundings

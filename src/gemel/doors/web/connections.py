@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-
 from gemel.client.asynchronous import Plain
 from gemel.doors.web import sources
 from gemel.doors.web.frame import Surroundings

@@ -92,7 +92,7 @@ def frame(around: Surroundings, active: str) -> Iterator[None]:
             story = Part("story", _story(around.story))
             line = Part("alarm-line", alarm_line.show(viewer, around.alarms))
             yield
-        ui.html(h("div", cls="g-said hidden", role="status"), sanitize=False)
+    ui.html(h("div", cls="g-said hidden", role="status"), sanitize=False)
 
     async def look_again() -> None:
         await around.ask()

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-
 from gemel.client.asynchronous import Plain
 from gemel.doors.web import cards
 from gemel.doors.web.frame import Surroundings

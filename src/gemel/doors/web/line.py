@@ -145,11 +145,11 @@ def _between(before: Machine, after: Machine, candidates: list[Plain]) -> Plain 
     return None
 
 
-def short(key: str) -> str:
-    """A signal's key in few letters.
+def short(key: str, most: int) -> str:
+    """A signal's key in at most so many letters.
 
-    >>> short("bearing_temperature")
+    >>> short("bearing_temperature", 15)
     'bearing temp.'
     """
     text = " ".join(_SHORT.get(part, part) for part in words(key).split())
-    return text if len(text) <= 15 else text[:14] + "…"
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

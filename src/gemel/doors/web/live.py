@@ -89,7 +89,7 @@ class _Facts:
             first = found[0]
             return h("p", f"{words(first['subject'])}: {first['payload'].get('title')} "
                      f"since {self._since(first)}", cls="quiet")  # fmt: skip
-        return h("p", "No open finding: nothing differs from what was learned.", cls="quiet")
+        return h("p", "No open finding.", cls="quiet")
 
     def _since(self, finding: Plain) -> str:
         return self.viewer.clock(finding["payload"].get("since") or finding["time"])

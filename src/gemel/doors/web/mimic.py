@@ -14,9 +14,9 @@ from gemel.doors.web.markup import Html, figure, h
 
 __all__ = ["mimic"]
 
-W, H = 128, 66
+W, H = 122, 66
 """Size of a box."""
-GAP = 52
+GAP = 64
 BAND = 150
 """Height of a row of boxes with their values."""
 MOST_ACROSS = 6
@@ -48,7 +48,7 @@ def _lying(line: Line, abnormal: Mapping[str, str], noticed: Mapping[str, str]) 
     for machine in line.machines:
         x, y = place[machine.path]
         parts.append(_box(machine, x, y, abnormal.get(machine.path), noticed.get(machine.path)))
-        parts += [_value(s, x, y + H + 18 + 15 * i, W) for i, s in enumerate(machine.values)]
+        parts += [_value(s, x, y + H + 18 + 15 * i, W + 14) for i, s in enumerate(machine.values)]
     return h(
         "svg", parts, cls="wide", viewBox=f"0 0 {width} {top - 10}", role="group",
         style=f"max-width:{round(width * 1.25)}px", aria_label=line.title,
@@ -124,7 +124,7 @@ def _speed(machine: Machine, x: float, y: float) -> Html | None:
     if machine.speed is None:
         return None
     unit = machine.speed["unit"]
-    unit = "/h" if unit == "1/h" else f" {unit}"
+    unit = " /h" if unit == "1/h" else f" {unit}"
     return h(
         "text", h("tspan", "—", data_signal=machine.speed["path"]), h("tspan", unit, cls="unit"),
         x=x, y=y, text_anchor="middle", cls="value",
@@ -153,7 +153,7 @@ def _mark(priority: str | None, finding: str | None, x: float, y: float) -> Html
 
 def _value(signal: Plain, x: float, y: float, width: float) -> Html:
     return Html(
-        h("text", h("title", signal["title"]), short(signal["key"]), x=x, y=y, cls="key quiet")
+        h("text", h("title", signal["title"]), short(signal["key"], _letters(signal, width)), x=x, y=y, cls="key quiet")
         + h(
             "text",
             h("tspan", "—", data_signal=signal["path"]),
@@ -161,6 +161,11 @@ def _value(signal: Plain, x: float, y: float, width: float) -> Html:
             x=x + width, y=y, text_anchor="end", cls="key",
         )
     )  # fmt: skip
+
+
+def _letters(signal: Plain, width: float) -> int:
+    """How many letters of the key fit beside a value of six digits and its unit."""
+    return int((width - 6.6 * (6 + len(signal["unit"]))) / 6.1)
 
 
 def _standing(line: Line, abnormal: Mapping[str, str], noticed: Mapping[str, str]) -> Html:

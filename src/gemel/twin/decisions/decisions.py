@@ -339,7 +339,7 @@ class Decisions:
 
     def _new_id(self, target: Target, now: int) -> str:
         self._given += 1
-        return make_id("decisions", "command", target.path, now, self._given)[:16]
+        return make_id(self.ledger.began, "command", target.path, now, self._given)[:16]
 
     async def _alone(self, work: Coroutine[Any, Any, T]) -> T:
         """One change at a time, and to its end: a caller who goes away must not leave the journal

@@ -167,9 +167,12 @@ class Journal:
             return entries
 
     def head(self) -> Head:
-        """The last entry's number and hash; number 0 while there is none."""
+        """The last entry's number and hash, number 0 while there is none. Raises `Damaged`."""
         with self._reading:
-            return self._read_head(self._reader)
+            try:
+                return self._read_head(self._reader)
+            except sqlite3.Error as error:
+                raise Damaged(f"the journal {self.path} cannot be read: {error}") from None
 
     def entries(
         self,

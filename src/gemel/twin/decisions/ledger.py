@@ -125,6 +125,8 @@ class Ledger:
         """Where kill switches are set, and why; None until the journal was read."""
         self.problem = ""
         """Why the journal could not be written the last time; empty if it could."""
+        self.began = ""
+        """The journal's head when this run began: ids of two runs never meet."""
         self._journal = journal
         self._emit = emit
         self._events: dict[str, str] = {}
@@ -244,10 +246,11 @@ class Ledger:
         the plant is then set, until a person releases it.
         """
         try:
-            entries, switches, sent = await self._in_thread(lambda: self._read(now))
+            began, entries, switches, sent = await self._in_thread(lambda: self._read(now))
         except Damaged as error:
             await self._stop_all(now, str(error))
             return
+        self.began = began
         set_before, self.stopped, self._sent = self.stopped or {}, {}, sent
         for entry in switches:
             self._switch(entry.draft)
@@ -280,7 +283,7 @@ class Ledger:
         steps.note("killed", "", SYSTEM, reason, **payload)
         await self.write(steps)
 
-    def _read(self, now: int) -> tuple[list[list[Entry]], list[Entry], dict[str, list[int]]]:
+    def _read(self, now: int) -> tuple[str, list[list[Entry]], list[Entry], dict[str, list[int]]]:
         journal = self._journal
         wanted = journal.open_commands(sorted(FINAL), SIDE)
         # The revert of a command tells how that command ends, even if it has ended itself.
@@ -291,7 +294,8 @@ class Ledger:
             + journal.entries(kind="released", limit=_ALL),
             key=lambda entry: entry.sequence,
         )
-        return [mine for mine in found if mine], switches, journal.times("sent", now - HOUR)
+        entries = [mine for mine in found if mine]
+        return str(journal.head()), entries, switches, journal.times("sent", now - HOUR)
 
     async def _in_thread(self, function: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._disk, function)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -94,7 +94,7 @@ def summed(
     reading, last = _nothing(), before
     if rows is not None:
         reading, last = read(machine, rows, before)
-    time = np.concatenate([[min(start, *reading.time[:1].tolist(), start)], reading.time])
+    time = np.concatenate([[start], reading.time])
     state = np.concatenate([[before.state], reading.state])
     ordered = np.concatenate([[int(before.ordered)], reading.ordered])
     time, state, ordered = _blanked(time, state, ordered, unknown)
@@ -159,41 +159,34 @@ class Account:
         self._planned: list[Span] = []
         self._sums = Totals()
 
-    def feed(self, rows: Rows) -> Reading:
-        """Take rows in; they must not be older than the last."""
-        before = self.last
-        reading, self.last = read(self.machine, rows, before)
-        first = int(reading.time[0])
+    def feed(self, rows: Rows) -> list[Reading]:
+        """Take rows in, which must not be older than the last; what they say, by window."""
+        first = int(rows[0][0])
         if self.until is None:
             self._open(self._calendar.window_at(first))
             self.until = self.since = self.window.start
-        begin, n = 0, len(reading.time)
-        state, ordered = before.state, before.ordered
+        found: list[Reading] = []
+        begin, n = 0, len(rows[0])
         while begin < n:
-            end = int(np.searchsorted(reading.time, self.window.end, side="left"))
-            part = _part(reading, begin, end)
-            self._add(part, state, ordered)
+            end = int(np.searchsorted(rows[0], self.window.end, side="left"))
             if end > begin:
-                state, ordered = int(part.state[-1]), bool(part.ordered[-1])
+                found.append(self._take(_cut(rows, begin, end)))
             if end < n:
-                self._close(state, ordered)
+                self._close()
             begin = end
-        changed = np.flatnonzero(np.diff(np.concatenate([[before.state], reading.state])))
-        if len(changed):
-            self.since = int(reading.time[changed[-1]])
-        return reading
+        return found
 
     def totals(self, now: int) -> Totals:
         """Sums of the present window up to `now`, or up to its last row where that is later."""
         end = min(max(now, self.until or now), self.window.end)
         if self.until is None:
             return Totals()
-        return self._sums + self._held(self.last.state, self.last.ordered, self.until, end)
+        return self._sums + self._held(self.until, end)
 
-    def tick(self, now: int) -> None:
+    def close_until(self, now: int) -> None:
         """Close windows that have ended, so that a silent machine has shifts too."""
         while self.until is not None and now >= self.window.end:
-            self._close(self.last.state, self.last.ordered)
+            self._close()
 
     def inside(self, time: int) -> bool:
         """Whether work is planned at a time."""
@@ -223,33 +216,37 @@ class Account:
         self._sums = _loaded(state["sums"])
         self.closed.extend((Window(*w), _loaded(t)) for w, t in state["closed"])
 
-    def _add(self, part: Reading, state: int, ordered: bool) -> None:
-        if not len(part.time):
-            return
+    def _take(self, rows: Rows) -> Reading:
         assert self.until is not None  # noqa: S101 - set by the first row
-        end = int(part.time[-1])
-        time = np.concatenate([[self.until], part.time])
-        states = np.concatenate([[state], part.state])
-        orders = np.concatenate([[int(ordered)], part.ordered])
-        inside = _inside(part.time, self._planned)
-        self._sums += _totals(self.machine, part, inside, self.last, state).plus(
+        before = self.last
+        reading, self.last = read(self.machine, rows, before)
+        end = int(reading.time[-1])
+        time = np.concatenate([[self.until], reading.time])
+        states = np.concatenate([[before.state], reading.state])
+        orders = np.concatenate([[int(before.ordered)], reading.ordered])
+        inside = _inside(reading.time, self._planned)
+        self._sums += _totals(self.machine, reading, inside, self.last, before.state).plus(
             tally(time, states, self.until, end, self._planned),
             tally(time, orders, self.until, end, self._planned, 2),
         )
-        self.until = max(self.until, end)
+        self.until = end
+        changed = np.flatnonzero(np.diff(states))
+        if len(changed):
+            self.since = int(reading.time[changed[-1]])
+        return reading
 
-    def _held(self, state: int, ordered: bool, start: int, end: int) -> Totals:
-        time = np.array([start], np.int64)
-        return _totals(self.machine, _nothing(), np.zeros(0, np.bool_), self.last, state).plus(
-            tally(time, np.array([state]), start, end, self._planned),
-            tally(time, np.array([int(ordered)]), start, end, self._planned, 2),
+    def _held(self, start: int, end: int) -> Totals:
+        """Totals of a span in which nothing new came."""
+        last, time = self.last, np.array([start], np.int64)
+        return _totals(self.machine, _nothing(), np.zeros(0, np.bool_), last, last.state).plus(
+            tally(time, np.array([last.state]), start, end, self._planned),
+            tally(time, np.array([int(last.ordered)]), start, end, self._planned, 2),
         )
 
-    def _close(self, state: int, ordered: bool) -> None:
+    def _close(self) -> None:
         assert self.until is not None  # noqa: S101 - only an open window is closed
         end = self.window.end
-        if self.until < end:
-            self._sums += self._held(state, ordered, self.until, end)
+        self._sums += self._held(self.until, end)
         self.closed.append((self.window, self._sums))
         self.until = end
         self._open(self._calendar.window_at(end))
@@ -299,17 +296,13 @@ def _blanked(time: Any, state: Any, ordered: Any, unknown: Sequence[Span]) -> tu
     return time, state, ordered
 
 
-def _part(reading: Reading, begin: int, end: int) -> Reading:
+def _cut(rows: Rows, begin: int, end: int) -> Rows:
+    if begin == 0 and end == len(rows[0]):
+        return rows
     cut = slice(begin, end)
-    return replace(
-        reading,
-        time=reading.time[cut],
-        state=reading.state[cut],
-        ordered=reading.ordered[cut],
-        produced=reading.produced[cut],
-        rejected=reading.rejected[cut],
-        reset=reading.reset[cut],
-    )
+    return rows[0][cut], {
+        name: Column(c.value[cut], c.quality[cut], None, c.texts) for name, c in rows[1].items()
+    }
 
 
 def _nothing() -> Reading:

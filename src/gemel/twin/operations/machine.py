@@ -64,6 +64,7 @@ class Machine:
     ideal_rate  pieces per hour, None if nobody says
     others      further numbers of the asset, which may explain why it is slow
     owns_order  False where the order is that of the line, told by another asset
+    connector   of the signal that tells the class
     """
 
     asset: str
@@ -77,6 +78,7 @@ class Machine:
     count_includes_rejects: bool = True
     others: tuple[str, ...] = ()
     owns_order: bool = True
+    connector: str = ""
 
     @property
     def judges(self) -> bool:
@@ -199,6 +201,7 @@ def _machine(
         pieces=means.pieces,
         counter_top=means.counter_top,
         count_includes_rejects=means.count_includes_rejects,
+        connector=next((chosen[n].connector for n in _ROLES if n in chosen), ""),
         others=tuple(
             s.path
             for s in signals

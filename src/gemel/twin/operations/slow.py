@@ -21,7 +21,7 @@ import numpy.typing as npt
 from gemel.core.event import Event, Payload
 from gemel.core.time import HOUR
 
-__all__ = ["Shift", "Slow", "SlowEvent", "SlowWatch", "find_slow"]
+__all__ = ["Shift", "Slow", "SlowEvent", "SlowWatch", "event_of", "find_slow"]
 
 Values = npt.NDArray[np.float64]
 _SHOWN: Final = 5

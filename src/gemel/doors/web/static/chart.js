@@ -209,7 +209,7 @@ export class Chart {
         })),
         yAxis: panels.map((key, i) => ({
           type: "value", gridIndex: i, scale: true, splitNumber: each > 200 ? 4 : 2,
-          name: this.signals.find((signal) => panelOf(signal) === key)?.unit || "",
+          name: this.signals.length > 1 ? unitOf(this.signals, key) : "",
           nameTextStyle: { color: ink, align: "right", fontSize: 11 }, nameGap: 8,
           axisLine: { show: false }, axisTick: { show: false },
           splitLine: { lineStyle: { color: rule } },
@@ -355,6 +355,8 @@ export class Chart {
 function panelOf(signal) {
   return signal.type && signal.type !== "number" ? signal.path : `unit ${signal.unit || ""}`;
 }
+
+const unitOf = (signals, key) => signals.find((signal) => panelOf(signal) === key)?.unit || "";
 
 /** A limit far outside the data must not flatten the line. */
 function within(value, bound, range, sign) {

@@ -98,7 +98,7 @@ def find_delimiter(lines: Sequence[str], where: str) -> str:
         score = _score(useful, delimiter)
         if score > best_score + 1e-9:
             best, best_score = delimiter, score
-    if best_score >= 0.5:
+    if best_score >= 0.3:
         return best
     body = useful[len(useful) // 4 :] if len(useful) > 4 else useful[1:] or useful
     plain = sum(_kind(line.strip().strip('"')) in ("number", "missing", "boolean", "time") for line in body)
@@ -126,12 +126,14 @@ def _score(lines: Sequence[str], delimiter: str) -> float:
     first = next(i for i, row in enumerate(rows) if len(row) == width)
     after = rows[first:]
     even = sum(len(row) == width for row in after) / len(after)
+    even *= 0.7 + 0.3 * len(after) / len(rows)  # a header has as many cells as the data
+    after = after[1:] or after  # without the header, if there is one
     cells = [cell for row in after[-100:] if len(row) == width for cell in row]
     if not cells:
         return 0.0
     known = sum(_kind(cell) != "text" for cell in cells) / len(cells)
     if delimiter == " ":  # prose is cut into words as well
-        return 0.0 if known < 0.4 or even < 0.7 else 0.95 * even * (0.3 + 0.7 * known)
+        return 0.0 if known < 0.4 or even < 0.5 else 0.95 * even * (0.3 + 0.7 * known)
     return even * (0.5 + 0.5 * known) if even >= 0.5 else 0.0
 
 

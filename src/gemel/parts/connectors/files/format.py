@@ -140,6 +140,12 @@ def examine(path: Path, options: Options) -> Format:
         found = _examine_text(path, compression, options)
     found = _with_time(found, options)
     found = _with_layout(found, options)
+    large = [
+        f"'{c.name}' has integers beyond 2^53; it is read as text"
+        for i, c in enumerate(found.columns)
+        if i not in found.roles and c.kind == "text" and _has_large(c.cells)
+    ]
+    found = replace(found, notes=(*found.notes, *large))
     return replace(found, notes=(*found.notes, *found.time.notes))
 
 
@@ -251,7 +257,6 @@ def _columns(
             kind = "number" if suffix else kind
         if kind == "number" and _has_large(cells):
             kind = "text"
-            notes.append(f"'{name}' has integers beyond 2^53; it is read as text")
         split = split_unit(name)
         unit = canonical(units[i]) if units and is_unit(units[i]) else split.unit or canonical(suffix)
         is_trailing = names and not names[i] and kind == "missing"
@@ -279,6 +284,10 @@ def _has_large(cells: Sequence[str]) -> bool:
     )
 
 
+def _is_whole(cells: Sequence[str]) -> bool:
+    return all(c.lstrip("+-").isdecimal() for c in cells if c)
+
+
 def _with_time(found: Format, options: Options) -> Format:
     if options.time_format and not is_format(options.time_format) and options.time_format != "row":
         raise ConfigurationError(
@@ -291,7 +300,7 @@ def _with_time(found: Format, options: Options) -> Format:
     sample = Sample(
         [c.name for c in columns],
         [c.cells for c in columns],
-        [c.kind not in ("number", "missing", "boolean", "other") or (c.kind == "text") for c in columns],
+        [c.kind in ("text", "time") and not _is_whole(c.cells) for c in columns],
     )
     if not options.time_column:
         plan = find_time(sample)

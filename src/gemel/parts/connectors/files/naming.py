@@ -41,7 +41,7 @@ _UNITS: Final = {
     "milliseconds": "ms", "minutes": "min", "Minutes": "min", "hours": "h", "Hours": "h", "hr": "h",
     "hrs": "h", "days": "d", "percent": "%", "Percent": "%", "pct": "%", "degrees": "°", "Degrees": "°",
     "LPM": "l/min", "lpm": "l/min", "Lpm": "l/min", "Bar": "bar", "BAR": "bar", "PSI": "psi",
-    "μm": "µm", "um": "µm", "μs": "µs", "uA": "µA", "uV": "µV", "kw": "kW", "KW": "kW", "kwh": "kWh",
+    "μm": "µm", "us": "µs", "um": "µm", "μs": "µs", "uA": "µA", "uV": "µV", "kw": "kW", "KW": "kW", "kwh": "kWh",
     "KWH": "kWh", "KWh": "kWh", "hz": "Hz", "HZ": "Hz", "meter": "m", "meters": "m", "uS/cm": "µS/cm",
     "grams": "g", "newton": "N", "Newton": "N", "liters": "l", "litres": "l", "inches": "in",
 }  # fmt: skip

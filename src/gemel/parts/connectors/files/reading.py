@@ -21,28 +21,41 @@ from gemel.parts.connectors.files.sources import BLOCK
 from gemel.parts.connectors.files.tables import Place, Table, text_tables
 from gemel.parts.connectors.files.values import Converted, Converter, is_text, qualities
 
-__all__ = ["ROWS", "Batch", "Plan", "Reader", "match_address"]
+__all__ = ["ROWS", "Batch", "Names", "Plan", "Reader"]
 
 ROWS: Final = 65_536
 """Most rows of a Frame."""
 
 
-def match_address(address: str, names: Sequence[str]) -> str | None:
-    """The column or signal that an address means: as written, else in other case, without its unit,
-    or as the key that its name gives; None if none or several fit."""
-    if address in names:
-        return address
-    last = address.rpartition("/")[2]
-    for same in (
-        lambda n: n.strip().casefold() == address.strip().casefold(),
-        lambda n: split_unit(n).title.casefold() == address.strip().casefold(),
-        lambda n: slug(n) == slug(address) or slug(split_unit(n).title) == slug(address),
-        lambda n: slug(n) == slug(last) or slug(split_unit(n).title) == slug(last),
-    ):
-        found = [n for n in names if same(n)]
-        if found:
-            return found[0] if len(found) == 1 else None
-    return None
+class Names:
+    """The columns of a file, to be found by what a plant file calls them."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = set(names)
+        self._forms: list[dict[str, set[str]]] = [{}, {}, {}]
+        for name in names:
+            title = split_unit(name).title
+            for forms, keys in zip(
+                self._forms,
+                ({name.strip().casefold()}, {title.casefold()}, {slug(name), slug(title)}),
+                strict=True,
+            ):
+                for key in keys:
+                    forms.setdefault(key, set()).add(name)
+
+    def find(self, address: str) -> str | None:
+        """The column that an address means: as written, else in other case, without its unit, or as
+        the key that its name gives; None if none or several fit."""
+        if address in self._names:
+            return address
+        folded = address.strip().casefold()
+        last = address.rpartition("/")[2]
+        same, titles, slugs = self._forms
+        for forms, key in ((same, folded), (titles, folded), (slugs, slug(address)), (slugs, slug(last))):
+            found = forms.get(key)
+            if found:
+                return next(iter(found)) if len(found) == 1 else None
+        return None
 
 
 @dataclass(slots=True)
@@ -117,7 +130,11 @@ class Reader:
         self._group = group
         self.plan = Plan()
         self._names: dict[str, list[int]] = {}
-        self._texts: dict[str, str | None] = {}
+        self._fed: dict[str, list[int]] = {}
+        self._by_form: dict[str, list[int]] = {}
+        for i, signal in enumerate(wanted if found.layout == "long" else ()):
+            for key in {signal.address, _folded(signal.address)}:
+                self._by_form.setdefault(key, []).append(i)
         self.unknown: dict[str, int] = {}
         """Rows of a long file by name, of names that nobody wants."""
         if found.layout == "wide" and group < 0:
@@ -130,8 +147,9 @@ class Reader:
         names = [c.name for i, c in enumerate(columns)
                  if i not in self.found.roles and c.kind != "other"]  # fmt: skip
         used = set()
+        known = Names(names)
         for wanted in self._wanted:
-            name = match_address(wanted.address, names)
+            name = known.find(wanted.address)
             if name is not None:
                 index = next(i for i, c in enumerate(columns) if c.name == name)
                 self.plan.signals.append((index, wanted))
@@ -145,9 +163,10 @@ class Reader:
                  if i not in self.found.roles and i != self._group and c.kind != "other"]  # fmt: skip
         slots: dict[tuple[int, str], int] = {}
         used = set()
+        known = Names(names)
         for wanted in self._wanted:
             group, mark, address = wanted.address.partition("/")
-            name = match_address(address, names) if mark else None
+            name = known.find(address) if mark else None
             if name is None:
                 continue
             used.add(name)
@@ -314,27 +333,42 @@ class Reader:
         return np.array(table, np.int32).reshape(-1, width)[np.asarray(coded.indices)]
 
     def _long(self, table: Table) -> Batch:
-        found = self.found
         time, ok = self._rows(table)
         if not ok.all():
             self._without_time(ok, table, np.ones(table.rows, np.bool_))
-        item = self._items(table.columns[found.name])
+        parts = [
+            self._samples(table, item, ok) for item in self._items(table.columns[self.found.name])
+        ]
+        rows = np.concatenate([part[0] for part in parts])
+        order = np.argsort(rows, kind="stable") if len(parts) > 1 else slice(None)
+        rows, signal, value, quality = (
+            np.concatenate([part[k] for part in parts])[order] for k in range(4)
+        )
+        first = np.searchsorted(rows, np.arange(table.rows + 1))
+        return Batch(signal, time[rows], value, quality, first, _latest(time, ok), str)
+
+    def _samples(
+        self, table: Table, item: npt.NDArray[np.int64], ok: npt.NDArray[np.bool_]
+    ) -> tuple[Any, Any, Any, Any]:
+        """Rows, signals, values and qualities of the samples of a table."""
+        found = self.found
         keep = ok & (item >= 0)
         value = np.full(table.rows, np.nan)
         quality = np.zeros(table.rows, np.int16)
         present = np.zeros(table.rows, np.bool_)
         cells = table.columns[found.value]
-        line = self._line(table)
-        plain = [i for i, w in enumerate(self._wanted) if w.type == "number"]
-        here = np.unique(item[keep])
-        parts = [(self._wanted[plain[0]], np.isin(item, plain) & keep)] if plain else []
-        parts += [(self._wanted[i], (item == i) & keep) for i in here.tolist() if i not in set(plain)]
+        column, line = found.columns[found.value], self._line(table)
+        is_number = np.array([w.type == "number" for w in self._wanted] + [False])
+        parts = []
+        if (is_number[item] & keep).any():
+            wanted = self._wanted[int(np.flatnonzero(is_number)[0])]
+            parts.append((wanted, is_number[item] & keep))
+        for i in np.unique(item[keep & ~is_number[item]]).tolist():
+            parts.append((self._wanted[i], (item == i) & keep))
         for wanted, chosen in parts:
-            if not chosen.any():
-                continue
             rows = np.flatnonzero(chosen)
             some = cells if len(rows) == table.rows else cells.take(pa.array(rows))
-            result = self._converter.convert(some, found.columns[found.value], wanted, line)
+            result = self._converter.convert(some, column, wanted, line)
             value[rows], present[rows] = result.value, result.present
             if result.quality is not None:
                 quality[rows] = result.quality
@@ -343,42 +377,40 @@ class Reader:
             quality = np.where(quality == 0, given, quality)
             present |= keep & (given != 0)  # a bad sample may have no value
             quality[np.isnan(value) & (quality >= 0)] = NOT_A_NUMBER
-        keep &= present
-        first = np.concatenate([[0], np.cumsum(keep)])
-        if len(self._wanted):
-            signal = np.array([w.number for w in self._wanted], np.int32)[np.maximum(item, 0)]
-        else:
-            signal = np.zeros(table.rows, np.int32)
-        return Batch(
-            signal[keep], time[keep], value[keep], quality[keep], first, _latest(time, ok), str
-        )
+        rows = np.flatnonzero(keep & present)
+        numbers = np.array([w.number for w in self._wanted] or [0], np.int32)
+        return rows, numbers[item[rows]], value[rows], quality[rows]
 
-    def _items(self, column: Any) -> npt.NDArray[np.int64]:
-        """Position in `wanted` of the signal of each row, -1 if nobody wants it."""
+    def _items(self, column: Any) -> list[npt.NDArray[np.int64]]:
+        """Position in `wanted` of the signal of each row, -1 if nobody wants it; one array more for
+        each further signal that the same name feeds."""
         texts = column if is_text(column.type) else column.cast(pa.string())
         coded = texts.fill_null("").dictionary_encode()
+        indices = np.asarray(coded.indices)
         names = [t.strip() for t in coded.dictionary.to_pylist()]
-        by_address = {w.address: i for i, w in enumerate(self._wanted)}
-        table = []
+        fed = []
         for name in names:
-            if name not in self._texts:
-                match = name if name in by_address else None
-                if match is None:
-                    match = next((a for a in by_address if match_address(a, [name])), None)
-                self._texts[name] = match
-            address = self._texts[name]
-            table.append(-1 if address is None else by_address[address])
-        item = np.array(table, np.int64)[np.asarray(coded.indices)]
-        nobody = np.flatnonzero(np.array(table) < 0)
-        if len(nobody):
-            counts = np.bincount(np.asarray(coded.indices), minlength=len(names))
-            for i in nobody.tolist():
-                self.unknown[names[i]] = self.unknown.get(names[i], 0) + int(counts[i])
-        return item
+            if name not in self._fed:
+                self._fed[name] = sorted(
+                    {i for key in (name, _folded(name)) for i in self._by_form.get(key, ())}
+                )
+            fed.append(self._fed[name])
+        if any(not f for f in fed):
+            counts = np.bincount(indices, minlength=len(names))
+            for k, name in enumerate(names):
+                if not fed[k]:
+                    self.unknown[name] = self.unknown.get(name, 0) + int(counts[k])
+        depth = max((len(f) for f in fed), default=1) or 1
+        tables = [np.array([f[d] if d < len(f) else -1 for f in fed], np.int64) for d in range(depth)]
+        return [table[indices] if len(table) else indices.astype(np.int64) for table in tables]
 
     def seen_addresses(self) -> set[str]:
         """Addresses of a long file that were met."""
-        return {a for a in self._texts.values() if a is not None}
+        return {self._wanted[i].address for fed in self._fed.values() for i in fed}
+
+
+def _folded(name: str) -> str:
+    return f"\0{name.strip().casefold()}"
 
 
 def _latest(

@@ -211,9 +211,12 @@ def _candidates(cells: Sequence[str]) -> list[str]:
     text = next((c.strip() for c in cells if c.strip()), "")
     if re.match(r"\d{4}[-/.]\d{1,2}[-/.]\d", text):
         return ["iso"]
-    if re.match(r"\d{1,3}[:.]\d\d([:.]|$)", text) and not re.match(r"\d\d\.\d\d\.\d\d(\d\d)?[ T]", text):
-        clock = ["clock"]
-        return clock if ":" in text else [*clock, "%d.%m.%y"]
+    if re.match(r"\d{1,3}:\d\d?(:|$)", text):
+        return ["clock"]
+    if all(re.fullmatch(r"\d{1,2}\.\d\d\.\d\d", c.strip()) for c in cells[:100] if c.strip()):
+        last = {c.strip()[-2:] for c in cells}
+        months = all(int(c.strip()[-5:-3]) <= 12 for c in cells if c.strip())
+        return ["%d.%m.%y"] if months and len(last) == 1 and last != {"00"} else ["clock", "%d.%m.%y"]
     match = re.match(r"\d{1,2}([-/. ])\d{1,2}\1(\d{4}|\d{2})", text)
     if match:
         a, year = match[1], "%Y" if len(match[2]) == 4 else "%y"

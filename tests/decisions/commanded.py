@@ -88,7 +88,7 @@ class World:
     def __init__(self, folder: Path, **envelope: Any) -> None:
         self.now = START
         self.written: list[Write] = []
-        self.answer: Callable[[Write], Outcome] = lambda write: Outcome(True)
+        self.answer: Callable[[Write], Outcome] = lambda _: Outcome(True)
         self.events: list[Event] = []
         self.connected = True
         self.plant = plant(**envelope)
@@ -105,7 +105,7 @@ class World:
         self.eyes = Eyes(
             clock=self.clock,
             look=self.mirror.snapshot,
-            connection=lambda name: Connection(self.connected, START - 1, self.heard, "cable out"),
+            connection=lambda _: Connection(self.connected, START - 1, self.heard, "cable out"),
             connectors={self.numbers[s.path]: s.connector for s in signals},
             catalogue=self.catalogue,
         )
@@ -162,9 +162,7 @@ class World:
 
 def by_rule(percent: float = -4, **more: Any) -> Proposal:
     values: dict[str, Any] = {"change_percent": percent} if "value" not in more else {}
-    return Proposal(
-        command=SPEED, source="reasoner", proposed_by="slow_down", **(values | more)
-    )
+    return Proposal(command=SPEED, source="reasoner", proposed_by="slow_down", **(values | more))
 
 
 def own(value: Any = 21600.0, command: str = SPEED, **more: Any) -> Proposal:

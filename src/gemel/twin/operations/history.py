@@ -1,0 +1,142 @@
+"""The same sums and indicators from history, for any asset and any window."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from gemel.core.catalogue import Catalogue
+from gemel.core.frame import Frame
+from gemel.core.time import DAY
+from gemel.parts.historians.base import Query, Store
+from gemel.twin.mirror.columns import ColumnFeed, Rows
+from gemel.twin.mirror.mirror import NEVER, Snapshot
+from gemel.twin.operations.account import Last, read, summed
+from gemel.twin.operations.calendar import Calendar, Span
+from gemel.twin.operations.kpis import Kpi, measure
+from gemel.twin.operations.machine import Machine
+from gemel.twin.operations.settings import OperationsSettings
+from gemel.twin.operations.stops import Stopped, StopTracker
+from gemel.twin.operations.times import Totals
+
+__all__ = ["kpis", "stops", "totals"]
+
+_LOOK_BACK: Final = DAY
+"""How far back the last known value is looked for where the last one before the window is bad."""
+
+
+def kpis(
+    store: Store,
+    machine: Machine,
+    calendar: Calendar,
+    start: int,
+    end: int,
+    settings: OperationsSettings | None = None,
+    as_of: int | None = None,
+) -> dict[str, Kpi]:
+    """All indicators of a machine over [start, end), ns UTC. Reads the store: not for the event
+    loop."""
+    return measure(
+        totals(store, machine, calendar, start, end, as_of),
+        start,
+        end,
+        ideal_rate=machine.ideal_rate,
+        most_missing=(settings or OperationsSettings()).most_missing,
+    )
+
+
+def totals(
+    store: Store,
+    machine: Machine,
+    calendar: Calendar,
+    start: int,
+    end: int,
+    as_of: int | None = None,
+) -> Totals:
+    """Sums over [start, end), ns UTC; with `as_of`, of what the twin knew then."""
+    rows, before = _rows(store, machine, start, end, as_of)
+    planned = calendar.planned(start, end)
+    return summed(machine, rows, before, start, end, planned, _gaps(store, machine, start, end))
+
+
+def stops(
+    store: Store, machine: Machine, calendar: Calendar, start: int, end: int
+) -> list[Stopped]:
+    """Stops that began in [start, end), found anew; those that were told live are Events. The last
+    one may last."""
+    rows, before = _rows(store, machine, start, end, None)
+    tracker = StopTracker()
+    tracker.rows([start], [before.state], lambda _: True)
+    if rows is None:
+        return []
+    reading, _ = read(machine, rows, before)
+    planned = calendar.planned(start, end)
+    found = tracker.rows(
+        reading.time.tolist(),
+        reading.state.tolist(),
+        lambda time: any(a <= time < b for a, b in planned),
+    )
+    if tracker.open is not None:
+        found.append(tracker.open)
+    latest = {stop.start: stop for stop in found}
+    return [latest[at] for at in sorted(latest)]
+
+
+def _rows(
+    store: Store, machine: Machine, start: int, end: int, as_of: int | None
+) -> tuple[Rows | None, Last]:
+    """Rows of the window, and what held before it."""
+    catalogue = store.catalogue
+    inputs = {name: catalogue.number(path) for name, path in machine.inputs.items()}
+    numbers = np.array(sorted(set(inputs.values())), np.int32)
+    held = _frame(store.at(numbers, start - 1, as_of))
+    feed = ColumnFeed(inputs, catalogue, _empty(catalogue))
+    before = Last()
+    missing = np.setdiff1d(numbers, held.signal[held.quality >= 0])
+    if len(missing):
+        # A bad value hides the last known one, from which a counter goes on.
+        older = store.query(Query(missing, start - _LOOK_BACK, start, as_of=as_of))
+        old_rows = feed.feed(_frame(older))
+        if old_rows is not None:
+            before = read(machine, old_rows, before)[1]
+    rows = feed.feed(held)
+    if rows is not None:
+        before = read(machine, rows, before)[1]
+    found = store.query(Query(numbers, start, end, as_of=as_of))
+    return feed.feed(_frame(found)), before
+
+
+def _gaps(store: Store, machine: Machine, start: int, end: int) -> list[Span]:
+    """Spans in which samples of what says the class are missing, and were not fetched again."""
+    catalogue = store.catalogue
+    judge = next((n for n in ("state", "run", "speed") if n in machine.inputs), None)
+    if judge is None:
+        return []
+    number = catalogue.number(machine.inputs[judge])
+    found = []
+    for event in store.events("gap", start=start, end=end, limit=100_000, order="oldest"):
+        named = number in event.payload.get("signals", ())
+        whole = not event.payload.get("signals") and event.subject == machine.connector
+        if (named or whole) and not event.payload.get("refilled") and event.end is not None:
+            found.append((max(event.time, start), min(event.end, end)))
+    return [(a, b) for a, b in found if a < b]
+
+
+def _frame(table: object) -> Frame:
+    columns = [table.column(i).to_numpy() for i in range(4)]  # type: ignore[attr-defined]
+    order = np.argsort(columns[1], kind="stable")
+    return Frame.of(*(column[order] for column in columns))
+
+
+def _empty(catalogue: Catalogue) -> Snapshot:
+    n = len(catalogue)
+    return Snapshot(
+        0,
+        np.full(n, NEVER),
+        np.full(n, np.nan),
+        np.full(n, np.iinfo(np.int16).min, np.int16),
+        np.full(n, NEVER),
+        np.zeros(n, np.int64),
+        np.zeros(n, np.int64),
+    )
