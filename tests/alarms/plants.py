@@ -109,6 +109,4 @@ class Plant:
 
 def moves(events: list[Event]) -> list[tuple[str, float]]:
     """Transitions and when, in seconds since T0."""
-    return [
-        (e.payload["transition"], (e.time - T0) / SECOND) for e in events if e.kind == "alarm"
-    ]
+    return [(e.payload["transition"], (e.time - T0) / SECOND) for e in events if e.kind == "alarm"]

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.alarms.plants import T0, Plant, moves, signal
 
 from gemel.core import quality as q
 from gemel.core.errors import ConfigurationError, Refused
 from gemel.core.frame import Frame
 from gemel.core.time import HOUR, MINUTE, SECOND
 from gemel.twin.alarms import AlarmChange, AlarmFlood, AlarmSettings, Journal, ShelvingAdvice, check
-from tests.alarms.plants import T0, Plant, moves, signal
 
 HIGH = {"asset": "line/filler", "when": "level > 502.5"}
 

@@ -7,11 +7,11 @@ import json
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from tests.alarms.plants import Plant
 
 from gemel.core import quality as q
 from gemel.core.errors import Refused
 from gemel.core.time import SECOND
-from tests.alarms.plants import Plant
 
 ASIDE = {"shelved", "suppressed by design", "out of service"}
 

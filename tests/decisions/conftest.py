@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from commanded import World
+from forks import Forks
 
 MakeWorld = Callable[..., Awaitable[World]]
 
@@ -34,3 +35,11 @@ async def make_world(tmp_path: Path) -> AsyncIterator[MakeWorld]:
 @pytest.fixture
 async def world(make_world: MakeWorld) -> World:
     return await make_world()
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Processes that can be killed."""
+    made = Forks()
+    yield made
+    made.close()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from forks import Forks
 
 from gemel.core.errors import DataError, Unavailable
 from gemel.twin.decisions.journal import Draft, Head, Journal
@@ -191,32 +189,24 @@ def test_reading_by_pages_subject_and_command(tmp_path: Path) -> None:
 
 
 WRITER = """
-import sys
-from pathlib import Path
-from gemel.twin.decisions.journal import Draft, Journal
-journal = Journal(Path(sys.argv[1]))
+journal = Journal(Path(arguments[0]))
 while True:
     entry = journal.append(Draft(1, "anna", "sent", "x"), Draft(1, "anna", "kept", "x"))[-1]
-    print(entry.sequence, entry.hash.hex(), flush=True)
+    say(arguments[1], str(entry.head))
 """
 
 
 @pytest.mark.faults
-def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    path = tmp_path / "journal.sqlite"
-    for turn in range(3):
-        process = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(0.05 + 0.03 * turn)
-        process.send_signal(signal.SIGKILL)
-        said = process.stdout.read().split("\n")
-        process.wait()
-        process.stdout.close()
-        last = [line for line in said if len(line.split()) == 2 and len(line.split()[1]) == 64][-1]
+def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path, forks: Forks) -> None:
+    path, said = tmp_path / "journal.sqlite", tmp_path / "said"
+    for turn in range(15):
+        forks.start(WRITER, str(path), str(said))
+        time.sleep(0.02 + 0.003 * turn)
+        forks.kill()
+        last = said.read_text().splitlines()[-1] if said.exists() else None
         journal = Journal(path)
-        assert journal.verify(Head.parse(last.replace(" ", ":"))) == []
+        assert journal.verify(Head.parse(last) if last else None) == []
         assert journal.head().sequence % 2 == 0
         journal.close()
+    assert last is not None
+    assert Head.parse(last).sequence > 100

@@ -1,5 +1,6 @@
 """Small files of every bad kind, and the exact samples that must come out of them."""
 
+# ruff: noqa: E501  # tables of data are read by line
 from __future__ import annotations
 
 import bz2
@@ -8,10 +9,10 @@ import lzma
 
 import pyarrow as pa
 import pytest
+from files_reading import at, read, write
 
 from gemel.core.errors import ConfigurationError
 from gemel.core.quality import NOT_A_NUMBER, TEXT_OVERFLOW
-from reading import at, read, write
 
 T0, T1, T2 = (at(f"2024-01-01T00:00:0{i}Z") for i in range(3))
 A = {"a": "number"}
@@ -84,7 +85,8 @@ def test_the_same_table_in_many_dialects(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252"]
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252"],
 )
 def test_encodings(encoding, tmp_path):
     text = "Zeit;Öltemperatur (°C);b\n01.02.2024 00:00:00;1,5;grün\n13.02.2024 00:00:00;2,5;heiß\n"
@@ -135,7 +137,12 @@ def test_cut_compressed_file_gives_what_is_readable(tmp_path):
 def test_missing_words_are_no_samples(word, tmp_path):
     text = f"time,a,b\n2024-01-01 00:00:00,{word},1\n2024-01-01 00:00:01,2,{word}\n2024-01-01 00:00:02,3,3\n"
     got = read(write(tmp_path, text), AB)
-    assert got.rows() == [("b", T0, 1.0, 0), ("a", T1, 2.0, 0), ("a", T2, 3.0, 0), ("b", T2, 3.0, 0)]
+    assert got.rows() == [
+        ("b", T0, 1.0, 0),
+        ("a", T1, 2.0, 0),
+        ("a", T2, 3.0, 0),
+        ("b", T2, 3.0, 0),
+    ]
     assert got.counters.rejected == 0
     kept = read(write(tmp_path, text), AB, missing="bad")
     assert kept.rows()[0] == ("a", T0, None, NOT_A_NUMBER)
@@ -235,7 +242,9 @@ def test_stray_quotes_cost_their_line_only(tmp_path):
     lines = [f'2024-01-01 00:00:{i:02},{i},"ok"' for i in range(40)]
     lines[7] = '2024-01-01 00:00:07,7,"never closed'
     lines[9] = '2024-01-01 00:00:09,9,5" pipe'
-    got = read(write(tmp_path, "time,a,b\n" + "\n".join(lines) + "\n"), {"a": "number", "b": "text"})
+    got = read(
+        write(tmp_path, "time,a,b\n" + "\n".join(lines) + "\n"), {"a": "number", "b": "text"}
+    )
     assert got.values("a") == [float(i) for i in range(40) if i != 7]
     assert '5" pipe' in got.values("b")
     assert got.counters.reasons == {"a quote is never closed (first: file.csv line 9)": 1}
@@ -281,8 +290,14 @@ def test_header_of_numbers(tmp_path):
 
 
 def test_one_column(tmp_path):
-    assert read(write(tmp_path, "112\n98\n69\n"), {"c1": "number"}, step="1 s").values("c1") == [112, 98, 69]
-    assert read(write(tmp_path, "level\n1.5\n2.5\n"), {"level": "number"}, step="1 s").values("level") == [1.5, 2.5]
+    assert read(write(tmp_path, "112\n98\n69\n"), {"c1": "number"}, step="1 s").values("c1") == [
+        112,
+        98,
+        69,
+    ]
+    assert read(write(tmp_path, "level\n1.5\n2.5\n"), {"level": "number"}, step="1 s").values(
+        "level"
+    ) == [1.5, 2.5]
 
 
 def test_addresses_are_generous_and_missing_ones_are_told(tmp_path):

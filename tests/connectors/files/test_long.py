@@ -1,9 +1,10 @@
 """One row per value."""
 
+# ruff: noqa: E501  # tables of data are read by line
 from __future__ import annotations
 
 import pytest
-from reading import at, read, write
+from files_reading import at, read, write
 
 from gemel.core.quality import BAD, NO_COMMUNICATION, NOT_A_NUMBER, UNCERTAIN
 

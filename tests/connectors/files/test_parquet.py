@@ -1,5 +1,6 @@
 """Parquet files of every kind of column."""
 
+# ruff: noqa: E501  # tables of data are read by line
 from __future__ import annotations
 
 from datetime import date, time
@@ -9,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from reading import at, read
+from files_reading import at, read
 
 T = [at("2024-02-01T00:00:00.123456789"), at("2024-07-01T00:00:01")]
 
@@ -25,7 +26,9 @@ def test_timestamps_of_any_unit_and_zone(unit, zone, tmp_path):
     assert got.times("a") == [t * factor for t in ticks]
     local = read(tmp_path / "a.parquet", {"a": "number"}, time_zone="America/New_York")
     hours = [5, 4] if zone is None else [0, 0]
-    assert local.times("a") == [t * factor + h * 3600 * 10**9 for t, h in zip(ticks, hours, strict=True)]
+    assert local.times("a") == [
+        t * factor + h * 3600 * 10**9 for t, h in zip(ticks, hours, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -96,4 +99,8 @@ def test_long_layout(tmp_path):
                       "value": [1.0, 2.0, 3.0], "quality": pa.array([192, 192, 0], pa.int32())})  # fmt: skip
     pq.write_table(table, tmp_path / "a.parquet")
     got = read(tmp_path / "a.parquet", {"x": "number", "y": "number"})
-    assert [(a, v, q < 0) for a, _, v, q in got.rows()] == [("x", 1.0, False), ("y", 2.0, False), ("x", 3.0, True)]
+    assert [(a, v, q < 0) for a, _, v, q in got.rows()] == [
+        ("x", 1.0, False),
+        ("y", 2.0, False),
+        ("x", 3.0, True),
+    ]

@@ -1,18 +1,20 @@
 """Every way of writing a time, and the nanosecond that it means."""
 
+# ruff: noqa: E501  # tables of data are read by line
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
+from files_reading import at, read, write
 from hypothesis import given
 from hypothesis import strategies as st
-from reading import at, read, write
 
 from gemel.parts.connectors.files.times import cells_of, decode
 
 A = {"a": "number"}
+NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001 - local times have no zone
 
 
 def times(tmp_path, cells, name="time", **settings):
@@ -83,7 +85,12 @@ def test_ways_of_writing(cells, expected, tmp_path):
 
 def test_units_of_elapsed_times(tmp_path):
     start = at("2024-02-01")
-    for name, factor in [("time_ms", 10**6), ("t [s]", 10**9), ("Time (min)", 60 * 10**9), ("time [us]", 10**3)]:
+    for name, factor in [
+        ("time_ms", 10**6),
+        ("t [s]", 10**9),
+        ("Time (min)", 60 * 10**9),
+        ("time [us]", 10**3),
+    ]:
         got = times(tmp_path, ["0", "5", "10"], name, start="2024-02-01T00:00:00Z")
         assert got == [start, start + 5 * factor, start + 10 * factor], name
 
@@ -120,7 +127,10 @@ def test_air_quality_as_published(tmp_path):
 
 
 def test_order_of_day_and_month_is_looked_for_far_down(tmp_path):
-    rows = "".join(f"01/02/2024 {i // 3600:02}:{i // 60 % 60:02}:{i % 60:02};{'9' * 60}\n" for i in range(30_000))
+    rows = "".join(
+        f"01/02/2024 {i // 3600:02}:{i // 60 % 60:02}:{i % 60:02};{'9' * 60}\n"
+        for i in range(30_000)
+    )
     text = "time;a\n" + rows + "02/02/2024 00:00:00;1\n"
     assert read(write(tmp_path, text), A).times("a")[-1] == at("2024-02-02")
     text = "time;a\n" + rows + "01/03/2024 00:00:00;1\n"
@@ -166,14 +176,19 @@ def test_time_of_day_goes_on_behind_a_position(tmp_path):
 
 
 def test_order_in_the_file_is_kept(tmp_path):
-    cells = ["2024-01-01 00:00:02", "2024-01-01 00:00:00", "2024-01-01 00:00:00", "2024-01-01 00:00:03"]
+    cells = [
+        "2024-01-01 00:00:02",
+        "2024-01-01 00:00:00",
+        "2024-01-01 00:00:00",
+        "2024-01-01 00:00:03",
+    ]
     assert times(tmp_path, cells) == [at(c.replace(" ", "T")) for c in cells]
 
 
 @given(
     st.lists(
         st.tuples(
-            st.datetimes(datetime(1700, 1, 1), datetime(2250, 1, 1)), st.integers(0, 10**9 - 1), st.integers(0, 9)
+            st.datetimes(NAIVE.replace(year=1700), NAIVE.replace(year=2250)), st.integers(0, 10**9 - 1), st.integers(0, 9)
         ),
         min_size=1, max_size=20,
     )
@@ -184,7 +199,7 @@ def test_iso_is_exact(moments):
         ns = ns // 10 ** (9 - digits) * 10 ** (9 - digits)
         fraction = f".{ns:09}"[: digits + 1] if digits else ""
         cells.append(moment.replace(microsecond=0).isoformat() + fraction)
-        whole = (moment.replace(microsecond=0) - datetime(1970, 1, 1)) // timedelta(seconds=1)
+        whole = (moment.replace(microsecond=0) - NAIVE) // timedelta(seconds=1)
         expected.append(whole * 10**9 + ns)
     decoded = decode(cells_of(pa.array(cells)), "iso")
     assert decoded.ok.all()
@@ -194,7 +209,15 @@ def test_iso_is_exact(moments):
 @given(st.lists(st.text(alphabet="0123456789-:/. TZ+apm,eéä", max_size=30), max_size=30))
 def test_any_text_is_decoded_or_not_and_nothing_else(cells):
     column = pa.array(cells, pa.string())
-    for form in ("iso", "clock", "epoch_ns", "elapsed_s", "excel", "%d.%m.%y %H:%M", "%Y%m%d%H%M%S"):
+    for form in (
+        "iso",
+        "clock",
+        "epoch_ns",
+        "elapsed_s",
+        "excel",
+        "%d.%m.%y %H:%M",
+        "%Y%m%d%H%M%S",
+    ):
         decoded = decode(cells_of(column), form)
         assert len(decoded.time) == len(cells)
         alone = [decode(cells_of(pa.array([c])), form) for c in cells]

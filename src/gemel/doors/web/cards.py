@@ -77,7 +77,7 @@ def _provenance(viewer: Viewer, item: Plain) -> Html | None:
     ]
     evidence = item.get("evidence")
     shown = (
-        h("details", h("summary", "Evidence", cls="faint"), _evidence(evidence))
+        h("details", h("summary", "Evidence", cls="link"), _evidence(evidence))
         if evidence
         else None
     )
@@ -117,7 +117,7 @@ def _decide(viewer: Viewer, item: Plain) -> Html | None:
     return h(
         "div",
         button("Approve", "approve", first=True, proposal=name),
-        h("details", h("summary", "Try another value", cls="button"), other),
+        h("details", h("summary", "Other value", cls="button"), other),
         h("details", h("summary", "Decline", cls="button"), decline),
         cls="buttons",
     )

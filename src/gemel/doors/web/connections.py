@@ -7,7 +7,7 @@ from collections.abc import Callable
 from gemel.client.asynchronous import Plain
 from gemel.doors.web import sources
 from gemel.doors.web.frame import Surroundings
-from gemel.doors.web.markup import Html, ago, figure, h, join, moment, panel, table
+from gemel.doors.web.markup import Html, ago, figure, h, join, many, moment, panel, table
 from gemel.doors.web.viewer import Part, Viewer
 
 __all__ = ["build"]
@@ -105,7 +105,9 @@ def _gaps(viewer: Viewer, gaps: list[Plain]) -> Html:
         else h("p", "Nothing is missing.", cls="empty")
     )
     lost = sum(1 for g in gaps if not g["payload"].get("refilled"))
-    return panel("Gaps", body, aside=f"{len(gaps)} gaps, {lost} missing for good" if gaps else None)
+    return panel(
+        "Gaps", body, aside=f"{many(len(gaps), 'gap')}, {lost} not refilled" if gaps else None
+    )
 
 
 def _length(viewer: Viewer, gap: Plain) -> str:

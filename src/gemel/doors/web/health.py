@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
+from nicegui import ui
+
 from gemel.client.asynchronous import Plain
 from gemel.doors.web import cards
 from gemel.doors.web.frame import Surroundings
-from gemel.doors.web.markup import Html, ago, figure, h, panel, table
+from gemel.doors.web.markup import Html, ago, figure, h, many, panel, table
 from gemel.doors.web.viewer import Part, Viewer
 
 __all__ = ["build"]
@@ -58,7 +60,9 @@ def _draw(facts: _Facts) -> None:
         "stages": lambda: _stages(around.status),
         "history": lambda: _history(viewer, around.status),
     }
-    shown = {name: Part(name, content()) for name, content in parts.items()}
+    shown = {name: Part(name, parts[name]()) for name in ("problems", "quality", "findings")}
+    with ui.element("div").classes("columns"):
+        shown |= {name: Part(name, parts[name]()) for name in ("stages", "history")}
 
     async def look_again() -> None:
         if viewer.plant["signals"]:
@@ -73,7 +77,7 @@ def _problems(status: Plain) -> Html:
     if not status["problems"]:
         return panel("Now", h("p", "Everything works.", cls="empty"))
     return panel("Now", h("ul", [h("li", problem) for problem in status["problems"]]),
-                 aside=f"{len(status['problems'])} problems")  # fmt: skip
+                 aside=many(len(status["problems"]), "problem"))  # fmt: skip
 
 
 def _quality(signals: list[Plain]) -> Html:
@@ -106,7 +110,7 @@ def _findings(viewer: Viewer, findings: list[Plain]) -> Html:
         told = "Nothing was noticed in the last seven days. Detectors are named in the plant file."
         return panel("What behaves differently?", h("p", told, cls="empty"))
     shown = [cards.finding(viewer, f) for f in findings[:12]]
-    return panel("What behaves differently?", h("div", shown, cls="signal-grid"),
+    return panel("What behaves differently?", h("div", shown, cls="cards"),
                  aside=f"{len(findings)} in seven days")  # fmt: skip
 
 

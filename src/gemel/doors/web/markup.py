@@ -17,7 +17,7 @@ from gemel.core.time import duration_text, parse_time
 
 __all__ = [
     "Child", "Html", "ago", "button", "clock", "data", "figure", "form", "h", "join", "label",
-    "lasts", "moment", "panel", "table", "words",
+    "lasts", "many", "moment", "panel", "table", "words",
 ]  # fmt: skip
 
 _VOID = {"input", "br", "hr"}
@@ -144,8 +144,17 @@ def figure(value: Any) -> str:
     if isinstance(value, int) or float(value).is_integer() or size >= 1_000:
         text = f"{value:,.0f}"
     else:
-        text = f"{value:,.{1 if size >= 100 else 2 if size >= 1 else 3}f}"
+        text = f"{value:,.{1 if size >= 100 else 2 if size >= 1 else 3}f}".rstrip("0").rstrip(".")
     return text.replace(",", "\u2009").replace("-", "−")
+
+
+def many(count: int, name: str) -> str:
+    """A count with its word.
+
+    >>> many(1, "gap"), many(3, "gap")
+    ('1 gap', '3 gaps')
+    """
+    return f"{figure(count)} {name}" if count == 1 else f"{figure(count)} {name}s"
 
 
 def moment(value: Any) -> int | None:

@@ -41,7 +41,7 @@ def _lying(line: Line, abnormal: Mapping[str, str], noticed: Mapping[str, str]) 
             for index, machine in enumerate(layer):
                 place[machine.path] = (column * (W + GAP) + 2, top + 14 + index * BAND)
         top += BAND * max(len(layer) for layer in part)
-    width = across * W + (across - 1) * GAP + 4
+    width = across * W + (across - 1) * GAP + 20
     parts: list[Html] = []
     for machine in line.machines:
         parts += [_pipe(line, b, machine.path, place) for b in machine.after if b in place]
@@ -152,8 +152,9 @@ def _mark(priority: str | None, finding: str | None, x: float, y: float) -> Html
 
 
 def _value(signal: Plain, x: float, y: float, width: float) -> Html:
+    key = short(signal["key"], _letters(signal, width))
     return Html(
-        h("text", h("title", signal["title"]), short(signal["key"], _letters(signal, width)), x=x, y=y, cls="key quiet")
+        h("text", h("title", signal["title"]), key, x=x, y=y, cls="key quiet")
         + h(
             "text",
             h("tspan", "—", data_signal=signal["path"]),

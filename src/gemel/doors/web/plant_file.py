@@ -10,7 +10,7 @@ from nicegui import ui
 
 from gemel.client.asynchronous import Plain
 from gemel.doors.web.frame import Surroundings
-from gemel.doors.web.markup import Html, button, h, panel
+from gemel.doors.web.markup import Html, button, h, many, panel
 from gemel.doors.web.viewer import Part, Viewer
 
 __all__ = ["build"]
@@ -87,7 +87,7 @@ class _Editor:
         self._said.show(self._problem_list())
         self._change.show(_difference(self._saved, self._text))
         wrong = [p for p in self._problems if _severity(p) == "error"]
-        return f"{len(wrong)} problems" if wrong else "It would run; below is what changes"
+        return many(len(wrong), "problem") if wrong else "It would run; below is what changes"
 
     async def _save(self, told: Plain) -> str:
         if self._text == self._saved:

@@ -30,9 +30,8 @@ def _tile(item: Plain) -> Html:
     low = _missed(item)
     target, last = item.get("target"), item.get("last")
     under = [
-        f"target {figure(target)}" if target is not None else "",
-        "missed" if low and target is not None else "",
-        f"last shift {figure(last)}" if last is not None else "",
+        f"target {figure(target)}{', missed' if low else ''}" if target is not None else "",
+        f"last {figure(last)}" if last is not None else "",
         str(item.get("note") or ""),
     ]
     return h(

@@ -187,10 +187,9 @@ class Decisions:
                 raise Refused("a proposal without a person needs a reasoner's name")
             update = {}
         view = self._eyes.look()
-        proposal = proposal.model_copy(
-            update={**update, "id": proposal.id or self._new_id(target, view.now)}
-        )
-        known = await self.ledger.find(proposal.id)
+        known = await self.ledger.find(proposal.id) if proposal.id else None
+        update["id"] = proposal.id or self._new_id(target, view.now)
+        proposal = proposal.model_copy(update=update)
         if known is not None:
             if known.proposal != proposal:
                 raise Refused(f"the id '{proposal.id}' belongs to another command")

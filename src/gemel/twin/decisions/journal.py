@@ -249,19 +249,22 @@ class Journal:
             return [Fault(0, str(error))]
 
     def _faults(self, head: Head | None) -> Iterator[Fault]:
-        expected, last = 1, _BEGINNING
+        expected = 1
+        last: bytes | None = _BEGINNING  # None where it is not known what should come before
         known = False
         for row in self._all():
             sequence, previous, digest = row[0], row[7], row[8]
             if sequence > expected:
                 yield Fault(expected, _missing(expected, sequence - 1))
+            moved = False
             if digest != _digest(*row[:8]):
                 place = self._place(row)
                 if place is None:
                     yield Fault(sequence, f"entry {sequence} was altered")
                 else:
+                    moved = True
                     yield Fault(sequence, f"entry {sequence} is out of order: it was entry {place}")
-            elif sequence == expected and previous != last:
+            elif sequence == expected and last is not None and previous != last:
                 yield Fault(
                     sequence,
                     f"entry {sequence} does not follow the entry before it: "
@@ -271,7 +274,7 @@ class Journal:
                 known = True
                 if digest.hex() != head.hash:
                     yield Fault(sequence, f"entry {sequence} is not the one that was exported")
-            expected, last = sequence + 1, digest
+            expected, last = sequence + 1, None if moved else digest
         if head is not None and not known and head.sequence >= expected:
             yield Fault(expected, f"{_missing(expected, head.sequence)} from the end")
 

@@ -71,8 +71,12 @@ class Calendar:
         """What a time is counted to: its shift, the time between two shifts, or its local day."""
         shift = self.shift_at(time)
         if shift is not None:
-            later = [w.start for w in self.shifts(time + 1, shift.end) if w.start > time]
-            return Window(shift.name, shift.start, min([shift.end, *later]))
+            # A shift inside another one cuts it: the outer one goes on as a window of its own.
+            order = (shift.start, shift.end)
+            inner = [w for w in self.shifts(shift.start, shift.end) if (w.start, w.end) > order]
+            start = max([shift.start, *(w.end for w in inner if w.end <= time)])
+            end = min([shift.end, *(w.start for w in inner if w.start > time)])
+            return Window(shift.name, start, end)
         day = self._local(time)
         start, end = self._midnight(day), self._midnight(day + timedelta(days=1))
         if not self._shifts:

@@ -191,12 +191,14 @@ def measure(
         else:
             value = compute(likely)
             if value is None:
-                why = next((_NOTHING[i] for i in inputs if i in _NOTHING and not values[i]), "")
+                # What is divided by stands last in the formula.
+                zero = [i for i in reversed(inputs) if i in _NOTHING and not values[i]]
+                why = _NOTHING[zero[0]] if zero else ""
         bounds: list[float] = []
         if not ("failures" in inputs and unknown):  # how often it failed unseen has no bound
             cases = _cases(seen, unknown, missing)
             bounds = [b for b in map(compute, cases) if b is not None]
-        bounds += [] if value is None else [value]
+            bounds += [] if value is None else [value]
         low, high = (min(bounds), max(bounds)) if bounds else (None, None)
         found[name] = Kpi(
             name, value, unit, formula, values, start, end, known_share, why, low, high, variant

@@ -114,17 +114,23 @@ def find_slow(
 
 
 def _change_point(ratio: Values, below: float) -> int:
-    """First row of the slow part: the best cut into two means after the last time it was well."""
-    well = np.flatnonzero(ratio >= 1 - below / 2)
-    if not len(well):
-        return 0
+    """First row of the slow part, 0 if it was slow all along."""
+    cut, before, after = _best_cut(ratio)
+    return cut if before - after >= below / 2 else 0
+
+
+def _best_cut(ratio: Values) -> tuple[int, float, float]:
+    """The row that cuts the rows into two means with the least squares around them, and the means.
+    0 if there is nothing to cut."""
     n = len(ratio)
+    if n < 2:
+        return 0, 0.0, 0.0
     total = np.concatenate([[0.0], np.cumsum(ratio)])
     cut = np.arange(1, n)
     before, after = total[cut] / cut, (total[n] - total[cut]) / (n - cut)
     # Least squares around two means is most weight on the squared difference of the means.
-    gain = np.where(after < before, cut * (n - cut) / n * (before - after) ** 2, -1.0)
-    return int(cut[np.argmax(gain)]) if n > 1 and gain.max() > 0 else 0
+    best = int(np.argmax(cut * (n - cut) * (before - after) ** 2))
+    return int(cut[best]), float(before[best]), float(after[best])
 
 
 def _why(
@@ -222,10 +228,8 @@ class SlowWatch:
         """The first row from which on it was well again."""
         value = self._value
         part = np.flatnonzero((value[:, 2] > 0) & (value[:, 1] > 0) & (self._time >= slow.since))
-        ratio = value[part, 0] / value[part, 1]
-        bad = np.flatnonzero(ratio < 1 - self._below / 2)
-        first = part[min(bad[-1] + 1, len(part) - 1)] if len(bad) else part[0]
-        return int(self._time[first])
+        cut, _, _ = _best_cut(value[part, 0] / value[part, 1])
+        return int(self._time[part[cut]])
 
     def state(self) -> dict[str, Any] | None:
         """What lasts, JSON-able; the rows come again."""

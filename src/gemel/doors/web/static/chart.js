@@ -45,6 +45,14 @@ async function json(path, params) {
   return body;
 }
 
+/** What each signal was at a time: a signal that rests has no samples in the window. */
+async function before(signals, start) {
+  const asked = signals.map(({ path }) => ["signal", path]);
+  const rows = await json("/api/history", [...asked, ["at", start]]);
+  const good = (i) => rows.quality[i] >= 0 && rows.value[i] !== null;
+  return new Map(rows.signal.map((path, i) => [path, good(i) ? rows.value[i] : null]));
+}
+
 export class Chart {
   constructor(element) {
     this.element = element;
@@ -114,16 +122,19 @@ export class Chart {
       const asked = this.signals.map((signal) =>
         json("/api/sketch", { signal: signal.path, ...times, points }),
       );
-      const [sketches, events] = await Promise.all([
+      const [sketches, resting, events] = await Promise.all([
         Promise.all(asked),
+        before(this.signals, times.start),
         json("/api/events", { ...times, limit: 300 }),
         this.ready,
       ]);
       if (turn !== this.loading) return;
-      this.sketches = sketches.map((sketch) => ({
-        gaps: sketch.gaps,
-        data: broken(sketch.time.map((time, i) => [time, sketch.value[i]]), sketch.gaps),
-      }));
+      this.sketches = sketches.map((sketch) => {
+        const data = sketch.time.map((time, i) => [time, sketch.value[i]]);
+        const held = resting.get(sketch.signal) ?? null;
+        if (held !== null && (!data.length || data[0][0] > start)) data.unshift([start, held]);
+        return { gaps: sketch.gaps, data: broken(data, sketch.gaps) };
+      });
       this.events = events;
       this.element.removeAttribute("data-problem");
       this.layout();
@@ -232,7 +243,7 @@ export class Chart {
     const data = this.data(index, this.range()[1]);
     return {
       id: signal.path, name: signal.title, type: "line", xAxisIndex: panel, yAxisIndex: panel,
-      data, step: signal.type && signal.type !== "number" ? "end" : false,
+      data, step: isCoded(signal) ? "end" : false,
       symbol: "circle", symbolSize: 3, showSymbol: data.length < 3, silent: true,
       itemStyle: { color: stroke },
       lineStyle: { color: stroke, width: 1.3, type: lineDash(index) },
@@ -258,7 +269,9 @@ export class Chart {
           const state = gap.refilled ? "refilled" : "missing";
           const wide = (gap.to - gap.from) / (end - start) > 0.04 || gaps.length === 1;
           const name = wide ? `no data ${duration((gap.end - gap.start) / 1000)}, ${state}` : "";
-          return [{ xAxis: gap.from, name }, { xAxis: gap.to }];
+          const middle = ((gap.from + gap.to) / 2 - start) / (end - start);
+          const align = middle > 0.88 ? "right" : middle < 0.12 ? "left" : "center";
+          return [{ xAxis: gap.from, name, label: { align } }, { xAxis: gap.to }];
         }),
     };
   }
@@ -269,7 +282,7 @@ export class Chart {
       .map((limit) => ({
         yAxis: limit.value,
         lineStyle: { color: colour(limit.priority || "high"), type: "solid", width: 1.3 },
-        label: { formatter: `limit ${number(limit.value)}`, position: "insideEndTop", color: colour("high-ink"), fontSize: 11 },
+        label: { formatter: `limit ${number(limit.value)}`, position: "insideStartTop", color: colour("high-ink"), fontSize: 11 },
       }));
     if (firstOfPanel && firstPanel) data.push(...this.marks());
     return { silent: true, symbol: "none", animation: false, data };
@@ -278,15 +291,15 @@ export class Chart {
   marks() {
     const [start, end] = this.range();
     const ink = colour("faint");
-    let before = Infinity;
+    let last = Infinity;
     return this.events
       .filter((event) => MARKED.has(event.kind) && this.concerns(event))
       .map((event) => ({ event, ms: Date.parse(event.time) }))
       .filter(({ ms }) => ms > start && ms < end)
       .slice(0, 40)
       .map(({ event, ms }) => {
-        const near = before - ms < (end - start) * 0.06;
-        if (!near) before = ms;
+        const near = last - ms < (end - start) * 0.14;
+        if (!near) last = ms;
         const words = event.payload.title || event.payload.word || event.kind;
         return {
           xAxis: ms,
@@ -306,6 +319,10 @@ export class Chart {
   }
 
   reach(key) {
+    const coded = this.signals.find((signal) => panelOf(signal) === key && isCoded(signal));
+    if (coded) {
+      return { min: ({ min }) => Math.floor(min) - 1, max: ({ max }) => Math.ceil(max) + 1, minInterval: 1 };
+    }
     const limits = this.limits.filter((limit) =>
       this.signals.some((signal) => signal.path === limit.signal && panelOf(signal) === key),
     );
@@ -319,10 +336,9 @@ export class Chart {
 
   valueWords(key, value) {
     const signal = this.signals.find((other) => panelOf(other) === key);
-    const coded = signal && signal.type && signal.type !== "number";
     if (signal?.labels && Object.keys(signal.labels).length) return signal.labels[value] ?? "";
     if (signal?.type === "boolean") return { 0: "no", 1: "yes" }[value] ?? "";
-    return coded && !Number.isInteger(value) ? "" : number(value);
+    return signal && isCoded(signal) && !Number.isInteger(value) ? "" : number(value);
   }
 
   timeWords(ms, span) {
@@ -352,9 +368,9 @@ export class Chart {
   }
 }
 
-function panelOf(signal) {
-  return signal.type && signal.type !== "number" ? signal.path : `unit ${signal.unit || ""}`;
-}
+const isCoded = (signal) => Boolean(signal.type) && signal.type !== "number";
+
+const panelOf = (signal) => (isCoded(signal) ? signal.path : `unit ${signal.unit || ""}`);
 
 const unitOf = (signals, key) => signals.find((signal) => panelOf(signal) === key)?.unit || "";
 

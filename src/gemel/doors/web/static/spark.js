@@ -7,7 +7,7 @@ async function draw(svg) {
   const query = new URLSearchParams({
     signal: svg.dataset.spark,
     start: svg.dataset.span || "-10m",
-    points: POINTS,
+    points: svg.clientWidth > 120 ? 4 * POINTS : POINTS,
   });
   const answer = await fetch(`/api/sketch?${query}`);
   if (!answer.ok) return;
@@ -16,13 +16,14 @@ async function draw(svg) {
   if (known.length < 2) return;
   const low = Math.min(...known);
   const high = Math.max(...known);
-  const span = sketch.end - sketch.start || 1;
+  const start = Math.max(sketch.start, sketch.time[0]);
+  const span = sketch.end - start || 1;
   const height = high - low || 1;
   const points = sketch.time
     .map((time, i) => [time, sketch.value[i]])
     .filter(([, value]) => value !== null)
     .map(([time, value]) => {
-      const x = ((time - sketch.start) / span) * 90;
+      const x = ((time - start) / span) * 90;
       const y = high === low ? 10 : 18 - ((value - low) / height) * 16;
       return `${Math.max(0, x).toFixed(1)},${y.toFixed(1)}`;
     });

@@ -5,8 +5,8 @@ signal, time, value and perhaps quality. What is not said is found out from the 
 can be seen with `gemel discover FILE`. The address of a signal is its column (wide), its name
 (long), or ``group/column`` where `group_column` tells several machines in one file apart.
 
-Delivery is confirmed: the position is (file, row), and a file that grew is read on from there. A row
-that cannot be used is counted with the line of the first of its kind, and costs no other row.
+Delivery is confirmed: the position is (file, row), and a file that grew is read on from there. A
+row that cannot be used is counted with the line of the first of its kind, and costs no other row.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Files(Connector):
     quality_column: str = Field("", description="Column of the quality in a long file")
     quality_codes: Literal["", "words", "opc_da", "opc_ua", "one_good", "zero_good"] = Field(
         "",
-        description="How qualities are written: words, 192 = good, 0 = good (status codes), or flags",
+        description="How qualities are written: words, 192 is good, status codes, or a flag",
     )
     group_column: str = Field(
         "", description="Column of a wide file that names the machine; addresses are 'group/column'"

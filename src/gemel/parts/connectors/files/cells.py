@@ -39,7 +39,8 @@ MISSING_TEXTS: Final = (
 BAD_WORDS: Final = (
     "bad", "bad input", "bad data", "bad quality", "i/o timeout", "io timeout", "timeout", "error",
     "err", "fault", "fail", "failed", "failure", "invalid", "comm fail", "comm error", "no data",
-    "nodata", "not connected", "disconnected", "offline", "out of service", "scan off", "scan timeout",
+    "nodata", "not connected", "disconnected", "offline", "out of service", "scan off",
+    "scan timeout",
     "pt created", "shutdown", "configure", "under range", "over range", "underrange", "overrange",
     "overflow", "ovf", "overload", "over", "under", "arc off-line", "intf shut", "tag not found",
     "#value!", "#div/0!", "#ref!", "#name?", "#num!", "#null!", "unknown", "no good data",
@@ -54,7 +55,9 @@ _MISSING_NUMBERS: Final = (
 MISSING: Final = frozenset(_MISSING_NUMBERS)
 """Words in lower case that stand for no number."""
 MISSING_FAST: Final = tuple(
-    sorted({v for w in MISSING for v in (w, w.upper(), w.capitalize(), w.title())} | set(MISSING_TEXTS))
+    sorted(
+        {v for w in MISSING for v in (w, w.upper(), w.capitalize(), w.title())} | set(MISSING_TEXTS)
+    )
 )
 """`MISSING` in the usual spellings, for Arrow, which compares exactly."""
 
@@ -79,7 +82,9 @@ _GROUPED = {
     ",": re.compile(r"[+-]?[1-9]\d{0,2}(?:([.'’ \u00a0\u202f\u2009_])\d{3})(?:\1\d{3})*(?:,\d*)?"),
 }
 _INFINITE = re.compile(r"[+-]?inf(?:inity)?|[+-]?1\.#inf0*|[+-]?∞", re.IGNORECASE)
-_WITH_UNIT = re.compile(r"([+-]?[\d.,'’ \u00a0]*\d[.,]?(?:[eE][+-]?\d+)?)\s*([A-Za-zµμΩ°%‰/²³][^\d]{0,9})")
+_WITH_UNIT = re.compile(
+    r"([+-]?[\d.,'’ \u00a0]*\d[.,]?(?:[eE][+-]?\d+)?)\s*([A-Za-zµμΩ°%‰/²³][^\d]{0,9})"
+)
 
 
 def parse_number(text: str, decimal: str = ".", suffix: str = "") -> float | None:

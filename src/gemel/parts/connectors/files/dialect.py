@@ -101,7 +101,9 @@ def find_delimiter(lines: Sequence[str], where: str) -> str:
     if best_score >= 0.3:
         return best
     body = useful[len(useful) // 4 :] if len(useful) > 4 else useful[1:] or useful
-    plain = sum(_kind(line.strip().strip('"')) in ("number", "missing", "boolean", "time") for line in body)
+    plain = sum(
+        _kind(line.strip().strip('"')) in ("number", "missing", "boolean", "time") for line in body
+    )
     if body and plain >= 0.8 * len(body) and all(len(line) < 80 for line in useful[:20]):
         return ""
     start = lines[0].strip()[:40] if lines else ""
@@ -251,7 +253,7 @@ def _first_data(
         is_header = header == "yes" or _could_be_names(rows[full[0]], rows, full)
         return (full[1] if len(full) > 1 else None) if is_header else full[0]
     for position, i in enumerate(full):
-        if position == 0 and (header == "yes" or _counts_columns(rows, full, kinds)):
+        if position == 0 and (header == "yes" or _counts_columns(rows, full)):
             continue
         if _fits(rows[i], typed, kinds):
             return i
@@ -262,7 +264,8 @@ def _fits(row: Sequence[str], typed: Sequence[int], kinds: Sequence[str]) -> boo
     fit = miss = 0
     for column in typed:
         kind = _kind(row[column])
-        if kind == "missing" or is_unit(row[column]) and kind == "text" and kinds[column] != "time":
+        is_only_unit = kind == "text" and kinds[column] != "time" and is_unit(row[column])
+        if kind == "missing" or is_only_unit:
             continue
         if kind == kinds[column] or {kind, kinds[column]} <= {"number", "boolean"}:
             fit += 1
@@ -275,9 +278,7 @@ def _fits(row: Sequence[str], typed: Sequence[int], kinds: Sequence[str]) -> boo
     return miss <= 0.3 * (fit + miss)
 
 
-def _could_be_names(
-    row: Sequence[str], rows: Sequence[Sequence[str]], full: Sequence[int]
-) -> bool:
+def _could_be_names(row: Sequence[str], rows: Sequence[Sequence[str]], full: Sequence[int]) -> bool:
     filled = [c for c in row if c]
     if len(set(filled)) < len(filled) or len(filled) < 0.5 * len(row):
         return False
@@ -285,13 +286,15 @@ def _could_be_names(
     return not below & set(filled)
 
 
-def _counts_columns(
-    rows: Sequence[Sequence[str]], full: Sequence[int], kinds: Sequence[str]
-) -> bool:
+def _counts_columns(rows: Sequence[Sequence[str]], full: Sequence[int]) -> bool:
     """A header of 0, 1, 2, … as programs write it for nameless columns: all whole numbers in a row
     over columns that are not all whole."""
     cells = [c for c in rows[full[0]] if c]
-    if len(cells) < 3 or len(cells) < len(rows[full[0]]) - 1 or not all(c.isdecimal() for c in cells):
+    if (
+        len(cells) < 3
+        or len(cells) < len(rows[full[0]]) - 1
+        or not all(c.isdecimal() for c in cells)
+    ):
         return False
     start = int(cells[0])
     if start > 1 or [int(c) for c in cells] != list(range(start, start + len(cells))):
@@ -313,7 +316,7 @@ def _read_names(
         units = sum(is_unit(c) for c in filled) / len(filled)
         return (
             len(filled) / head.width + len(set(filled)) / len(filled) + named
-            - (1.5 * units if len(filled) > 1 or is_time_name(filled[0]) == 0 and units else 0.0)
+            - (1.5 * units if len(filled) > 1 or (is_time_name(filled[0]) == 0 and units) else 0.0)
             - 0.5 * abs(len(row) - head.width)
         )  # fmt: skip
 
@@ -334,7 +337,9 @@ def _read_names(
             head.units = list(rows[i])
             head.notes.append("the row below the header holds units")
         elif filled:
-            head.notes.append(f"a row between header and data was left out: {', '.join(filled[:4])}")
+            head.notes.append(
+                f"a row between header and data was left out: {', '.join(filled[:4])}"
+            )
 
 
 def _names_in_comment(
@@ -349,5 +354,3 @@ def _names_in_comment(
         if len(cells) == head.width and not all(_kind(c) == "number" for c in cells):
             head.names = cells
             return
-
-

@@ -4,13 +4,15 @@ signals, and what a person should know about the data."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from gemel.core.errors import ConfigurationError
 from gemel.core.time import SECOND, duration_text, isoformat, parse_time, zone
 from gemel.parts.connectors.base import Found, FoundAsset, FoundSignal
-from gemel.parts.connectors.files.format import Column, Format, examine
+from gemel.parts.connectors.files.examine import examine
+from gemel.parts.connectors.files.format import Column, Format
 from gemel.parts.connectors.files.naming import label_note, role_of, slug, split_unit, unique_names
 from gemel.parts.connectors.files.scan import Scan, Seen, scan, type_of, type_of_texts
 from gemel.parts.connectors.files.session import DEFAULT_START, Replay
@@ -41,23 +43,35 @@ def discover_file(settings: Settings) -> Found:
     step = settings.step or SECOND
     seen = scan(found, settings.time_zone, start, step)
     if not seen.columns:
-        raise ConfigurationError("has a time and nothing else; columns of values are expected", str(path))
+        raise ConfigurationError(
+            "has a time and nothing else; columns of values are expected", str(path)
+        )
     made = _settings(settings, found, seen, step)
-    stem = path.name.split(".")[0] or path.stem
+    stem = _asset_name(path, len(files))
     signals = _signals(found, seen)
     if seen.group:
+        keys = unique_names([slug(g) for g in seen.groups])[0]
         assets = tuple(
             FoundAsset(
                 f"{slug(stem)}/{key}", title=group,
                 signals=tuple(_in_group(s, group) for s in signals),
                 why=f"column '{seen.group}' names it",
             )
-            for group, key in zip(seen.groups, unique_names([slug(g) for g in seen.groups])[0], strict=True)
+            for group, key in zip(seen.groups, keys, strict=True)
         )  # fmt: skip
     else:
         assets = (FoundAsset(slug(stem), title=stem, signals=signals, why=f"file {path.name}"),)
     notes = _notes(found, seen, made, files)
     return Found(made, assets, {"time_zone": settings.time_zone}, notes)
+
+
+def _asset_name(path: Path, files: int) -> str:
+    """The file's name, or that of its folder if the file is one of many or only has a number."""
+    stem = path.name.split(".")[0] or path.stem
+    folder = path.absolute().parent.name
+    if files > 1 and folder:
+        return folder
+    return f"{folder} {stem}" if stem.isdecimal() and folder else stem
 
 
 def _settings(settings: Settings, found: Format, seen: Scan, step: int) -> dict[str, object]:
@@ -145,10 +159,7 @@ def _signal(
 
 
 def _in_group(signal: FoundSignal, group: str) -> FoundSignal:
-    return FoundSignal(
-        signal.key, f"{group}/{signal.address}", signal.type, signal.title, signal.unit, signal.range,
-        signal.labels, signal.role, signal.sample, signal.confidence, signal.why,
-    )  # fmt: skip
+    return replace(signal, address=f"{group}/{signal.address}")
 
 
 def _notes(
@@ -162,21 +173,28 @@ def _notes(
     if seen.first is not None and seen.last is not None:
         notes.append(f"from {isoformat(seen.first)} to {isoformat(seen.last)}")
     if seen.interval is not None and found.time.columns:
-        how = "regular" if seen.regular > 0.95 else f"{100 * seen.regular:.0f} % of the steps are that"
+        how = (
+            "regular"
+            if seen.regular > 0.95
+            else f"{100 * seen.regular:.0f} % of the steps are that"
+        )
         notes.append(f"sample interval {duration_text(seen.interval)} ({how})")
     if not found.time.columns:
         notes.append(
-            f"no column holds times: rows are taken to be {made['step']} apart, from {made['start']}; "
-            "set `step` and `start`"
+            f"no column holds times: rows are taken to be {made['step']} apart, from "
+            f"{made['start']}; set `step` and `start`"
         )
     elif found.time.needs_start:
         notes.append(
-            f"'{made['time_column']}' holds no dates: it is counted from {made['start']}; set `start`"
+            f"'{made['time_column']}' holds no dates: it is counted from {made['start']}; "
+            "set `start`"
         )
     elif found.kind == "text" and made["time_zone"] == "UTC" and _is_naive(found):
         notes.append("times without offset are read as UTC; set `time_zone` if they are local")
     if seen.group:
-        notes.append(f"column '{seen.group}' tells {len(seen.groups)} machines apart: an asset for each")
+        notes.append(
+            f"column '{seen.group}' tells {len(seen.groups)} machines apart: an asset for each"
+        )
     if seen.backward and found.layout == "wide" and not seen.group:
         notes.append(f"the time goes back {seen.backward} times")
     if seen.repeated and not seen.group:

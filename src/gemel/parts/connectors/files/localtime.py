@@ -65,7 +65,7 @@ class LocalTime:
         distinct, where = np.unique(quarter, return_inverse=True)
         pairs = np.array([self._offset(q) for q in distinct.tolist()], np.int64)
         first, second = pairs[where, 0], pairs[where, 1]
-        result = local - first
+        result: Ints = local - first
         is_second = np.zeros(len(local), np.bool_)
         repeated = np.flatnonzero(first > second)  # skipped times have first < second: as PEP 495
         if len(repeated):
@@ -215,11 +215,12 @@ class RowTimes:
 
 def _joined(parts: list[Any]) -> Any:
     """Year, month, day … as one text."""
-    texts = [pc.replace_substring_regex(p.cast(pa.string()), r"^\s*(\d+)(\.0*)?\s*$", r"\1") for p in parts]
+    texts = [
+        pc.replace_substring_regex(p.cast(pa.string()), r"^\s*(\d+)(\.0*)?\s*$", r"\1")
+        for p in parts
+    ]
     date = pc.binary_join_element_wise(*texts[:3], "-")
     if len(texts) == 3:
         return date
     clock = [*texts[3:], pa.array(["0"] * len(date)), pa.array(["0"] * len(date))][:3]
     return pc.binary_join_element_wise(date, pc.binary_join_element_wise(*clock, ":"), " ")
-
-

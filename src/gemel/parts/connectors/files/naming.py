@@ -7,43 +7,56 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-__all__ = ["Guess", "Name", "is_unit", "label_note", "role_of", "slug", "split_unit", "unique_names"]
+__all__ = [
+    "Guess",
+    "Name",
+    "is_unit",
+    "label_note",
+    "role_of",
+    "slug",
+    "split_unit",
+    "unique_names",
+]
 
 _UNITS: Final = {
     u: u
     for u in (
-        "K", "°C", "°F", "°R", "bar", "mbar", "Pa", "hPa", "kPa", "MPa", "psi", "psia", "psig", "mmHg",
-        "inHg", "mmH2O", "atm", "Torr", "torr", "rpm", "1/min", "1/h", "1/s", "min-1", "Hz", "kHz",
-        "MHz", "V", "kV", "mV", "µV", "A", "kA", "mA", "µA", "W", "kW", "MW", "mW", "VA", "kVA", "MVA",
-        "var", "kvar", "VAr", "kVAr", "kVarh", "kvarh", "kVAh", "Wh", "kWh", "MWh", "GJ", "MJ", "kJ",
-        "J", "N", "kN", "MN", "Nm", "N·m", "kNm", "mNm", "mm", "cm", "dm", "m", "km", "µm", "nm", "in",
-        "inch", "ft", "mil", "s", "ms", "µs", "us", "ns", "min", "h", "d", "g", "mg", "kg", "t", "lb",
-        "lbs", "oz", "l", "L", "ml", "mL", "cl", "m2", "m²", "m3", "m³", "cm2", "cm²", "cm3", "cm³",
-        "mm2", "mm²", "mm3", "Nm3", "Nm³", "gal", "l/min", "L/min", "l/h", "L/h", "l/s", "m3/h",
-        "m³/h", "m3/min", "m3/s", "m³/s", "Nm3/h", "Nm³/h", "kg/h", "kg/s", "kg/min", "t/h", "kg/m3",
-        "g/cm3", "g/l", "g/L", "mg/l", "mg/L", "mg/m3", "µg/m3", "gpm", "cfm", "scfm", "mm/s", "mm/min",
-        "mm/s2", "m/s", "m/min", "m/s2", "m/s²", "m/s^2", "mm/s²", "km/h", "mph", "deg", "°", "rad",
-        "rad/s", "°/s", "deg/s", "Ω", "kΩ", "MΩ", "Ohm", "ohm", "kOhm", "F", "µF", "H", "mH", "T",
-        "mT", "%", "‰", "%RH", "ppm", "ppb", "pH", "dB", "dBA", "dB(A)", "lux", "lx", "lm", "cd", "S/m",
-        "µS/cm", "mS/cm", "NTU", "cP", "cSt", "Pa·s", "Pa.s", "mPa.s", "W/m2", "W/m²", "J/kg", "kJ/kg",
-        "pcs", "pcs/h", "pcs/min", "pieces", "Stk", "Stück", "units", "counts", "ct", "tCO2", "kgCO2",
-        "kg/kWh", "EUR", "USD", "€", "$", "mm/rev", "mm/tooth", "G", "C", "Ah", "mAh", "N/mm", "N/mm2",
-        "N/mm²", "kN/m", "ft/min", "fpm", "lbf", "ft-lb", "hp", "PS", "BTU", "kcal", "bpm", "mol",
-        "mol/l", "ksi", "AU", "a.u.", "steps", "bit", "V/s", "A/s", "K/s", "K/min", "°C/min", "°C/s",
+        "K", "°C", "°F", "°R", "bar", "mbar", "Pa", "hPa", "kPa", "MPa", "psi", "psia", "psig",
+        "mmHg", "inHg", "mmH2O", "atm", "Torr", "torr", "rpm", "1/min", "1/h", "1/s", "min-1",
+        "Hz", "kHz", "MHz", "V", "kV", "mV", "µV", "A", "kA", "mA", "µA", "W", "kW", "MW",
+        "mW", "VA", "kVA", "MVA", "var", "kvar", "VAr", "kVAr", "kVarh", "kvarh", "kVAh", "Wh",
+        "kWh", "MWh", "GJ", "MJ", "kJ", "J", "N", "kN", "MN", "Nm", "N·m", "kNm", "mNm", "mm",
+        "cm", "dm", "m", "km", "µm", "nm", "in", "inch", "ft", "mil", "s", "ms", "µs", "us",
+        "ns", "min", "h", "d", "g", "mg", "kg", "t", "lb", "lbs", "oz", "l", "L", "ml", "mL",
+        "cl", "m2", "m²", "m3", "m³", "cm2", "cm²", "cm3", "cm³", "mm2", "mm²", "mm3", "Nm3",
+        "Nm³", "gal", "l/min", "L/min", "l/h", "L/h", "l/s", "m3/h", "m³/h", "m3/min", "m3/s",
+        "m³/s", "Nm3/h", "Nm³/h", "kg/h", "kg/s", "kg/min", "t/h", "kg/m3", "g/cm3", "g/l",
+        "g/L", "mg/l", "mg/L", "mg/m3", "µg/m3", "gpm", "cfm", "scfm", "mm/s", "mm/min",
+        "mm/s2", "m/s", "m/min", "m/s2", "m/s²", "m/s^2", "mm/s²", "km/h", "mph", "deg", "°",
+        "rad", "rad/s", "°/s", "deg/s", "Ω", "kΩ", "MΩ", "Ohm", "ohm", "kOhm", "F", "µF", "H",
+        "mH", "T", "mT", "%", "‰", "%RH", "ppm", "ppb", "pH", "dB", "dBA", "dB(A)", "lux",
+        "lx", "lm", "cd", "S/m", "µS/cm", "mS/cm", "NTU", "cP", "cSt", "Pa·s", "Pa.s", "mPa.s",
+        "W/m2", "W/m²", "J/kg", "kJ/kg", "pcs", "pcs/h", "pcs/min", "pieces", "Stk", "Stück",
+        "units", "counts", "ct", "tCO2", "kgCO2", "kg/kWh", "EUR", "USD", "€", "$", "mm/rev",
+        "mm/tooth", "G", "C", "Ah", "mAh", "N/mm", "N/mm2", "N/mm²", "kN/m", "ft/min", "fpm",
+        "lbf", "ft-lb", "hp", "PS", "BTU", "kcal", "bpm", "mol", "mol/l", "ksi", "AU", "a.u.",
+        "steps", "bit", "V/s", "A/s", "K/s", "K/min", "°C/min", "°C/s",
     )
 } | {
     "degC": "°C", "deg C": "°C", "Deg C": "°C", "DegC": "°C", "deg_C": "°C", "Celsius": "°C",
-    "celsius": "°C", "oC": "°C", "ºC": "°C", "°c": "°C", "℃": "°C", "degF": "°F", "deg F": "°F",
-    "Deg F": "°F", "Fahrenheit": "°F", "℉": "°F", "ºF": "°F", "degR": "°R", "degK": "K", "Kelvin": "K",
-    "RPM": "rpm", "U/min": "1/min", "r/min": "1/min", "rev/min": "1/min", "Volts": "V", "Volt": "V",
-    "volts": "V", "Amps": "A", "Amp": "A", "amps": "A", "Ampere": "A", "Watt": "W", "Watts": "W",
-    "sec": "s", "secs": "s", "Sec": "s", "seconds": "s", "Seconds": "s", "second": "s", "msec": "ms",
-    "milliseconds": "ms", "minutes": "min", "Minutes": "min", "hours": "h", "Hours": "h", "hr": "h",
-    "hrs": "h", "days": "d", "percent": "%", "Percent": "%", "pct": "%", "degrees": "°", "Degrees": "°",
+    "celsius": "°C", "oC": "°C", "ºC": "°C", "°c": "°C", "℃": "°C", "degF": "°F",
+    "deg F": "°F", "Deg F": "°F", "Fahrenheit": "°F", "℉": "°F", "ºF": "°F", "degR": "°R",
+    "degK": "K", "Kelvin": "K", "RPM": "rpm", "U/min": "1/min", "r/min": "1/min",
+    "rev/min": "1/min", "Volts": "V", "Volt": "V", "volts": "V", "Amps": "A", "Amp": "A",
+    "amps": "A", "Ampere": "A", "Watt": "W", "Watts": "W", "sec": "s", "secs": "s", "Sec": "s",
+    "seconds": "s", "Seconds": "s", "second": "s", "msec": "ms", "milliseconds": "ms",
+    "minutes": "min", "Minutes": "min", "hours": "h", "Hours": "h", "hr": "h", "hrs": "h",
+    "days": "d", "percent": "%", "Percent": "%", "pct": "%", "degrees": "°", "Degrees": "°",
     "LPM": "l/min", "lpm": "l/min", "Lpm": "l/min", "Bar": "bar", "BAR": "bar", "PSI": "psi",
-    "μm": "µm", "us": "µs", "um": "µm", "μs": "µs", "uA": "µA", "uV": "µV", "kw": "kW", "KW": "kW", "kwh": "kWh",
-    "KWH": "kWh", "KWh": "kWh", "hz": "Hz", "HZ": "Hz", "meter": "m", "meters": "m", "uS/cm": "µS/cm",
-    "grams": "g", "newton": "N", "Newton": "N", "liters": "l", "litres": "l", "inches": "in",
+    "μm": "µm", "us": "µs", "um": "µm", "μs": "µs", "uA": "µA", "uV": "µV", "kw": "kW",
+    "KW": "kW", "kwh": "kWh", "KWH": "kWh", "KWh": "kWh", "hz": "Hz", "HZ": "Hz", "meter": "m",
+    "meters": "m", "uS/cm": "µS/cm", "grams": "g", "newton": "N", "Newton": "N", "liters": "l",
+    "litres": "l", "inches": "in",
 }  # fmt: skip
 """Units as written → as shown. Exact spelling: ``mW`` and ``MW`` are a billion apart."""
 
@@ -62,8 +75,12 @@ _SINGLE: Final = {
     "h": (r"time|hour|duration", "h"), "m": (r"length|distance|height|level|position", "m"),
     "g": (r"accel|vib|weight|mass", "g"),
 }  # fmt: skip
-_BRACKETS = re.compile(r"^(.*?)\s*[\[({<]\s*([^\[\](){}<>]*(?:\([^()]*\))?)\s*[\])}>]\s*$", re.DOTALL)
-_TAIL = re.compile(r"^(.+?)(?:\s*/\s+|\s+/\s*|,\s+|\s+in\s+|\s+-\s+|:\s+|;\s*)(\S{1,10}(?: [CF])?)$")
+_BRACKETS = re.compile(
+    r"^(.*?)\s*[\[({<]\s*([^\[\](){}<>]*(?:\([^()]*\))?)\s*[\])}>]\s*$", re.DOTALL
+)
+_TAIL = re.compile(
+    r"^(.+?)(?:\s*/\s+|\s+/\s*|,\s+|\s+in\s+|\s+-\s+|:\s+|;\s*)(\S{1,10}(?: [CF])?)$"
+)
 _COMPOSED = re.compile(r"[^\s\d][^\s]{0,11}")
 
 
@@ -83,7 +100,8 @@ def is_unit(text: str) -> bool:
 def _is_composed(text: str) -> bool:
     parts = re.split(r"[/*·.^]|\s*per\s*", text)
     return len(parts) > 1 and all(
-        p in _UNITS or p.rstrip("²³23") in _UNITS or p in ("1", "2", "3", "-1", "min-1") for p in parts
+        p in _UNITS or p.rstrip("²³23") in _UNITS or p in ("1", "2", "3", "-1", "min-1")
+        for p in parts
     )
 
 
@@ -120,7 +138,11 @@ Name(title='Class_C', unit=''))
         head, mark, last = text.rpartition(".")
     if head and last in _SUFFIXES:
         return Name(head.strip(" _-."), canonical(last))
-    if head and mark and last in ("%", "°C", "°F", "°", "mm/s", "m/s", "l/min", "m3/h", "1/min", "‰"):
+    if (
+        head
+        and mark
+        and last in ("%", "°C", "°F", "°", "mm/s", "m/s", "l/min", "m3/h", "1/min", "‰")
+    ):
         return Name(head.strip(" _-."), canonical(last))
     if head and last in _SINGLE and re.search(_SINGLE[last][0], head, re.IGNORECASE):
         return Name(head.strip(" _-"), _SINGLE[last][1])
@@ -134,8 +156,10 @@ def slug(text: str) -> str:
     ('temperatur_oel_c', '1')
     """
     text = text.lower()
-    for a, b in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss"), ("%", " percent "), ("ø", "oe"),
-                 ("å", "aa"), ("æ", "ae"), ("µ", "u"), ("μ", "u")):  # fmt: skip
+    for a, b in (
+        ("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss"), ("%", " percent "), ("ø", "oe"),
+        ("å", "aa"), ("æ", "ae"), ("µ", "u"), ("μ", "u"),
+    ):  # fmt: skip
         text = text.replace(a, b)
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "_", ascii_text).strip("_")[:100].strip("_") or "x"
@@ -168,19 +192,21 @@ class Guess(NamedTuple):
 
 _ROLES: Final = (
     ("reject", r"reject|scrap|nok|defects?$|bad_?(?:parts|count|pieces)|ausschuss|waste"),
-    ("count", r"count(?:er)?$|^count|total_?(?:parts|pieces|units|count)|good_?(?:parts|count|pieces)|"
-              r"produced|stueckzahl|piece|parts_|zaehler|output_?(?:qty|quantity)"),
-    ("state", r"state$|^state|status$|mode$|phase$|machining_process|zustand|betriebsart|load_type|step$"),
+    ("count", r"count(?:er)?$|^count|total_?(?:parts|pieces|units|count)|produced|stueckzahl|piece|"
+              r"good_?(?:parts|count|pieces)|parts_|zaehler|output_?(?:qty|quantity)"),
+    ("state", r"state$|^state|status$|mode$|phase$|machining_process|zustand|betriebsart|load_type|"
+              r"step$"),
     ("run", r"running|^run$|_run$|is_on$|on_off|laeuft|motor_on|pump_on|active$|enabled$"),
-    ("setpoint", r"set_?point|_sp$|^sp_|sollwert|_soll$|target_(?:temp|speed|pressure)|command(?:ed)?_?"
-                 r"(?:position|velocity|acceleration|speed|feed)"),
+    ("setpoint", r"set_?point|_sp$|^sp_|sollwert|_soll$|target_(?:temp|speed|pressure)|"
+                 r"command(?:ed)?_?(?:position|velocity|acceleration|speed|feed)"),
     ("alarm", r"alarm|fault_?code|error_?code|warning|stoerung"),
     ("energy", r"energy|kwh|wh$|consumption|verbrauch|usage"),
     ("power", r"power$|^power|_power_|_kw$|leistung|wirkleistung"),
     ("speed", r"speed|rpm|drehzahl|velocity|geschwindigkeit|feed_?rate"),
-    ("order", r"order_?(?:no|id|number)?$|^order|auftrag|job_?(?:id|no)?$|work_?order|batch|lot_?(?:id|no)?$"
-              r"|charge$|case_id"),
-    ("product", r"product|material|recipe|part_?(?:no|number|id)|artikel|program(?:_?number)?$|sku"),
+    ("order", r"order_?(?:no|id|number)?$|^order|auftrag|job_?(?:id|no)?$|work_?order|batch|"
+              r"lot_?(?:id|no)?$|charge$|case_id"),
+    ("product", r"product|material|recipe|part_?(?:no|number|id)|artikel|sku|"
+                r"program(?:_?number)?$"),
 )  # fmt: skip
 _CONDITION: Final = (
     r"temp|therm|pressure|druck|vib|accel|force|torque|current|volt|flow|level|humid|position|wear|"

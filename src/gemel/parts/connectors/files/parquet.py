@@ -67,7 +67,11 @@ def examine_parquet(path: Path) -> tuple[tuple[Column, ...], tuple[str, ...]]:
             elif head is not None:
                 cells = _cells(head.column(position))
             columns.append(Column(field.name, kind, unit or split.unit, split.title, cells=cells))
-    notes = (f"columns of a kind that is no signal are left out: {', '.join(nested)}",) if nested else ()
+    notes = (
+        (f"columns of a kind that is no signal are left out: {', '.join(nested)}",)
+        if nested
+        else ()
+    )
     return tuple(columns), notes
 
 
@@ -88,7 +92,7 @@ def _cells(values: Any) -> tuple[str, ...]:
 def parquet_tables(
     found: Format, needed: Sequence[int], place: Place, rows: int
 ) -> Iterator[Table]:
-    """The columns `needed` of all rows behind `place.row`. Raises `DataError` if pages are damaged."""
+    """The columns `needed` of all rows behind `place.row`. Raises `DataError` if it is damaged."""
     with _open(found.path) as file:
         group, before = 0, 0
         sizes = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]

@@ -5,100 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from gemel.core.frame import Frame
 from gemel.core.quality import NOT_A_NUMBER
 from gemel.parts.connectors.base import Counters, Wanted
+from gemel.parts.connectors.files.batch import Batch, Names
 from gemel.parts.connectors.files.format import Format
 from gemel.parts.connectors.files.localtime import RowTimes
-from gemel.parts.connectors.files.naming import slug, split_unit
 from gemel.parts.connectors.files.sources import BLOCK
 from gemel.parts.connectors.files.tables import Place, Table, text_tables
 from gemel.parts.connectors.files.values import Converted, Converter, is_text, qualities
 
-__all__ = ["ROWS", "Batch", "Names", "Plan", "Reader"]
-
-ROWS: Final = 65_536
-"""Most rows of a Frame."""
-
-
-class Names:
-    """The columns of a file, to be found by what a plant file calls them."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = set(names)
-        self._forms: list[dict[str, set[str]]] = [{}, {}, {}]
-        for name in names:
-            title = split_unit(name).title
-            for forms, keys in zip(
-                self._forms,
-                ({name.strip().casefold()}, {title.casefold()}, {slug(name), slug(title)}),
-                strict=True,
-            ):
-                for key in keys:
-                    forms.setdefault(key, set()).add(name)
-
-    def find(self, address: str) -> str | None:
-        """The column that an address means: as written, else in other case, without its unit, or as
-        the key that its name gives; None if none or several fit."""
-        if address in self._names:
-            return address
-        folded = address.strip().casefold()
-        last = address.rpartition("/")[2]
-        same, titles, slugs = self._forms
-        for forms, key in ((same, folded), (titles, folded), (slugs, slug(address)), (slugs, slug(last))):
-            found = forms.get(key)
-            if found:
-                return next(iter(found)) if len(found) == 1 else None
-        return None
-
-
-@dataclass(slots=True)
-class Batch:
-    """Samples of some rows. Sample `first[r]` is the first one of row `r`."""
-
-    signal: npt.NDArray[np.int32]
-    time: npt.NDArray[np.int64]
-    value: npt.NDArray[np.float64]
-    quality: npt.NDArray[np.int16]
-    first: npt.NDArray[np.int64]
-    row_time: npt.NDArray[np.int64]
-    """Latest time up to and with each row, for pacing."""
-    position: Callable[[int], str]
-    """The resume token behind a row."""
-    source: str = ""
-
-    @property
-    def rows(self) -> int:
-        """Rows of the file."""
-        return len(self.first) - 1
-
-    def frame(self, start: int, stop: int) -> Frame:
-        """Samples of the rows [start, stop), which must be few enough for one Frame."""
-        a, b = int(self.first[start]), int(self.first[stop])
-        return Frame(
-            self.signal[a:b], self.time[a:b], self.value[a:b], self.quality[a:b],
-            0, self.source, self.position(stop - 1),
-        )  # fmt: skip
-
-    def frames(self, start: int, stop: int, rows: int = ROWS) -> Iterator[Frame]:
-        """Samples of the rows [start, stop) in Frames of at most `rows` samples, cut between rows
-        of the file; a row with more samples than that is cut too."""
-        while start < stop:
-            limit = int(self.first[start]) + rows
-            end = int(np.searchsorted(self.first[: stop + 1], limit, "right")) - 1
-            end = max(end, start + 1)
-            frame = self.frame(start, end)
-            if len(frame) > rows:
-                yield from frame.pieces(rows)
-            elif len(frame):
-                yield frame
-            start = end
+__all__ = ["Plan", "Reader"]
 
 
 @dataclass(slots=True)
@@ -159,8 +82,10 @@ class Reader:
 
     def _plan_groups(self) -> None:
         columns = self.found.columns
-        names = [c.name for i, c in enumerate(columns)
-                 if i not in self.found.roles and i != self._group and c.kind != "other"]  # fmt: skip
+        names = [
+            c.name for i, c in enumerate(columns)
+            if i not in self.found.roles and i != self._group and c.kind != "other"
+        ]  # fmt: skip
         slots: dict[tuple[int, str], int] = {}
         used = set()
         known = Names(names)
@@ -275,8 +200,6 @@ class Reader:
 
     def _times_there(self, column: Any) -> npt.NDArray[np.bool_]:
         if is_text(column.type):
-            import pyarrow.compute as pc
-
             length = pc.utf8_length(pc.utf8_trim_whitespace(column)).fill_null(0)
             there: npt.NDArray[np.bool_] = np.asarray(length) > 0
             return there
@@ -330,7 +253,9 @@ class Reader:
         coded = texts.fill_null("").dictionary_encode()
         nobody = [-1] * width
         table = [self.plan.groups.get(t.strip(), nobody) for t in coded.dictionary.to_pylist()]
-        return np.array(table, np.int32).reshape(-1, width)[np.asarray(coded.indices)]
+        numbers = np.array(table, np.int32).reshape(-1, width)
+        signal: npt.NDArray[np.int32] = numbers[np.asarray(coded.indices)]
+        return signal
 
     def _long(self, table: Table) -> Batch:
         time, ok = self._rows(table)
@@ -363,8 +288,8 @@ class Reader:
         if (is_number[item] & keep).any():
             wanted = self._wanted[int(np.flatnonzero(is_number)[0])]
             parts.append((wanted, is_number[item] & keep))
-        for i in np.unique(item[keep & ~is_number[item]]).tolist():
-            parts.append((self._wanted[i], (item == i) & keep))
+        others = np.unique(item[keep & ~is_number[item]]).tolist()
+        parts += [(self._wanted[i], (item == i) & keep) for i in others]
         for wanted, chosen in parts:
             rows = np.flatnonzero(chosen)
             some = cells if len(rows) == table.rows else cells.take(pa.array(rows))
@@ -401,7 +326,9 @@ class Reader:
                 if not fed[k]:
                     self.unknown[name] = self.unknown.get(name, 0) + int(counts[k])
         depth = max((len(f) for f in fed), default=1) or 1
-        tables = [np.array([f[d] if d < len(f) else -1 for f in fed], np.int64) for d in range(depth)]
+        tables = [
+            np.array([f[d] if d < len(f) else -1 for f in fed], np.int64) for d in range(depth)
+        ]
         return [table[indices] if len(table) else indices.astype(np.int64) for table in tables]
 
     def seen_addresses(self) -> set[str]:
@@ -413,9 +340,7 @@ def _folded(name: str) -> str:
     return f"\0{name.strip().casefold()}"
 
 
-def _latest(
-    time: npt.NDArray[np.int64], ok: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.int64]:
+def _latest(time: npt.NDArray[np.int64], ok: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     if not len(time):
         return time
     return np.maximum.accumulate(np.where(ok, time, np.iinfo(np.int64).min))

@@ -1,4 +1,4 @@
-"""One pass over the beginning of a file (all of it, if it is not large): what its signals are like."""
+"""One pass over the beginning of a file, or all of it: what its signals are like."""
 
 from __future__ import annotations
 
@@ -116,7 +116,9 @@ def type_of_texts(seen: Seen) -> SignalType:
         len(t) >= 16 and t.lstrip("+-").isdecimal() and abs(int(t)) > EXACT for t in seen.sample
     )
     if kind in ("boolean", "number") and not large:
-        return "boolean" if kind == "boolean" or (seen.is_zero_one and seen.cells >= 20) else "number"
+        return (
+            "boolean" if kind == "boolean" or (seen.is_zero_one and seen.cells >= 20) else "number"
+        )
     return "number" if kind == "missing" else "text"
 
 
@@ -252,8 +254,8 @@ def _group_candidates(found: Format) -> list[int]:
         return []
     return [
         i for i, c in enumerate(found.columns)
-        if i not in found.roles and c.kind in ("text", "number") and _MACHINES.search(slug(c.name))
-        and 2 <= len(set(c.cells)) and len(set(c.cells)) <= 200
+        if (i not in found.roles and c.kind in ("text", "number") and _MACHINES.search(slug(c.name))
+        and len(set(c.cells)) >= 2 and len(set(c.cells)) <= 200)
         or (i not in found.roles and c.kind in ("text", "number") and _MACHINES.search(slug(c.name))
             and len(set(c.cells)) == 1)
     ]  # fmt: skip
@@ -284,5 +286,3 @@ def _find_group(
                 near = np.abs(forward - result.interval) <= 0.01 * result.interval
                 result.regular = float(near.mean())
             return
-
-

@@ -13,9 +13,11 @@ from gemel.core.errors import ConfigurationError, DataError, did_you_mean
 from gemel.core.frame import Frame
 from gemel.core.time import SECOND, zone
 from gemel.parts.connectors.base import Counters, Door, Outcome, Write
-from gemel.parts.connectors.files.format import Format, Options, examine
+from gemel.parts.connectors.files.batch import ROWS, Batch
+from gemel.parts.connectors.files.examine import examine
+from gemel.parts.connectors.files.format import Format, Options
 from gemel.parts.connectors.files.localtime import LocalTime, RowTimes
-from gemel.parts.connectors.files.reading import ROWS, Batch, Reader
+from gemel.parts.connectors.files.reading import Reader
 from gemel.parts.connectors.files.sources import BLOCK, fingerprint
 from gemel.parts.connectors.files.tables import Place
 from gemel.parts.connectors.files.values import Converter
@@ -89,7 +91,9 @@ class FileSession:
         for wanted in self._door.wanted:
             if wanted.address not in self._met:
                 hint = did_you_mean(wanted.address, names)
-                self.counters.bad_items[wanted.path] = f"no column or signal '{wanted.address}'; {hint}"
+                self.counters.bad_items[wanted.path] = (
+                    f"no column or signal '{wanted.address}'; {hint}"
+                )
 
     def _format(self, path: Path) -> Format:
         known = self._formats.get(path)
@@ -108,7 +112,9 @@ class FileSession:
     def _reader(self, found: Format) -> Reader:
         settings = self._settings
         start = DEFAULT_START if self._start is None else self._start
-        times = RowTimes(found.time, LocalTime(self._zone, self.counters), start, settings.step or 0)
+        times = RowTimes(
+            found.time, LocalTime(self._zone, self.counters), start, settings.step or 0
+        )
         group = found.find(settings.group_column) if settings.group_column else -1
         return Reader(
             found, self._door.wanted, times, self._converter, self.counters, self._door.name,
@@ -122,7 +128,11 @@ class FileSession:
     async def frames(self) -> AsyncIterator[Frame]:
         """See `Session.frames`. The next block is read while the last one is used."""
         batches = self._batches()
-        pace = None if self._settings.speed == "max" else _Pace(self._door, float(self._settings.speed))
+        pace = (
+            None
+            if self._settings.speed == "max"
+            else _Pace(self._door, float(self._settings.speed))
+        )
         pending: asyncio.Task[Batch | None] | None = None
         try:
             pending = asyncio.create_task(asyncio.to_thread(next, batches, None), name="read file")
@@ -182,7 +192,9 @@ class FileSession:
         except ValueError:
             known = None
         if not isinstance(known, dict) or not isinstance(known.get("file"), str):
-            self.counters.note("the saved position is of another kind; files are read from the start")
+            self.counters.note(
+                "the saved position is of another kind; files are read from the start"
+            )
             return {}
         return known
 
@@ -196,7 +208,9 @@ class FileSession:
         same = [i for i, p in enumerate(self._files) if p.name == Path(position["file"]).name]
         if len(same) == 1:
             return self._files[same[0] :]
-        self.counters.note(f"'{position['file']}' of the saved position is gone; all files are read")
+        self.counters.note(
+            f"'{position['file']}' of the saved position is gone; all files are read"
+        )
         return self._files
 
     def _origin(
@@ -204,7 +218,12 @@ class FileSession:
     ) -> tuple[dict[str, Any], Place, list[int]]:
         """What a position says of this file, and where to go on in it."""
         hashed, size = fingerprint(path)
-        origin = {"file": path.as_posix(), "size": path.stat().st_size, "hash": hashed, "hashed": size}
+        origin = {
+            "file": path.as_posix(),
+            "size": path.stat().st_size,
+            "hash": hashed,
+            "hashed": size,
+        }
         fresh = Place(0, found.offset, found.line)
         if position.get("file") is None or Path(position["file"]).name != path.name:
             return origin, fresh, []
@@ -259,5 +278,3 @@ class _Pace:
                 continue
             wait_s = (int(batch.row_time[row]) - due) / self._speed / SECOND
             await asyncio.sleep(min(max(wait_s, 0.001), _LONGEST_SLEEP_S))
-
-

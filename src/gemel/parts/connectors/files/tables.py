@@ -17,13 +17,8 @@ from gemel.parts.connectors.base import Counters
 from gemel.parts.connectors.files.cells import MISSING_FAST
 from gemel.parts.connectors.files.dialect import is_comment, split_row
 from gemel.parts.connectors.files.format import Format
-from gemel.parts.connectors.files.sources import (
-    BLOCK,
-    NEWLINE_IN_CELL,
-    Block,
-    blocks,
-    decode_text,
-)
+from gemel.parts.connectors.files.rows import NEWLINE_IN_CELL, decode_text
+from gemel.parts.connectors.files.sources import BLOCK, Block, blocks
 
 __all__ = ["Place", "Table", "text_tables"]
 
@@ -51,7 +46,7 @@ class Table:
     seen: int
     """Rows of the file behind this table, those that did not fit included."""
     number: npt.NDArray[np.int64]
-    """Number of each row in the file, from 1; rows that did not fit count too, as they took time."""
+    """Number of each row in the file, from 1. Rows that did not fit count too: they took time."""
     end: npt.NDArray[np.int64]
     """Place behind each row in the decompressed file."""
     line: npt.NDArray[np.int64]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,23 +15,43 @@ import pyarrow as pa
 from gemel.core.time import DAY
 from gemel.parts.connectors.files.cells import MISSING, parse_number
 from gemel.parts.connectors.files.naming import slug, split_unit
-from gemel.parts.connectors.files.times import Decoded, cells_of, decode
+from gemel.parts.connectors.files.times import LINEAR, Decoded, cells_of, decode
 
-__all__ = ["Sample", "TimePlan", "best_text_format", "find_time", "is_time_name", "looks_like_time"]
+__all__ = [
+    "Sample",
+    "TimePlan",
+    "best_text_format",
+    "find_format",
+    "find_time",
+    "is_time_name",
+    "looks_like_time",
+]
 
 _EXACT_NAMES: Final = frozenset(
-    "timestamp datetime date_time time_stamp time ts t date zeitstempel zeitpunkt zeit datum uhrzeit "
-    "fecha hora fecha_hora horodatage date_heure data_ora tijd epoch unix_time unixtime utc "
-    "timestamp_utc utc_timestamp time_utc utc_time utctime datetime_utc local_time localtime "
-    "date_and_time event_time sample_time sampletime recorded_at created_at source_timestamp "
-    "sourcetimestamp sourcetime read_time timestamps times datetimes dt tstamp measurement_time "
-    "_time time_s elapsed elapsed_time relative_time rel_time seconds sec secs x_time time_axis".split()
-)
+    (
+        "timestamp", "datetime", "date_time", "time_stamp", "time", "ts", "t", "date",
+        "zeitstempel", "zeitpunkt", "zeit", "datum", "uhrzeit", "fecha", "hora", "fecha_hora",
+        "horodatage", "date_heure", "data_ora", "tijd", "epoch", "unix_time", "unixtime",
+        "utc", "timestamp_utc", "utc_timestamp", "time_utc", "utc_time", "utctime",
+        "datetime_utc", "local_time", "localtime", "date_and_time", "event_time",
+        "sample_time", "sampletime", "recorded_at", "created_at", "source_timestamp",
+        "sourcetimestamp", "sourcetime", "read_time", "timestamps", "times", "datetimes", "dt",
+        "tstamp", "measurement_time", "_time", "time_s", "elapsed", "elapsed_time",
+        "relative_time", "rel_time", "seconds", "sec", "secs", "x_time", "time_axis",
+    )
+)  # fmt: skip
 _WORDS: Final = frozenset(
-    "time timestamp datetime date zeit zeitstempel datum uhrzeit ts utc epoch unix stamp fecha hora "
-    "elapsed".split()
-)
-_LATER: Final = frozenset("end stop finish finished complete completed start begin modified due".split())
+    (
+        "time", "timestamp", "datetime", "date", "zeit", "zeitstempel", "datum", "uhrzeit",
+        "ts", "utc", "epoch", "unix", "stamp", "fecha", "hora", "elapsed",
+    )
+)  # fmt: skip
+_LATER: Final = frozenset(
+    (
+        "end", "stop", "finish", "finished", "complete", "completed", "start", "begin",
+        "modified", "due",
+    )
+)  # fmt: skip
 _LOOKS: Final = re.compile(
     r"\s*(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+)?(?:"
     r"(?:\d{1,4}[-/. ](?:\d{1,2}|[^\W\d_]{3,9}\.?)[-/. ,]+\d{1,4}|[A-Za-z]{3,9}\.? +\d{1,2},? \d{4}"
@@ -120,12 +140,34 @@ def find_time(sample: Sample) -> TimePlan:
             note = f"time is read from {_name(sample, best)}; also times: {', '.join(others[:5])}"
             best = _noted(best, note)
         return best
-    if numeric is not None and numeric.format.startswith(("epoch", "ticks", "file", "excel", "mat")):
+    if numeric is not None and numeric.format.startswith(
+        ("epoch", "ticks", "file", "excel", "mat")
+    ):
         return numeric
     if text:
         plan = max(text, key=lambda p: p[0])[1]
         return _noted(plan, f"'{sample.names[plan.columns[0]]}' has a time of day but no date")
     return numeric or TimePlan()
+
+
+def find_format(sample: Sample, form: str) -> TimePlan:
+    """The column whose cells are written as `form`; an empty plan if there is none."""
+    best: tuple[tuple[float, ...], int] | None = None
+    for index, name in enumerate(sample.names):
+        filled = _filled(sample.cells[index])
+        if not filled:
+            continue
+        decoded = decode(cells_of(pa.array(filled, pa.string())), form)
+        rank = is_time_name(name)
+        if decoded.ok.mean() < 0.9 or (form in LINEAR and not rank):
+            continue
+        score = (float(rank), _order(decoded.time[decoded.ok]), -float(index))
+        if best is None or score > best[0]:
+            best = (score, index)
+    if best is None:
+        return TimePlan()
+    return _with_clock(sample, TimePlan((best[1],), form), [p[1] for p in _text_plans(sample)
+                                                           if p[1].format == "clock"])  # fmt: skip
 
 
 def _name(sample: Sample, plan: TimePlan) -> str:
@@ -141,14 +183,20 @@ def _filled(cells: Sequence[str]) -> list[str]:
 
 
 def _text_plans(sample: Sample) -> list[tuple[tuple[float, ...], TimePlan]]:
-    found = []
+    found: list[tuple[tuple[float, ...], TimePlan]] = []
     for index, name in enumerate(sample.names):
         filled = _filled(sample.cells[index])
         rank = is_time_name(name)
         probe = filled[:40]
         looks = sum(map(looks_like_time, probe)) / max(len(probe), 1)
-        compact = rank and all(re.fullmatch(r"\d{8}(\d{4}|\d{6})?(\.\d+)?", c.strip()) for c in probe)
-        if not probe or (looks < 0.8 and not compact) or (not compact and not sample.is_text[index]):
+        compact = rank and all(
+            re.fullmatch(r"\d{8}(\d{4}|\d{6})?(\.\d+)?", c.strip()) for c in probe
+        )
+        if (
+            not probe
+            or (looks < 0.8 and not compact)
+            or (not compact and not sample.is_text[index])
+        ):
             continue
         form, notes = best_text_format(filled)
         if not form:
@@ -199,7 +247,13 @@ def best_text_format(cells: Sequence[str]) -> tuple[str, tuple[str, ...]]:
         month_first = [f for f in chosen if f.startswith("%m")]
         if is_american and month_first:
             form = month_first[0]
-        said = "month first" if form.startswith("%m") else "day first" if form.startswith("%d") else form
+        said = (
+            "month first"
+            if form.startswith("%m")
+            else "day first"
+            if form.startswith("%d")
+            else form
+        )
         return form, (f"the order of day and month is open in every date seen; read {said}",)
     if {"%d", "%m"} <= {f[:2] for f, _ in tied}:
         said = "month first" if form.startswith("%m") else "day first"
@@ -216,7 +270,9 @@ def _candidates(cells: Sequence[str]) -> list[str]:
     if all(re.fullmatch(r"\d{1,2}\.\d\d\.\d\d", c.strip()) for c in cells[:100] if c.strip()):
         last = {c.strip()[-2:] for c in cells}
         months = all(int(c.strip()[-5:-3]) <= 12 for c in cells if c.strip())
-        return ["%d.%m.%y"] if months and len(last) == 1 and last != {"00"} else ["clock", "%d.%m.%y"]
+        return (
+            ["%d.%m.%y"] if months and len(last) == 1 and last != {"00"} else ["clock", "%d.%m.%y"]
+        )
     match = re.match(r"\d{1,2}([-/. ])\d{1,2}\1(\d{4}|\d{2})", text)
     if match:
         a, year = match[1], "%Y" if len(match[2]) == 4 else "%y"
@@ -239,7 +295,9 @@ def _candidates(cells: Sequence[str]) -> list[str]:
         return ["%a %b %d %H:%M:%S %Y"]
     if re.match(r"\d{8}", text):
         tail = text[8:]
-        joint = "T" if tail[:1] == "T" else "_" if tail[:1] == "_" else " " if tail[:1] == " " else ""
+        joint = (
+            "T" if tail[:1] == "T" else "_" if tail[:1] == "_" else " " if tail[:1] == " " else ""
+        )
         if ":" in tail:
             return [f"%Y%m%d{joint}%H:%M:%S"]
         clock = {0: "", 4: "%H%M", 6: "%H%M%S"}.get(len(re.match(r"\d*", tail[len(joint) :])[0]))  # type: ignore[index]
@@ -308,11 +366,13 @@ def _numeric_plan(sample: Sample) -> TimePlan | None:
         known = [v for v in values if v is not None]
         if len(known) < max(1, 0.9 * len(values)) or not known:
             continue
-        steps = np.diff(np.array(known, np.float64))
+        with np.errstate(over="ignore", invalid="ignore"):
+            steps = np.diff(np.array(known, np.float64))
         forward = float((steps >= 0).mean()) if len(steps) else 1.0
         is_still = not len(steps) or not (steps > 0).any()
         form = _numeric_format(known, rank, unit, forward, slug(name))
-        if not form or (is_still and not form.startswith("epoch")):
+        is_absolute = form.startswith(("epoch", "ticks", "filetime"))
+        if not form or (is_still and not is_absolute):
             continue
         score = (float(rank), forward, -float(index))
         if best is None or score > best[0]:
@@ -320,9 +380,7 @@ def _numeric_plan(sample: Sample) -> TimePlan | None:
     return best[1] if best else None
 
 
-def _numeric_format(
-    values: list[float], rank: int, unit: str, forward: float, key: str
-) -> str:
+def _numeric_format(values: list[float], rank: int, unit: str, forward: float, key: str) -> str:
     low, high = min(values), max(values)
     if rank or forward >= 0.99:
         for least, most, form in _EPOCHS:
@@ -331,14 +389,12 @@ def _numeric_format(
     if not rank or forward < 0.9:
         return ""
     has_fraction = any(v % 1 for v in values)
-    if has_fraction and 20_000 <= low and high <= 80_000 and "s" != unit and high - low < 20_000:
+    if has_fraction and low >= 20_000 and high <= 80_000 and unit != "s" and high - low < 20_000:
         steps = (high - low) / max(len(values) - 1, 1)
         if steps < 1.5 and re.search("date|stamp|datum|^time$|^ts$", key):
             return "excel"
-    if has_fraction and 7.2e5 <= low and high <= 7.6e5:
+    if has_fraction and low >= 7.2e5 and high <= 7.6e5:
         return "matlab"
     if rank < 2 and unit not in _UNIT_FORMATS:
         return ""
     return f"elapsed_{_UNIT_FORMATS.get(unit, 's')}"
-
-

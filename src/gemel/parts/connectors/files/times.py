@@ -1,9 +1,9 @@
 """Times as files write them → nanoseconds UTC, a column at a time.
 
-The cells of a column have few *shapes* (the text with every digit replaced by 0). A shape is matched
-once by a regular expression; the spans that it gives hold for all cells of that shape, which are
-then decoded together as a matrix of bytes. So any way of writing costs about the same as ISO 8601,
-and fractions are exact to the nanosecond because no number passes through a float.
+The cells of a column have few *shapes* (the text with every digit replaced by 0). A shape is
+matched once by a regular expression; the spans that it gives hold for all cells of that shape,
+which are then decoded together as a matrix of bytes. So any way of writing costs about the same as
+ISO 8601, and fractions are exact to the nanosecond because no number passes through a float.
 
 Formats: ``iso``; ``clock`` (time of day without date); the linear ones of `LINEAR`, such as
 ``epoch_ms``, ``elapsed_s`` and ``excel``; or a pattern of strptime. Patterns are read generously:
@@ -67,8 +67,10 @@ _TOKENS: Final = {
     "p": r"(?P<p>[AaPp]\.?[Mm]\.?)", "z": _ZONE, "Z": _ZONE, "a": r"[A-Za-z]{2,9}\.?",
     "A": r"[A-Za-z]{2,9}\.?", "%": "%",
 }  # fmt: skip
-_FIXED: Final = {"m": r"(?P<m>\d\d)", "d": r"(?P<d>\d\d)", "j": r"(?P<j>\d{3})",
-                 "H": r"(?P<H>\d\d)", "M": r"(?P<M>\d\d)", "S": r"(?P<S>\d\d)(?:[.,](?P<F>\d{1,18}))?"}  # fmt: skip
+_FIXED: Final = {
+    "m": r"(?P<m>\d\d)", "d": r"(?P<d>\d\d)", "j": r"(?P<j>\d{3})", "H": r"(?P<H>\d\d)",
+    "M": r"(?P<M>\d\d)", "S": r"(?P<S>\d\d)(?:[.,](?P<F>\d{1,18}))?",
+}  # fmt: skip
 _ISO = rf"(?P<Y>\d{{4}})[-/.](?P<m>\d{{1,2}})[-/.](?P<d>\d{{1,2}})(?:[T\s_]+{_CLOCK})?"
 _NUMBER = r"(?P<sign>[+-]?)(?P<whole>\d*)(?:[.,](?P<part>\d*))?"
 _MONTHS: Final = {
@@ -221,10 +223,11 @@ def decode(cells: Cells, form: str) -> Decoded:
 def _matrix(cells: Cells, rows: Ints, length: int) -> Bytes:
     start = cells.start[rows]
     last = start[0] + length * len(start)
-    if last - length == start[-1] and last <= len(cells.data):
-        if len(start) < 2 or bool((np.diff(start) == length).all()):
-            return cells.data[start[0] : last].reshape(-1, length)
-    return cells.data[start[:, None] + np.arange(length)]
+    is_dense = last - length == start[-1] and last <= len(cells.data)
+    if is_dense and bool((np.diff(start) == length).all()):
+        return cells.data[start[0] : last].reshape(-1, length)
+    matrix: Bytes = cells.data[start[:, None] + np.arange(length)]
+    return matrix
 
 
 def _digits(matrix: Bytes, span: tuple[int, int]) -> Ints:
@@ -243,8 +246,10 @@ def _fraction(matrix: Bytes, span: tuple[int, int], scale: int) -> Ints:
         return np.zeros(len(matrix), np.int64)
     digits = _digits(matrix, (span[0], span[0] + size))
     if 10**size <= scale and scale % 10**size == 0:
-        return digits * (scale // 10**size)
-    return np.rint(digits / 10.0**size * scale).astype(np.int64)
+        digits *= scale // 10**size
+        return digits
+    share: Ints = np.rint(digits / 10.0**size * scale).astype(np.int64)
+    return share
 
 
 def _linear(matrix: Bytes, match: re.Match[str], linear: Linear) -> tuple[Ints, Bools]:
@@ -286,9 +291,7 @@ def _decode_scientific(matrix: Bytes, rows: Ints, linear: Linear, result: Decode
             result.ok[row] = True
 
 
-def _calendar(
-    matrix: Bytes, match: re.Match[str], is_clock: bool
-) -> tuple[Ints, Bools, bool]:
+def _calendar(matrix: Bytes, match: re.Match[str], is_clock: bool) -> tuple[Ints, Bools, bool]:
     groups = match.re.groupindex
     n = len(matrix)
 

@@ -32,7 +32,7 @@ from gemel.parts.connectors.files.cells import (
     truth,
 )
 from gemel.parts.connectors.files.format import Column
-from gemel.parts.connectors.files.sources import NEWLINE_IN_CELL
+from gemel.parts.connectors.files.rows import NEWLINE_IN_CELL
 
 __all__ = ["Converted", "Converter", "qualities"]
 
@@ -120,7 +120,9 @@ class Converter:
             again = [t for t in strange if t.strip() == column.name]
             if again:
                 repeats = np.asarray(pc.is_in(values, value_set=pa.array(again, values.type)))
-                self._counters.note("cells of a header in the middle of the data", int(repeats.sum()))
+                self._counters.note(
+                    "cells of a header in the middle of the data", int(repeats.sum())
+                )
                 odd &= ~repeats
             count = int(odd.sum())
             if count:
@@ -242,7 +244,7 @@ def qualities(values: Any, codes: str) -> npt.NDArray[np.int16]:
 
 def _word_quality(word: str) -> int:
     low = word.lower().lstrip(".-_ ")
-    if low.startswith("not ") or low.startswith("invalid"):
+    if low.startswith(("not ", "invalid")):
         return BAD
     if low.startswith("good") or _GOOD_WORDS.fullmatch(low):
         return GOOD

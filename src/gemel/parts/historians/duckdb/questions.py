@@ -23,13 +23,17 @@ INLINE: Final = 64
 class Source:
     """Where rows lie: an attached segment by its alias, or a Parquet file.
 
-    upto    last commit that counts, None for all
-    late    whether it has rows in the late lane
+    upto          last commit that counts, None for all
+    upto_row      in an attached segment: first row in order that does not count
+    first_commit  in an attached segment: what its rows in order are given as their commit
+    late          whether it has rows in the late lane
     """
 
     alias: str = ""
     file: str = ""
     upto: int | None = None
+    upto_row: int | None = None
+    first_commit: int = 0
     late: bool = True
 
 
@@ -69,7 +73,12 @@ def rows(
             name = _quoted(source.file)
             parts.append(f"select * from read_parquet('{name}') where {condition}{limit}")
         elif source.alias:
-            parts.append(f"select *, 0 as late from {source.alias}.sample where {condition}{limit}")
+            # Rows in order come before every late row of their time: any early commit will do.
+            until = "" if source.upto_row is None else f" and rowid < {source.upto_row}"
+            parts.append(
+                f"select *, {source.first_commit}::int as commit, 0 as late "
+                f"from {source.alias}.sample where {condition}{until}"
+            )
             if source.late:
                 parts.append(f"select * from {source.alias}.late where {condition}{limit}")
     if not parts:

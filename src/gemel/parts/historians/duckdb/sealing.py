@@ -1,4 +1,4 @@
-"""Closing a segment: DuckDB table → sorted Parquet, and checking and saving what was closed.
+"""Closed segments: DuckDB tables → sorted Parquet, and checking and saving what was closed.
 
 The Parquet file is written beside, flushed, renamed and only then entered in the manifest; a kill
 at any instruction leaves either the DuckDB file or both, never neither. The manifest keeps a CRC-32
@@ -7,25 +7,25 @@ of every row group and a copy of the footer, so that damage costs the row groups
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gemel.core.errors import Damaged
+from gemel.core.wire import SCHEMA
+from gemel.parts.historians.duckdb.ledger import Sealed
+from gemel.parts.historians.duckdb.segments import Live
 
-__all__ = [
-    "SEALED_SCHEMA",
-    "blocks_of",
-    "damaged_blocks",
-    "salvage",
-    "sync_folder",
-    "write_parquet",
-]
+__all__ = ["Files", "damaged_blocks", "repair", "seal", "sync_folder"]
 
 MAGIC: Final = b"PAR1"
 ROW_GROUP: Final = 131_072
@@ -44,8 +44,75 @@ SEALED_SCHEMA: Final = pa.schema(
 Block = tuple[int, int, int]
 
 
-def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    """Write sorted rows to `path`, durably: a temporary file, flush, rename, flush of the folder."""
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where the files of closed segments lie."""
+
+    folder: Path
+
+    def rows(self, id: int) -> Path:
+        """The rows, sorted."""
+        return self.folder / "segments" / f"{id:06d}.parquet"
+
+    def head(self, id: int) -> Path:
+        """The state of every signal with which the segment begins."""
+        return self.folder / "segments" / f"{id:06d}.head.parquet"
+
+    @property
+    def quarantine(self) -> Path:
+        """What failed its check."""
+        return self.folder / "quarantine"
+
+
+def seal(
+    cursor: Any, live: Live, files: Files, now: int, going_on: Callable[[], bool]
+) -> Sealed | None:
+    """Write an attached segment as Parquet, and give its manifest entry.
+
+    None when `going_on` says no: then it is done again at the next start.
+    """
+    head = cursor.sql(f"select * from {live.alias}.head order by signal").to_arrow_table()
+    _write(files.head(live.id), SCHEMA, head.cast(SCHEMA).to_batches())
+    ordered = cursor.sql(
+        "select signal, time, value, quality, rowid as row, -1 as commit, 0 as late "
+        f"from {live.alias}.sample union all "
+        f"select signal, time, value, quality, -1 as row, commit, late from {live.alias}.late "
+        "order by signal, time, commit, late"
+    )
+    batches = (_with_commits(b, live) for b in ordered.to_arrow_reader(ROW_GROUP))
+    path = files.rows(live.id)
+    _write(path, SEALED_SCHEMA, itertools.takewhile(lambda _: going_on(), batches))
+    if not going_on():
+        return None
+    blocks, footer = _blocks_of(path)
+    empty = live.rows + live.late == 0
+    return Sealed(
+        id=live.id,
+        rows=live.rows + live.late,
+        late=live.late,
+        size=path.stat().st_size,
+        first_time=None if empty else live.first_time,
+        last_time=None if empty else live.last_time,
+        head_last=live.head_last,
+        first_commit=live.first_commit,
+        known=np.array(live.known, np.int64),
+        blocks=blocks,
+        footer=footer,
+        closed=now,
+    )
+
+
+def _with_commits(batch: pa.RecordBatch, live: Live) -> pa.RecordBatch:
+    """Rows in order get the number of their commit, by their position in the table."""
+    row, commit = batch.column("row").to_numpy(), batch.column("commit").to_numpy()
+    commit = np.where(row >= 0, live.commits_of(np.maximum(row, 0)), commit).astype(np.int32)
+    columns = [batch.column(name) for name in SCHEMA.names]
+    late = batch.column("late").cast(pa.int32())
+    return pa.record_batch([*columns, pa.array(commit), late], schema=SEALED_SCHEMA)
+
+
+def _write(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    """Write rows to `path`, durably: a temporary file, flush, rename, flush of the folder."""
     temporary = path.with_suffix(".tmp")
     # Sorted whole numbers shrink to a few bits by their differences; values of real sensors are
     # rounded, so that a dictionary serves them better than splitting their bytes.
@@ -61,8 +128,8 @@ def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
             write_page_checksum=True,
             version="2.6",
         ) as writer:
-            for batch in _regrouped(batches, schema):
-                writer.write_table(batch, row_group_size=ROW_GROUP)
+            for table in _regrouped(batches, schema):
+                writer.write_table(table, row_group_size=ROW_GROUP)
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(path)
@@ -94,11 +161,11 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def blocks_of(path: Path) -> tuple[tuple[Block, ...], bytes]:
+def _blocks_of(path: Path) -> tuple[tuple[Block, ...], bytes]:
     """(offset, length, crc32) of every row group, and the bytes after the last one."""
     metadata = pq.read_metadata(path)
     blocks: list[Block] = []
-    end = 4  # after the magic number
+    end = len(MAGIC)
     with path.open("rb") as file:
         for index in range(metadata.num_row_groups):
             group = metadata.row_group(index)
@@ -118,39 +185,64 @@ def _first_byte(column: Any) -> int:
     return int(column.data_page_offset)
 
 
-def damaged_blocks(path: Path, blocks: tuple[Block, ...], footer: bytes) -> list[int] | None:
+def damaged_blocks(path: Path, segment: Sealed) -> list[int] | None:
     """Positions of the row groups that fail their check; None when everything is as written.
 
-    An empty list means that only the start or end of the file is damaged.
+    An empty list means that only the start or the end of the file is damaged.
     """
     bad = []
     with path.open("rb") as file:
-        whole_start = file.read(4) == MAGIC
-        for index, (offset, length, crc) in enumerate(blocks):
+        whole_start = file.read(len(MAGIC)) == MAGIC
+        for index, (offset, length, crc) in enumerate(segment.blocks):
             file.seek(offset)
             if zlib.crc32(file.read(length)) != crc:
                 bad.append(index)
-        file.seek(sum(blocks[-1][:2]) if blocks else 4)
-        whole_end = file.read() == footer
+        file.seek(_body(segment))
+        whole_end = file.read() == segment.footer
     return None if whole_start and whole_end and not bad else bad
 
 
-def salvage(
-    path: Path, quarantine: Path, blocks: tuple[Block, ...], footer: bytes, bad: list[int]
-) -> pa.Table | None:
-    """Move a damaged file to `quarantine` and give the rows of its sound row groups.
+def _body(segment: Sealed) -> int:
+    """Length of a file without its footer."""
+    return sum(segment.blocks[-1][:2]) if segment.blocks else len(MAGIC)
 
-    Raises `Damaged` when nothing of it can be read.
-    """
+
+def repair(segment: Sealed, files: Files) -> Sealed | None:
+    """Set a damaged file aside and keep its sound row groups; None when it is sound after all."""
+    path = files.rows(segment.id)
+    sound: pa.Table | None = None
+    if path.exists():
+        bad = damaged_blocks(path, segment)
+        if bad is None:
+            return None
+        with contextlib.suppress(Damaged):
+            sound = _salvage(segment, path, files.quarantine, bad)
+    table = sound if sound is not None else SEALED_SCHEMA.empty_table()
+    _write(path, SEALED_SCHEMA, table.cast(SEALED_SCHEMA).to_batches())
+    blocks, footer = _blocks_of(path)
+    lost = segment.rows - table.num_rows
+    return replace(
+        segment,
+        rows=table.num_rows,
+        size=path.stat().st_size,
+        blocks=blocks,
+        footer=footer,
+        damaged=f"{lost} of {segment.rows} rows failed their check and were set aside",
+    )
+
+
+def _salvage(segment: Sealed, path: Path, quarantine: Path, bad: list[int]) -> pa.Table | None:
+    """Move the file to `quarantine` and read its sound row groups, with the kept footer."""
     quarantine.mkdir(exist_ok=True)
     moved = quarantine / path.name
-    body = bytearray(path.read_bytes()[: sum(blocks[-1][:2]) if blocks else 4])
+    length = _body(segment)
+    body = bytearray(path.read_bytes()[:length])
     path.rename(moved)
     sync_folder(quarantine)
-    body[:4] = MAGIC
-    body.extend(b"\0" * ((sum(blocks[-1][:2]) if blocks else 4) - len(body)))
+    body[: len(MAGIC)] = MAGIC
+    body.extend(b"\0" * (length - len(body)))
     try:
-        file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(bytes(body) + footer)))
+        file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(bytes(body) + segment.footer)))
         sound = [i for i in range(file.num_row_groups) if i not in bad]
         return file.read_row_groups(sound) if sound else None
     except (pa.ArrowException, OSError) as error:

@@ -35,7 +35,11 @@ class Reading:
             (self.addresses[n], t, self.catalogue.show(n, v), q)
             for f in self.frames
             for n, t, v, q in zip(
-                f.signal.tolist(), f.time.tolist(), f.value.tolist(), f.quality.tolist(), strict=True
+                f.signal.tolist(),
+                f.time.tolist(),
+                f.value.tolist(),
+                f.quality.tolist(),
+                strict=True,
             )
         ]
 

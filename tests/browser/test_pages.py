@@ -1,0 +1,227 @@
+"""The pages in a real browser, in front of a real twin that is pushed to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from gemel.core import quality as q
+from gemel.core.event import Event
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+PAGES = ("/", "/trends", "/alarms", "/health", "/advice", "/connections", "/plant-file")
+PHONE = {"width": 390, "height": 844}
+expect.set_options(timeout=30_000)
+
+
+async def test_a_link_logs_in_once(browser: Browser, plant: Any) -> None:
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.goto(f"{plant.url}/alarms")
+    assert page.url.endswith("/login")
+    link = plant.link()
+    await page.goto(link)
+    await expect(page.locator("nav a[aria-current]")).to_have_text("Live")
+    await page.click("text=Log out")
+    await page.wait_for_url("**/login")
+    await page.goto(link)
+    assert page.url.endswith("/login?used")
+    await expect(page.get_by_role("alert")).to_contain_text("used before")
+    await page.fill("input[name=name]", "nobody")
+    await page.fill("input[name=password]", "not the password")
+    await page.click("button[type=submit]")
+    await expect(page.get_by_role("alert")).to_contain_text("wrong")
+    await context.close()
+
+
+async def test_a_pushed_value_is_on_the_screen(plant: Any, open_page: Any) -> None:
+    async with open_page("/") as page:
+        speed = page.locator("svg.wide [data-signal='line2/rinser/speed']").first
+        state = page.locator("svg.wide [data-machine='line2/rinser']")
+        plant.push(rinser__speed=22_480.0, rinser__state=6)
+        await expect(speed).to_have_text("22\u2009480")
+        plant.push(rinser__speed=0.0, rinser__state=2)
+        await expect(speed).to_have_text("0")
+        await expect(state).to_contain_text("Stopped")
+        await expect(state).to_have_class("machine idle")
+        await expect(page.locator("[data-clock]")).to_contain_text(":")
+        plant.push(rinser__speed=22_400.0, rinser__state=6)
+
+
+async def test_bad_and_old_values_do_not_look_like_good_ones(plant: Any, open_page: Any) -> None:
+    plant.push(filler__old=1.8)
+    async with open_page("/") as page:
+        level = page.locator("svg.wide text [data-signal='line2/filler/level']").first
+        plant.push(filler__level=500.25)
+        await expect(level).to_have_text("500.3")
+        plant.push(quality=q.BAD | 0x8C, filler__level=499.0)
+        await expect(level).to_have_text("—")
+        await expect(level).to_have_class("bad")
+        assert "sensor failure" in str(await level.get_attribute("data-why"))
+        old = page.locator("svg.wide text [data-signal='line2/filler/old']").first
+        await expect(old).to_have_class("old")
+        await expect(old).to_contain_text("1.8")
+        await expect(old).to_contain_text(" s")
+        plant.push(filler__level=500.4)
+        await expect(level).to_have_text("500.4")
+
+
+async def test_titles_are_text_and_never_markup(plant: Any, open_page: Any) -> None:
+    async with open_page("/") as page:
+        machine = page.locator("svg.wide [data-machine='line2/filler']")
+        await expect(machine).to_contain_text("<script>")
+        await machine.click()
+        row = page.locator(".signal-grid button", has_text="level")
+        await expect(row.locator("span").first).to_have_attribute("title", "<img src=x onerror=\"window.broken=1\">")  # fmt: skip
+        await row.click()
+        await expect(page.locator("[data-chart-title]")).to_contain_text("level")
+        await expect(page.locator("[data-chart][data-points]")).to_be_visible()
+        await page.hover("[data-chart]")
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_every_page_opens_without_other_rooms(plant: Any, open_page: Any, path: str) -> None:
+    plant.room.present = False
+    try:
+        async with open_page(path, role="viewer") as page:
+            await expect(page.locator("nav a[aria-current]")).to_be_visible()
+            await expect(page.locator(".g-source")).to_contain_text("signals")
+            await asyncio.sleep(0.5)
+    finally:
+        plant.room.present = True
+
+
+async def test_an_alarm_is_acknowledged_and_shelved(plant: Any, open_page: Any) -> None:
+    plant.room.alarms[0].update(state="unacknowledged", shelved_until=None)
+    async with open_page("/alarms", role="operator") as page:
+        line = page.locator(".alarm-line")
+        await expect(line).to_contain_text("Filler level deviation")
+        await expect(page.locator("nav a[href='/alarms'] span")).to_have_text("1 · 2")
+        await line.get_by_text("Acknowledge").click()
+        await expect(line).to_contain_text("No alarm waits")
+        row = page.locator("tr", has_text="Filler level deviation")
+        await row.locator("summary").click()
+        await row.locator("input[name=minutes]").fill("30")
+        await row.locator("input[name=reason]").fill("valve is being serviced")
+        await row.get_by_role("button", name="Shelve").click()
+        await expect(page.locator("tr", has_text="Bring back")).to_contain_text("shelved")
+    assert ("shelve", {"minutes": 30, "reason": "valve is being serviced"}) in plant.room.said
+
+
+async def test_a_viewer_sees_no_actions(plant: Any, open_page: Any) -> None:
+    plant.room.alarms[0].update(state="unacknowledged", shelved_until=None)
+    async with open_page("/advice", role="viewer") as page:
+        await expect(page.locator(".alarm-line")).to_contain_text("High")
+        await expect(page.locator(".card").first).to_contain_text("Slow the filler")
+        assert await page.get_by_role("button", name="Approve").count() == 0
+        assert await page.get_by_text("Acknowledge").count() == 0
+
+
+async def test_a_proposal_is_tried_and_approved(plant: Any, open_page: Any) -> None:
+    plant.room.proposals[0].update(state="proposed")
+    async with open_page("/advice", role="operator") as page:
+        card = page.locator(".card", has_text="Slow the filler")
+        await card.get_by_text("Other value").click()
+        await card.locator("input[name=value]").fill("30000")
+        await card.get_by_text("Ask the envelope").click()
+        await expect(page.get_by_role("status")).to_contain_text("above 26000")
+        await card.get_by_role("button", name="Approve").click()
+        await expect(page.get_by_role("status")).to_contain_text("Approved")
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_text("Nothing waits for a decision")).to_be_visible()
+    assert any(what == "approve" for what, _ in plant.room.said)
+
+
+async def test_a_finding_arrives_without_reloading(plant: Any, open_page: Any) -> None:
+    async with open_page("/") as page:
+        await expect(page.locator(".live")).to_be_visible()
+        await expect(page.locator(".g-source")).to_be_visible()
+        now = time.time_ns()
+        payload = {
+            "title": "Filler <b>differs</b>", "detector": "pca", "score": 12.0, "limit": 5.0,
+            "contributions": [{"signal": "line2/filler/level", "share": 0.8}], "since": now,
+        }  # fmt: skip
+        plant.emit(Event("finding", "line2/filler", now, "pca", now, payload=payload))
+        card = page.locator(".card", has_text="Filler <b>differs</b>")
+        await expect(card).to_contain_text("80 %")
+
+
+async def test_trends_compare_and_download(plant: Any, open_page: Any) -> None:
+    plant.push(filler__level=500.9)
+    async with open_page("/trends") as page:
+        await page.fill("[data-search]", "level")
+        await page.locator("[data-choose]", has_text="line2/filler/level").click()
+        await page.fill("[data-search]", "*/rinser/s*")
+        await page.locator("[data-choose]", has_text="line2/rinser/speed").click()
+        await expect(page.locator(".chip")).to_have_count(2)
+        await expect(page.locator("[data-trend-chart][data-points]")).to_be_visible()
+        await page.click("text=10 min")
+        assert "signal=line2%2Ffiller%2Flevel" in page.url
+        async with page.expect_download() as started:
+            await page.click("text=Download CSV")
+        text = (await (await started.value).path()).read_text()
+    assert text.startswith("signal,time,value")
+    assert "line2/filler/level" in text
+
+
+async def test_the_plant_file_is_checked_before_it_is_saved(plant: Any, open_page: Any) -> None:
+    async with open_page("/plant-file", role="engineer") as page:
+        await page.click(".cm-content")
+        await page.keyboard.press("Control+End")
+        await page.keyboard.type("colour: red")
+        await page.click("text=Dry run")
+        await expect(page.locator("[data-part=problems]")).to_contain_text("line 4")
+        await expect(page.locator("[data-part=difference]")).to_contain_text("colour: red")
+        await page.click("text=Discard changes")
+        await expect(page.locator(".cm-content")).not_to_contain_text("colour")
+
+
+async def test_dark_and_light(plant: Any, open_page: Any) -> None:
+    async with open_page("/", color_scheme="dark") as page:
+        await expect(page.locator(".g-frame")).to_be_visible()
+        ground = "getComputedStyle(document.body).backgroundColor"
+        assert await page.evaluate(ground) == "rgb(27, 31, 35)"
+        await page.click("[data-theme-switch]")
+        assert await page.evaluate(ground) == "rgb(236, 238, 240)"
+        await page.reload()
+        await expect(page.locator(".g-frame")).to_be_visible()
+        assert await page.evaluate(ground) == "rgb(236, 238, 240)"
+
+
+@pytest.mark.parametrize("path", ["/", "/trends", "/alarms", "/advice"])
+async def test_a_phone_shows_one_column(plant: Any, open_page: Any, path: str) -> None:
+    async with open_page(path, viewport=PHONE) as page:
+        await expect(page.locator(".g-main")).to_be_visible()
+        await asyncio.sleep(0.5)
+        wide = await page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= PHONE["width"]
+
+
+async def test_a_lost_connection_is_said(plant: Any, open_page: Any) -> None:
+    open_sockets: list[Any] = []
+    cut = False
+
+    async def between(socket: Any) -> None:
+        if cut:
+            await socket.close()
+            return
+        socket.connect_to_server()
+        open_sockets.append(socket)
+
+    async with open_page("/login") as page:
+        await page.route_web_socket("**/api/live", between)
+        await page.goto(plant.url)
+        speed = page.locator("svg.wide [data-signal='line2/rinser/speed']").first
+        await expect(speed).not_to_have_text("—")
+        cut = True
+        await open_sockets[-1].close()
+        await expect(page.locator(".g-lost")).to_contain_text("No connection to Gemel since")
+        await expect(speed).to_have_class("old")
+        cut = False
+        await expect(page.locator(".g-lost")).to_be_hidden()
+        await expect(speed).not_to_have_class("old")
