@@ -33,7 +33,7 @@ class Station(Peer):
 
     def connector(self) -> WeatherStation:
         # Before the first start any port where nobody listens will do.
-        return WeatherStation(port=self.port or 1, silence=1_000_000_000)
+        return WeatherStation.read({"port": self.port or 1, "silence": "1 s"})
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._greet, "127.0.0.1", self.port)
@@ -87,7 +87,7 @@ class TestWeatherStation(ConnectorSuite):
 
 def test_reads_lines() -> None:
     assert read_hello("hello a b") == ("a", "b")
-    assert read_line("1970-01-01T00:00:01Z temperature 21.4") == ("temperature", 1_000_000_000, 21.4)
+    assert read_line("1970-01-01T00:00:01Z wind 3.1") == ("wind", 1_000_000_000, 3.1)
     for broken in ("", "temperature 21.4", "now temperature 21.4", "1970-01-01 temperature warm"):
         with pytest.raises(DataError):
             read_line(broken)

@@ -125,7 +125,10 @@ class WeatherSession:
                 self.counters.bad_items[wanted.path] = f"no '{wanted.address}'; it has {known}"
 
     async def frames(self) -> AsyncIterator[Frame]:
-        """A Frame per line. While nobody asks, nothing is read, and TCP makes the station wait."""
+        """A Frame per line; a source with more than some hundred lines a second puts many in one.
+
+        While nobody asks, nothing is read, and TCP makes the station wait: memory is bounded.
+        """
         while True:
             line = await self._line()
             self.counters.received += 1
@@ -138,9 +141,7 @@ class WeatherSession:
             if number is None:
                 self.counters.reject(f"no signal has the address '{name}'")
                 continue
-            yield Frame.of(
-                number, time, value, received=self._door.clock(), source=self._door.name
-            )
+            yield Frame.of(number, time, value, received=self._door.clock(), source=self._door.name)
 
     async def _line(self) -> str:
         try:
@@ -161,7 +162,7 @@ class WeatherSession:
         """Nothing to tell: the station does not wait for us."""
 
     def history(
-        self, start: int, end: int, signals: Sequence[int] | None = None
+        self, start: int, end: int, signals: Sequence[int] | None = None, *, bound: bool = False
     ) -> AsyncIterator[Frame]:
         """Never asked, since delivery is not 'resumable'."""
         raise Unavailable("a weather station has no history")

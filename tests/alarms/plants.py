@@ -93,6 +93,8 @@ class Plant:
         return self.frame(frame)
 
     def frame(self, frame: Frame) -> list[Event]:
+        if len(frame):
+            self.now = max(self.now, int(frame.time[-1]))
         found = self.alarms.feed(self.mirror.admit(frame).frame)
         self.events += found
         return found

@@ -26,6 +26,7 @@ from gemel.runtime.configuration import load
 from tests.browser.fakes import Room, add_fakes
 
 CHROMIUM = Path("/usr/bin/chromium")
+FOUND = CHROMIUM.exists()
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -101,7 +102,9 @@ class Running:
     def __init__(self, folder: Path) -> None:
         self.room = Room("line2/filler", "line2/filler/level")
         self.found: Plant | None = None
-        self._folder = folder
+        self._file = folder / "plant.yaml"
+        self._file.write_text(PLANT, encoding="utf-8")
+        self._data = folder / "data"
         self._ready = threading.Event()
         self._task: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), name="served")
@@ -121,8 +124,6 @@ class Running:
 
     async def _main(self) -> None:
         self._task = asyncio.current_task()
-        file = self._folder / "plant.yaml"
-        file.write_text(PLANT, encoding="utf-8")
         create = serving.create_app
 
         def with_fakes(*arguments: Any) -> Any:
@@ -132,7 +133,7 @@ class Running:
 
         serving.create_app = with_fakes
         try:
-            async with serving.served(load(file), self._folder / "data") as running:
+            async with serving.served(load(self._file), self._data) as running:
                 client = Client(running.url, running.daemon.token)
                 loop = asyncio.get_running_loop()
                 self.found = Plant(running.url, client, self.room, running, loop)
@@ -161,7 +162,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Debian's Chromium; without it the tests are skipped, and fail on the server."""
-    if not CHROMIUM.exists():
+    if not FOUND:
         reason = f"{CHROMIUM} is missing; apt-get install chromium"
         if os.environ.get("CI"):
             pytest.fail(reason)

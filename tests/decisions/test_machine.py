@@ -195,7 +195,7 @@ class Way(RuleBasedStateMachine):
 
 TestWay = Way.TestCase
 TestWay.settings = settings(
-    max_examples=25,
+    max_examples=20,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -115,6 +115,17 @@ def test_unknown_time_is_neither_running_nor_a_stop() -> None:
     assert end.payload["uncertain"]
 
 
+def test_a_failure_counts_when_it_was_seen_to_begin() -> None:
+    line = Line()
+    line.feed(0, state="Aborted")
+    line.feed(10, state="Execute")
+    line.feed(20, state="Aborted")
+    line.feed(25, state="Aborted", quality=q.BAD)
+    line.feed(30, state="Aborted")
+    line.feed(40, state="Execute")
+    assert line.operations.totals(ASSET)[2].failures == 1
+
+
 def test_before_the_first_sample_and_after_a_lost_source_nothing_is_known() -> None:
     line = Line()
     line.feed(60, state="Execute")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
@@ -175,6 +175,10 @@ class Catalogue:
         texts = self._texts.get(number, [])
         index = int(code) if code == code and abs(code) < 2**31 else -1
         return texts[index] if 0 <= index < len(texts) else None
+
+    def texts(self, number: int) -> Sequence[str]:
+        """The dictionary of a text signal, by code; it grows with the catalogue."""
+        return self._texts.get(number, ())
 
     def show(self, number: int, value: float) -> float | bool | str | None:
         """A stored value as a person or a program expects it: text, label, truth or number."""

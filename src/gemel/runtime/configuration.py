@@ -20,9 +20,14 @@ from gemel.core.plant import Plant, PlantSignal
 from gemel.core.settings import problems
 from gemel.parts.connectors import CONNECTORS, Connector
 from gemel.parts.detectors import DETECTORS, Detector
+from gemel.parts.reasoners import REASONERS, Reasoner
 from gemel.runtime.yaml12 import Document, parse
-from gemel.twin.learning import WatchSettings
-from gemel.twin.learning.watch import chosen_signals
+from gemel.twin.alarms import AlarmSettings
+from gemel.twin.alarms import check as check_alarms
+from gemel.twin.decisions import targets
+from gemel.twin.learning import Normal, WatchSettings, chosen_signals
+from gemel.twin.mirror.names import Resolver
+from gemel.twin.operations import OperationsSettings, machines
 
 __all__ = ["Advice", "Plan", "check", "load", "read_document"]
 
@@ -37,6 +42,9 @@ class Plan:
     signals: tuple[PlantSignal, ...]
     connectors: dict[str, Connector] = field(default_factory=dict)
     watches: dict[str, tuple[WatchSettings, Detector]] = field(default_factory=dict)
+    alarms: dict[str, AlarmSettings] = field(default_factory=dict)
+    reasoners: dict[str, Reasoner] = field(default_factory=dict)
+    operations: OperationsSettings = field(default_factory=OperationsSettings)
 
     @property
     def folder(self) -> Path:
@@ -89,7 +97,10 @@ def load(path: Path) -> Plan:
     document = read_document(path)
     for advice in _structure(document):
         raise ConfigurationError(advice.sentence, advice.where)
-    return _plan(document, path)
+    plan = _plan(document, path)
+    for advice in _trial(document, plan):
+        raise ConfigurationError(advice.sentence, advice.where)
+    return plan
 
 
 def check(path: Path) -> list[Advice]:
@@ -103,7 +114,8 @@ def check(path: Path) -> list[Advice]:
         found += _parts(document)
     if not any(a.severity == "error" for a in found):
         try:
-            found += _doubts(document, _plan(document, path))
+            plan = _plan(document, path)
+            found += [*_trial(document, plan), *_doubts(document, plan)]
         except ConfigurationError as error:
             found.append(Advice(error.where, "error", error.message))
     return found
@@ -170,9 +182,15 @@ def _build_watch(settings: dict[str, Any]) -> tuple[WatchSettings, Detector]:
     return WatchSettings.read(use), DETECTORS.build(own)
 
 
+def _build_reasoner(settings: dict[str, Any]) -> Reasoner:
+    return REASONERS.build(settings)
+
+
 _BUILDERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "connectors": _build_connector,
     "detectors": _build_watch,
+    "alarms": AlarmSettings.read,
+    "reasoners": _build_reasoner,
 }
 
 
@@ -189,12 +207,45 @@ def _plan(document: Document, path: Path) -> Plan:
     text = json.dumps(document.data, sort_keys=True)
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     watches = {name: _build_watch(s) for name, s in plant.detectors.items()}
-    for name, (settings, _) in watches.items():
+    alarms = {name: AlarmSettings.read(s) for name, s in plant.alarms.items()}
+    reasoners = {name: _build_reasoner(s) for name, s in plant.reasoners.items()}
+    operations = OperationsSettings.read(plant.operations, document.where(("operations",)))
+    return Plan(
+        path.resolve(), digest, plant, signals, connectors, watches, alarms, reasoners, operations
+    )
+
+
+def _trial(document: Document, plan: Plan) -> Iterator[Advice]:
+    """Compile every expression and resolve every name, as the daemon will."""
+    numbers = {planned.path: number for number, planned in enumerate(plan.signals)}
+    for find in (
+        lambda: targets(plan.plant, plan.signals, numbers),
+        lambda: machines(plan.plant.assets, plan.signals, plan.operations),
+    ):
         try:
-            chosen_signals(settings, signals)
+            find()
         except ConfigurationError as error:
-            raise error.at(document.where(("detectors", name))) from None
-    return Plan(path.resolve(), digest, plant, signals, connectors, watches)
+            where = document.where(_keys(document, error.where))
+            yield Advice(where, "error", error.message)
+    for name, field_name, sentence in check_alarms(plan.alarms, plan.signals, plan.plant.assets):
+        where = document.where(("alarms", name, field_name))
+        yield Advice(where, "error", f"alarm '{name}': {field_name}: {sentence}")
+    for name, reasoner in plan.reasoners.items():
+        names = Resolver(plan.signals, reasoner.asset)
+        try:
+            reasoner.start(name, names, known=names.known)
+        except ConfigurationError as error:
+            where = _line(document, ("reasoners", name), error.message)
+            yield Advice(where, "error", f"reasoner '{name}': {error.message}")
+    for name, (watch, _) in plan.watches.items():
+        try:
+            chosen_signals(watch, plan.signals)
+            Normal.of(
+                (), numbers, watch.step, watch.lateness, watch.normal, plan.signals, watch.asset
+            )
+        except ConfigurationError as error:
+            where = _line(document, ("detectors", name), error.message)
+            yield Advice(where, "error", f"detector '{name}': {error.message}")
 
 
 def _keys(document: Document, where: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import logging
 import os
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,8 +32,8 @@ from gemel.parts.historians.base import Store
 from gemel.runtime.clock import system_clock
 from gemel.runtime.configuration import Plan
 from gemel.runtime.pipeline import Pipeline
+from gemel.runtime.rooms import Rooms
 from gemel.runtime.supervisor import Link
-from gemel.twin.learning import DetectorWatch
 from gemel.twin.mirror import Mirror
 
 __all__ = ["Daemon", "declare"]
@@ -78,13 +78,13 @@ class Daemon:
                 self._historian.setdefault("keep_age", f"{retention.age} ns")
             if retention.bytes is not None:
                 self._historian.setdefault("keep_bytes", retention.bytes)
-        self.watches: dict[str, DetectorWatch] = {}
         self._listeners: set[Listener] = set()
         self._executor = ThreadPoolExecutor(1, "gemel.fit")
         self._tasks: list[asyncio.Task[None]] = []
 
     store: Store
     pipeline: Pipeline
+    rooms: Rooms
 
     @property
     def catalogue(self) -> Catalogue:
@@ -106,9 +106,14 @@ class Daemon:
             self.pipeline.on_events = self._publish
             self.pipeline.on_committed = self._acknowledge
             self._make_links()
-            self._make_watches()
+            self.rooms = await Rooms.open(
+                self.plan, self.folder, numbers=self.numbers, store=store, mirror=self.mirror,
+                pipeline=self.pipeline, links=self.links, clock=self.clock,
+                executor=self._executor, complete=self._history_complete, sending=connect,
+            )  # fmt: skip
             await warm
             self.pipeline.start()
+            self._begin(self.rooms.keep_house(store, self.clock), "rooms")
             if connect:
                 self.connect()
             try:
@@ -119,15 +124,19 @@ class Daemon:
     def connect(self) -> None:
         """Start all connectors."""
         for link in self.links.values():
-            task = asyncio.create_task(link.run(), name=f"connector.{link.name}")
-            task.add_done_callback(_log_failure)
-            self._tasks.append(task)
+            self._begin(link.run(), f"connector.{link.name}")
+
+    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(_log_failure)
+        self._tasks.append(task)
 
     async def _stop(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.pipeline.stop()
+        await self.rooms.close(self.store)
         await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
 
     # Making
@@ -167,14 +176,12 @@ class Daemon:
                 resolve=self.catalogue.number,
             )
 
-    def _make_watches(self) -> None:
-        for name, (settings, detector) in self.plan.watches.items():
-            watch = DetectorWatch(
-                name, settings, detector, self.plan.signals, self.numbers, self.store,
-                self._executor, self.clock,
-            )  # fmt: skip
-            self.watches[name] = watch
-            self.pipeline.watchers.append(watch)
+    def _history_complete(self) -> bool:
+        """Whether every source that can be asked for its past has been."""
+        return not any(
+            link.refilling or (link.connector.delivery == "resumable" and link.session is None)
+            for link in self.links.values()
+        )
 
     def _wanted(self, planned: PlantSignal) -> Wanted:
         signal = planned.signal

@@ -91,6 +91,8 @@ class Link:
         self.last_received: int | None = None
         self.lag: int | None = None
         """Arrival less source time of the newest sample, ns: includes clock differences."""
+        self.opening: int | None = None
+        """When the present session was asked for; None while there is none."""
         self.session: Session | None = None
         self._totals = Totals()
         self._store = store
@@ -101,6 +103,8 @@ class Link:
         self._folder = folder
         self._resolve = resolve
         self._numbers = np.array([w.number for w in self.wanted], np.int32)
+        self.refilling = False
+        """Whether history is being fetched for a gap."""
         self._lost_at: int | None = None
         self._position: str | None = None
         self._from_start = False
@@ -176,7 +180,7 @@ class Link:
         if self.connector.delivery == "resumable":
             self._lost_at = self._last_stored()
         while True:
-            opened = self._clock()
+            opened = self.opening = self._clock()
             try:
                 await self._one_session()
             except asyncio.CancelledError:
@@ -260,11 +264,13 @@ class Link:
         if self.connector.delivery != "resumable":
             return
         rows, reached = 0, start - OVERLAP
+        self.refilling = True
         try:
             async for upto, fetched in self._slices(session, reached, end):
                 reached = upto
                 rows += fetched
         finally:
+            self.refilling = False
             if reached < end:
                 self._lost_at = reached  # the next session goes on from there
         self._totals.refilled += rows
@@ -283,12 +289,12 @@ class Link:
     ) -> AsyncIterator[tuple[int, int]]:
         """Fetch history slice by slice: (time reached, rows). Slices grow and shrink so that each
         takes the peer about `SLICE_TAKES`: its other work must not wait for our past."""
-        length, failures = FIRST_SLICE, 0
+        length, failures, bound = FIRST_SLICE, 0, True
         while start < end:
             upto = min(end, start + length)
             begun, rows = self._clock(), 0
             try:
-                async for frame in session.history(start, upto):
+                async for frame in session.history(start, upto, bound=bound):
                     rows += len(frame)
                     await self._pipeline.submit(frame, patient=True)
             except Unavailable as error:
@@ -299,7 +305,7 @@ class Link:
                 length = max(SHORTEST_SLICE, length // 8)
                 await asyncio.sleep(failures)
                 continue
-            start, failures = upto, 0
+            start, failures, bound = upto, 0, False
             took = self._clock() - begun
             length = length * 2 if took < SLICE_TAKES // 2 else length
             length = max(SHORTEST_SLICE, length // 2) if took > 2 * SLICE_TAKES else length
@@ -329,6 +335,7 @@ class Link:
     def _end_session(self) -> None:
         if self.session is not None:
             self._totals.add(self.session.counters)
+            self.opening = None
             self.last_bad_items = dict(self.session.counters.bad_items)
             self.session = None
 

@@ -19,7 +19,7 @@ from gemel.parts.connectors.files.naming import is_unit, role_of, split_unit
 
 
 def discover(path):
-    return asyncio.run(Files.discover(str(path), lambda: 0, lambda text: None))
+    return asyncio.run(Files.discover(str(path), lambda: 0, print))
 
 
 def replay(found):
@@ -150,8 +150,7 @@ def test_a_file_without_times_says_what_was_assumed(tmp_path):
 
 def test_names_that_give_the_same_key(tmp_path):
     text = (
-        "time,Temp (°C),Temp (K),temp,a/b,*,[x]\n"
-        + "2024-01-01,1,2,3,4,5,6\n2024-01-02,1,2,3,4,5,7\n"
+        "time,Temp (°C),Temp (K),temp,a/b,*,[x]\n2024-01-01,1,2,3,4,5,6\n2024-01-02,1,2,3,4,5,7\n"
     )
     found = discover(write(tmp_path, text))
     keys = [s.key for s in found.assets[0].signals]

@@ -14,7 +14,16 @@ from starlette.exceptions import HTTPException
 
 from gemel import __version__
 from gemel.core.errors import ConfigurationError, DataError, GemelError, Refused, Unavailable
-from gemel.doors.api import history, ingest, live, plant, session
+from gemel.doors.api import (
+    alarms,
+    decisions,
+    history,
+    ingest,
+    live,
+    plant,
+    plant_file,
+    session,
+)
 from gemel.runtime.access import Access
 from gemel.runtime.daemon import Daemon
 
@@ -40,7 +49,7 @@ def create_app(daemon: Daemon, access: Access) -> FastAPI:
     )
     app.state.daemon = daemon
     app.state.access = access
-    for module in (session, plant, live, history, ingest):
+    for module in (session, plant, live, history, ingest, alarms, decisions, plant_file):
         app.include_router(module.router, prefix="/api")
     app.include_router(plant.metrics)
     _handle_errors(app)

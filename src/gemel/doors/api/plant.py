@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
+from starlette.exceptions import HTTPException
 
 from gemel.core.errors import ConfigurationError, did_you_mean
 from gemel.core.plant import Signal
@@ -30,6 +31,16 @@ async def health(daemon: Running) -> dict[str, Any]:
 async def status(daemon: Running, _: Viewer) -> dict[str, Any]:
     """The truth about health: counters of every stage, and what is wrong now."""
     return daemon.status()
+
+
+@router.get("/story")
+async def story(request: Request, _: Viewer) -> dict[str, Any]:
+    """The steps of the demo, where this is one."""
+    told = getattr(request.app.state, "story", None)
+    if told is None:
+        raise HTTPException(404, "this is not the demo")
+    answer: dict[str, Any] = await told.report()
+    return answer
 
 
 @router.get("/plant")
@@ -122,7 +133,7 @@ async def signals(
 @router.get("/detectors")
 async def detectors(daemon: Running, _: Viewer) -> list[dict[str, Any]]:
     """What watches: whether it has learned, from what, and what it says now."""
-    return [watch.report() for watch in daemon.watches.values()]
+    return [watch.report() for watch in daemon.rooms.watches.values()]
 
 
 def describe(daemon: Daemon, path: str, signal: Signal) -> dict[str, Any]:

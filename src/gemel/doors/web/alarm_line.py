@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gemel.client.asynchronous import Plain
-from gemel.doors.web.markup import Html, form, h, label, lasts
+from gemel.doors.web.markup import Html, form, h, label, lasts, words
 from gemel.doors.web.viewer import Viewer
 
 __all__ = ["PRIORITIES", "act", "controls", "priority", "show", "standing", "waiting"]
@@ -47,7 +47,7 @@ def show(viewer: Viewer, alarms: Plain | None) -> Html:
     more = sum(1 for item in items if waiting(item)) - 1
     within = first.get("respond_within")
     facts: list[Any] = [
-        first.get("asset"),
+        words(str(first.get("asset") or "")),
         f"since {viewer.clock(first['since'])}",
         *(first.get("why") or [])[:1],
         f"respond within {lasts(within)}" if within else None,

@@ -45,7 +45,7 @@ def proposal(viewer: Viewer, item: Plain) -> Html:
         "article",
         h(
             "div",
-            h("span", f"{words(item['asset'])} · proposed {viewer.clock(item.get('time'))}"),
+            h("span", f"{words(item['asset'])} · proposed {viewer.clock(item.get('time'))[:-3]}"),
             h("span", f"needs {needs}" if needs else item.get("state")),
             cls="top",
         ),

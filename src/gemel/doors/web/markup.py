@@ -81,7 +81,7 @@ def table(
     names, right = tuple(heads), set(numeric)
 
     def cell(tag: str, i: int, content: Child) -> Html:
-        name = names[i] if tag == "td" else None
+        name = names[i] if tag == "td" and i else None  # the first says what it is
         return h(tag, content, cls="n" if i in right else None, data_name=name or None)
 
     return h(

@@ -52,7 +52,7 @@ def _page(zone: str) -> Html:
         cls="tools",
     )  # fmt: skip
     hint = (
-        "Choose signals on the right. Drag across the chart to look closer, double-click to return."
+        "Choose signals from the list. Drag across the chart to look closer, double-click to return."
     )
     chart = h(
         "section",

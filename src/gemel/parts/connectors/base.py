@@ -153,9 +153,12 @@ class Session(Protocol):
         ...
 
     def history(
-        self, start: int, end: int, signals: Sequence[int] | None = None
+        self, start: int, end: int, signals: Sequence[int] | None = None, *, bound: bool = False
     ) -> AsyncIterator[Frame]:
         """Samples with source time in (start, end] from the peer's own history, for a gap.
+
+        With `bound`, first the last sample at or before `start` of each signal, if the peer can
+        tell: a state that changed long ago is in force, though nothing in the span says so.
 
         Only called if `delivery` is 'resumable'. Raises `Unavailable` when the peer is lost; ends
         without a Frame when it has none.

@@ -132,7 +132,7 @@ class HttpSession:
         self._pending.clear()
 
     def history(
-        self, start: int, end: int, signals: Sequence[int] | None = None
+        self, start: int, end: int, signals: Sequence[int] | None = None, *, bound: bool = False
     ) -> AsyncIterator[Frame]:
         """What is pushed has no history to ask."""
         raise Unavailable("an HTTP source has no history")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from gemel.core.catalogue import Catalogue
 from gemel.core.errors import ConfigurationError
@@ -82,12 +83,8 @@ class Alarms(Board):
     def feed(self, frame: Frame) -> list[Event]:
         """Look at admitted samples."""
         with self._lock:
-            changes, looked = self._conditions.feed(frame)
-            now = self._clock() if changes or len(looked) else 0
-            flips = self._changes(changes, now)
-            if len(looked):
-                flips += self._delays.due_by(looked, self._conditions.time[looked])
-            self._flips(flips, now)
+            now = self._clock()
+            self._follow(*self._conditions.feed(frame, now), now)
             return self._take()
 
     def tick(self, now: int) -> list[Event]:
@@ -96,6 +93,7 @@ class Alarms(Board):
             conditions = self._conditions
             if now >= self._next_look:
                 self._next_look = now + SECOND
+                self._follow(*conditions.flush(now), now)
                 changes = conditions.silent(now, self._snapshot(now))
                 self._flips(self._changes(changes, now), now)
             time = now - conditions.lag
@@ -114,6 +112,8 @@ class Alarms(Board):
     def state(self) -> dict[str, Any]:
         """All that must outlive a restart, JSON-able, for `Store.keep`."""
         with self._lock:
+            now = self._clock()
+            self._follow(*self._conditions.flush(now), now)
             self._changed = False
             alarms: dict[str, Any] = {}
             delays, conditions = self._delays, self._conditions
@@ -189,6 +189,13 @@ class Alarms(Board):
             flips += self._delays.change(c, time, on, known)
             self._changed = True
         return flips
+
+    def _follow(self, changes: list[Change], looked: npt.NDArray[np.int64], now: int) -> None:
+        """What changed in conditions, and the delays that ran out in those looked at."""
+        flips = self._changes(changes, now)
+        if len(looked):
+            flips += self._delays.due_by(looked, self._conditions.time[looked])
+        self._flips(flips, now)
 
     def _flips(self, flips: list[Flip], now: int) -> None:
         for c, time, active in sorted(flips, key=lambda flip: (flip[1], flip[0])):

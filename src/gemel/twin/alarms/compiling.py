@@ -8,6 +8,7 @@ alarms in one step. The language stays the only one that says what an expression
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -84,12 +85,13 @@ class Compiler:
         self._near: dict[str, Resolver] = {}
         self._far: dict[str, Resolver] = {}
         self._shapes: dict[Shape, bool] = {}
+        self._programs: dict[tuple[str, tuple[tuple[str, Type | None], ...]], Program] = {}
 
     def condition(self, alarm: AlarmSettings) -> Compiled:
         """`when`, `clear` and `deadband` of an alarm. Raises `ConfigurationError`."""
         if alarm.deadband is not None:
             return self._compile(alarm.asset, alarm.when, _back_from(alarm.when, alarm.deadband))
-        tree = parse(alarm.when)
+        tree = _parse(alarm.when)
         if isinstance(tree, Lasting) and not alarm.clear:
             compiled = self._compile(alarm.asset, str(tree.operand), "")
             return dataclasses.replace(compiled, lasting=tree.duration.nanoseconds)
@@ -103,16 +105,23 @@ class Compiler:
 
     def _compile(self, asset: str, when_text: str, clear_text: str) -> Compiled:
         resolver = self._resolver(asset, (when_text, clear_text))
-        when = compile_expression(when_text, resolver, known=resolver.known, expect=Boolean)
-        clear = None
-        if clear_text:
-            clear = compile_expression(clear_text, resolver, known=resolver.known, expect=Boolean)
+        when = self._program(when_text, resolver)
+        clear = self._program(clear_text, resolver) if clear_text else None
         names = dict.fromkeys((*when.inputs, *(clear.inputs if clear else ())))
         inputs = {name: resolver.path(name) for name in names}
         if not inputs:
             raise ConfigurationError(f"'{when_text}' looks at no signal")
         compiled = Compiled(when, clear, inputs)
         return self._together(compiled, resolver)
+
+    def _program(self, text: str, resolver: Resolver) -> Program:
+        """Assets of one type write the same: a program is a value, and is compiled once."""
+        names = tuple(dict.fromkeys(_names(_parse(text))))
+        key = text, tuple((name, resolver(name)) for name in names)
+        if key not in self._programs:
+            known = resolver.known
+            self._programs[key] = compile_expression(text, resolver, known=known, expect=Boolean)
+        return self._programs[key]
 
     def _resolver(self, asset: str, texts: Iterable[str]) -> Resolver:
         """Plain names of the asset itself need no look at the whole plant, which may be large."""
@@ -123,7 +132,7 @@ class Compiler:
             "." not in name and "/" not in name and name in near.known
             for text in texts
             if text
-            for name in _names(parse(text))
+            for name in _names(_parse(text))
         )
         if plain:
             return near
@@ -177,9 +186,14 @@ def check(
                 yield name, field, error.message
 
 
+@functools.lru_cache(maxsize=16_384)
+def _parse(text: str) -> Node:
+    return parse(text)
+
+
 def _back_from(text: str, deadband: float) -> str:
     """The opposite of a comparison, `deadband` further back."""
-    tree = parse(text)
+    tree = _parse(text)
     if not isinstance(tree, Binary) or tree.operator not in _OPPOSITE:
         raise ConfigurationError(
             f"`deadband` needs a `when` such as 'level > 502.5', found '{text}'; "

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gemel.core.catalogue import Catalogue
-from gemel.core.frame import Frame
+from gemel.core.frame import Frame, concatenate
+from gemel.core.time import SECOND
 from gemel.twin.alarms.apart import Single
 from gemel.twin.alarms.compiling import Compiled
 from gemel.twin.alarms.levels import CLEAR, HOLD, RAISE, UNKNOWN
@@ -27,6 +28,7 @@ __all__ = ["Change", "Conditions"]
 Change = tuple[int, int, bool, bool]
 """(condition, source time ns, true, known)"""
 
+_GATHER: Final = SECOND // 2
 _SINGLES_PER_LOOK: Final = 200
 """Silent conditions of their own that one look takes in, so that a tick stays short."""
 
@@ -65,19 +67,53 @@ class Conditions:
             for number in set(numbers[i]):
                 self._of_signal.setdefault(number, []).append(i)
                 self._ours[number] = True
+        self._waiting: list[Frame] = []
+        self._gathered = 0
         self._order = apart
         self._next = 0
 
-    def feed(self, frame: Frame) -> tuple[list[Change], npt.NDArray[np.int64]]:
-        """Changes in the order of conditions and time, and all conditions that were looked at."""
+    def feed(self, frame: Frame, now: int) -> tuple[list[Change], npt.NDArray[np.int64]]:
+        """Changes in the order of conditions and time, and all conditions that were looked at.
+
+        Those of their own look at what has gathered in half a second; the others at once.
+        """
         changes: list[Change] = []
         looked = np.zeros(0, np.int64)
         pairs = self._together.pairs(frame, self.time)
         if pairs is not None:
             changes, looked = self._changes(pairs)
             self.lag[looked] = frame.received - self.time[looked] if frame.received else 0
-        apart = self._feed_singles(frame, changes)
-        return changes, np.concatenate([looked, apart]) if len(apart) else looked
+        found = np.flatnonzero(self._ours.take(frame.signal, mode="clip"))
+        if len(found):
+            self._waiting.append(frame if len(found) == len(frame) else frame[found])
+        if now - self._gathered >= _GATHER:
+            more, apart = self.flush(now)
+            return changes + more, np.concatenate([looked, apart])
+        return changes, looked
+
+    def flush(self, now: int) -> tuple[list[Change], npt.NDArray[np.int64]]:
+        """Look at all that has gathered."""
+        self._gathered = now
+        changes: list[Change] = []
+        looked: list[int] = []
+        if self._waiting:
+            frame = concatenate(self._waiting)
+            self._waiting.clear()
+            # Each gets its own rows only: all of them would cost rows times conditions.
+            order = np.argsort(frame.signal, kind="stable")
+            ordered = frame.signal[order]
+            cuts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+            numbers = ordered[np.concatenate([[0], cuts])].tolist()
+            pieces = dict(zip(numbers, np.split(order, cuts), strict=True))
+            for i in sorted({i for number in numbers for i in self._of_signal[number]}):
+                single = self._singles[i]
+                mine = [pieces[number] for number in single.numbers if number in pieces]
+                own = mine[0] if len(mine) == 1 else np.sort(np.concatenate(mine))
+                rows = single.feed.feed(frame[own])
+                if rows is not None:
+                    changes += self._run_single(i, rows, frame.received or int(rows[0][-1]))
+                    looked.append(i)
+        return changes, np.array(looked, np.int64)
 
     def silent(self, now: int, snapshot: Snapshot) -> list[Change]:
         """What silence changes: time that passes in expressions, and sources that are lost.
@@ -143,26 +179,6 @@ class Conditions:
         return [
             (int(member[r]), int(time[r]), bool(now_on[r]), bool(now_known[r])) for r in rows
         ], looked
-
-    def _feed_singles(self, frame: Frame, changes: list[Change]) -> npt.NDArray[np.int64]:
-        looked: list[int] = []
-        found = np.flatnonzero(self._ours.take(frame.signal, mode="clip"))
-        if self._singles and len(found):
-            # Each gets its own rows only: all of them would cost rows times conditions.
-            order = found[np.argsort(frame.signal[found], kind="stable")]
-            ordered = frame.signal[order]
-            cuts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
-            numbers = ordered[np.concatenate([[0], cuts])].tolist()
-            pieces = dict(zip(numbers, np.split(order, cuts), strict=True))
-            for i in sorted({i for number in numbers for i in self._of_signal[number]}):
-                single = self._singles[i]
-                mine = [pieces[number] for number in single.numbers if number in pieces]
-                own = mine[0] if len(mine) == 1 else np.sort(np.concatenate(mine))
-                rows = single.feed.feed(frame[own])
-                if rows is not None:
-                    changes += self._run_single(i, rows, frame.received or int(rows[0][-1]))
-                    looked.append(i)
-        return np.array(looked, np.int64)
 
     def _run_single(self, i: int, rows: Rows, arrived: int) -> list[Change]:
         time, level = rows[0], self._singles[i].run(rows)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from gemel.core import quality as q
 
-__all__ = ["CLEAR", "HOLD", "RAISE", "UNKNOWN", "believable", "levels"]
+__all__ = ["CLEAR", "HOLD", "RAISE", "UNKNOWN", "levels"]
 
 RAISE: Final = 1
 CLEAR: Final = -1
@@ -36,8 +36,3 @@ def _lost(quality: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:
     """Values that are only held because nothing newer comes."""
     lost: npt.NDArray[np.bool_] = (quality == q.STALE) | (quality == q.NO_COMMUNICATION_LAST_USABLE)
     return lost
-
-
-def believable(quality: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:
-    """Qualities on which an alarm may rest: not bad, not stale, not cut off."""
-    return (quality >= 0) & ~_lost(quality)

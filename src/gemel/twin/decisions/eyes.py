@@ -24,7 +24,8 @@ class Connection:
     """How a connector is.
 
     open    it has an open session
-    since   when it came into this state, ns UTC
+    since   when its present session began to open, ns UTC: what came before belongs to another
+            session, and may have changed unseen in between
     heard   when anything last came from it, keep-alives included; None if never
     reason  why it is not open
     """

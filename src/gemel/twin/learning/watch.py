@@ -128,7 +128,9 @@ class DetectorWatch:
         store: Store,
         executor: Executor,
         clock: Clock,
+        complete: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`complete` says whether history is: nothing is learned while a gap is being refilled."""
         self.name = name
         self.settings = settings
         self.state: Literal["learning", "watching", "failed"] = "learning"
@@ -141,6 +143,7 @@ class DetectorWatch:
         self._store = store
         self._executor = executor
         self._clock = clock
+        self._complete = complete
         self._normal = Normal.of(
             chosen_signals(settings, signals), numbers, settings.step, settings.lateness,
             settings.normal, signals, settings.asset,
@@ -197,6 +200,9 @@ class DetectorWatch:
         if self._fitting is None:
             if now >= self._next_try:
                 self._next_try = now + RETRY
+                if not self._complete():
+                    self.reason = "waits until history is refilled"
+                    return ()
                 self._fitting = self._executor.submit(self._fit, now)
         elif self._fitting.done():
             fitting, self._fitting = self._fitting, None

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from gemel.core.expression import Boolean, Program, compile_expression
+from gemel.core import quality as q
+from gemel.core.expression import Boolean, Column, Program, compile_expression
 from gemel.core.frame import EMPTY, Frame
 from gemel.core.plant import PlantSignal
 from gemel.parts.detectors.base import Window
 from gemel.parts.historians.base import Query, Store
 from gemel.parts.operators.resample import Aligner
-from gemel.twin.mirror.columns import ColumnFeed
-from gemel.twin.mirror.mirror import Mirror
 from gemel.twin.mirror.names import Resolver
 
 __all__ = ["Normal", "NormalRows", "recorded"]
@@ -62,54 +60,50 @@ class Normal:
 
 
 class NormalRows:
-    """A running window: Frames in, closed rows of normal operation out."""
+    """A running window: Frames in, closed rows of normal operation out.
+
+    What the condition looks at is aligned with the signals, so that it is asked on every row of
+    the grid: a state that changed an hour ago is as much in force as one that changes now.
+    """
 
     def __init__(self, normal: Normal, store: Store) -> None:
         self._normal = normal
-        self.aligner = Aligner(normal.numbers, normal.names, normal.step, normal.lateness)
-        self._feed: ColumnFeed | None = None
-        if normal.condition is not None:
-            empty = Mirror(len(store.catalogue)).snapshot(0)
-            self._feed = ColumnFeed(dict(normal.inputs), store.catalogue, empty)
-            self._running = normal.condition.start()
-        self._times: list[npt.NDArray[np.int64]] = []
-        self._true: list[npt.NDArray[np.bool_]] = []
+        self._catalogue = store.catalogue
+        inputs = dict(normal.inputs)
+        extra = [n for n in dict.fromkeys(inputs.values()) if n not in normal.numbers]
+        numbers = (*normal.numbers, *extra)
+        names = (*normal.names, *(f"condition {n}" for n in extra))
+        self._places = {name: numbers.index(number) for name, number in inputs.items()}
+        self.aligner = Aligner(numbers, names, normal.step, normal.lateness)
+        self._running = None if normal.condition is None else normal.condition.start()
 
     def push(self, frame: Frame) -> Window:
         """The rows that these samples close and that are normal."""
-        self._note(frame)
         return self._chosen(self.aligner.push(frame))
 
     def flush(self) -> Window:
         """The rows up to the newest sample."""
         return self._chosen(self.aligner.flush())
 
-    def _note(self, frame: Frame) -> None:
-        if self._feed is None:
-            return
-        rows = self._feed.feed(frame)
-        if rows is not None:
-            result = self._running.step(*rows)
-            self._times.append(rows[0])
-            self._true.append((result.value == 1) & (result.quality >= 0))
-
     def _chosen(self, window: Window) -> Window:
-        """Rows at which the condition, held from its last instant, is true."""
-        if self._feed is None or not len(window):
-            return window
-        if not self._times:
-            return window.rows(slice(0, 0))
-        times, true = np.concatenate(self._times), np.concatenate(self._true)
-        place = np.searchsorted(times, window.time, side="right") - 1
-        normal = (place >= 0) & true[np.maximum(place, 0)]
-        # What lies before the last closed row is not asked again, but for the instant in force.
-        keep = max(0, int(place[-1]))
-        self._times, self._true = [times[keep:]], [true[keep:]]
-        return window.rows(normal)
+        k = len(self._normal.names)
+        signals = Window(window.time, window.value[:, :k], self._normal.names)
+        if self._running is None or not len(window):
+            return signals
+        columns = {
+            name: Column(
+                window.value[:, place],
+                np.where(np.isnan(window.value[:, place]), q.BAD, q.GOOD).astype(np.int16),
+                texts=self._catalogue.texts(self.aligner.numbers[place]),
+            )
+            for name, place in self._places.items()
+        }
+        result = self._running.step(window.time, columns)
+        return signals.rows((result.value == 1) & (result.quality >= 0))
 
 
 def recorded(normal: Normal, store: Store, start: int, end: int) -> Window:
-    """Rows of normal operation in history, start <= time < end."""
+    """Rows of normal operation in history, start <= time < end; gaps are left out."""
     wanted = sorted({*normal.numbers, *(number for _, number in normal.inputs)})
     table = store.query(Query(np.array(wanted, np.int32), start, end))
     columns: list[Any] = [table.column(i).to_numpy() for i in range(4)]
@@ -118,8 +112,14 @@ def recorded(normal: Normal, store: Store, start: int, end: int) -> Window:
     rows = NormalRows(normal, store)
     parts = [rows.push(piece) for piece in frame.pieces(65_536)]
     parts.append(rows.flush())
-    return Window(
+    window = Window(
         np.concatenate([p.time for p in parts]),
         np.concatenate([p.value for p in parts]),
         normal.names,
     )
+    known = np.ones(len(window), np.bool_)
+    for gap in store.events("gap", start=start, end=end):
+        # Over a gap the last value is held, which would teach that nothing ever moves.
+        if not gap.payload.get("refilled"):
+            known &= (window.time < gap.time) | (window.time > (gap.end or end))
+    return window.rows(known)

@@ -125,9 +125,8 @@ def _totals(
 ) -> _Sums:
     before = np.concatenate([[state_from], reading.state])[:-1]
     # What was unknown may have failed at any time: only a failure that was seen to begin counts.
-    began = (reading.state == TimeClass.FAULT) & ~np.isin(
-        before, (TimeClass.FAULT, TimeClass.UNKNOWN)
-    )
+    seen = (before != TimeClass.FAULT) & (before != TimeClass.UNKNOWN)
+    began = (reading.state == TimeClass.FAULT) & seen
     pieces = machine.pieces
     return _Sums(
         Totals(

@@ -88,7 +88,7 @@ def _rows(
 ) -> tuple[Rows | None, Last]:
     """Rows of the window, and what held before it."""
     catalogue = store.catalogue
-    inputs = {name: catalogue.number(path) for name, path in machine.inputs.items()}
+    inputs = {name: catalogue.number(path) for name, path in machine.counted.items()}
     numbers = np.array(sorted(set(inputs.values())), np.int32)
     held = _frame(store.at(numbers, start - 1, as_of))
     feed = ColumnFeed(inputs, catalogue, _empty(catalogue))

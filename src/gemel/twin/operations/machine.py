@@ -85,6 +85,14 @@ class Machine:
         """Whether its signals tell the class of time it is in."""
         return any(role in self.inputs for role in ("state", "run", "speed"))
 
+    @property
+    def counted(self) -> dict[str, str]:
+        """The inputs on which classes, counts and orders rest. Speed and setpoint, which change
+        all the time, are left out where a state or a run signal tells more."""
+        judge = next((name for name in ("state", "run", "speed") if name in self.inputs), "")
+        left_out = {"state", "run", "speed", "setpoint"} - {judge}
+        return {name: path for name, path in self.inputs.items() if name not in left_out}
+
     def classify(self, columns: Mapping[str, Column]) -> npt.NDArray[np.int64]:
         """The `TimeClass` of each row, int64[n]; `columns` by the names of `inputs`."""
         if "state" in self.inputs:

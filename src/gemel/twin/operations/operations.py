@@ -21,7 +21,7 @@ from gemel.core import quality as q
 from gemel.core.catalogue import Catalogue
 from gemel.core.errors import ConfigurationError, did_you_mean
 from gemel.core.event import Event
-from gemel.core.frame import Frame
+from gemel.core.frame import Frame, concatenate
 from gemel.core.plant import Asset, PlantSignal
 from gemel.core.time import SECOND, Clock
 from gemel.twin.mirror.columns import ColumnFeed, Rows
@@ -39,6 +39,11 @@ from gemel.twin.operations.times import WORDS, Totals
 __all__ = ["MachineView", "Operations"]
 
 _STATE_VERSION: Final = 1
+_GATHER: Final = SECOND
+"""Samples are taken in at most this often: a machine's state is not needed sooner than a person can
+look, and rows of a second cost hardly more than one row. Whoever asks gets what has arrived."""
+_PACE: Final = 5 * SECOND
+"""The same for its pace: to be slow takes a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,56 +101,73 @@ class Operations:
                 self._of_signal.setdefault(number, []).append(path)
         self._ours = np.zeros(max(self._of_signal, default=-1) + 2, np.bool_)
         self._ours[list(self._of_signal)] = True
+        self._waiting: list[Frame] = []
+        self._gathered = 0
+        self._outbox: list[Event] = []
 
     # Compute thread
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Look at admitted samples."""
-        events: list[Event] = []
-        found = np.flatnonzero(self._ours.take(frame.signal, mode="clip"))
-        if not len(found):
-            return events
-        order = found[np.argsort(frame.signal[found], kind="stable")]
+        """Look at admitted samples. Stops and orders are told within a second."""
+        with self._lock:
+            found = np.flatnonzero(self._ours.take(frame.signal, mode="clip"))
+            if len(found):
+                self._waiting.append(frame if len(found) == len(frame) else frame[found])
+            now = self._clock()
+            if self._waiting and now - self._gathered >= _GATHER:
+                self._gather(now)
+            return self._take()
+
+    def tick(self, now: int) -> list[Event]:
+        """Time has passed: shifts end, and lost sources make what they say unknown."""
+        with self._lock:
+            if now >= self._next_look:
+                self._next_look = now + SECOND
+                self._gather(now)
+                snapshot = self._snapshot(now)
+                for unit in self._units.values():
+                    self._outbox += unit.tick(now, snapshot)
+            return self._take()
+
+    def _take(self) -> list[Event]:
+        events, self._outbox = self._outbox, []
+        return events
+
+    def _gather(self, now: int) -> None:
+        """Take in what has arrived, machine by machine."""
+        self._gathered = now
+        if not self._waiting:
+            return
+        frame = concatenate(self._waiting)
+        self._waiting.clear()
+        order = np.argsort(frame.signal, kind="stable")
         ordered = frame.signal[order]
         cuts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
         numbers = ordered[np.concatenate([[0], cuts])].tolist()
         pieces = dict(zip(numbers, np.split(order, cuts), strict=True))
-        with self._lock:
-            known = self._clock()
-            for path in sorted({p for number in numbers for p in self._of_signal[number]}):
-                unit = self._units[path]
-                mine = [pieces[number] for number in unit.numbers if number in pieces]
-                own = frame[np.sort(np.concatenate(mine))]
-                events += unit.feed(own, known)
-        return events
-
-    def tick(self, now: int) -> list[Event]:
-        """Time has passed: shifts end, and lost sources make what they say unknown."""
-        if now < self._next_look:
-            return []
-        self._next_look = now + SECOND
-        events: list[Event] = []
-        with self._lock:
-            snapshot = self._snapshot(now)
-            for unit in self._units.values():
-                events += unit.tick(now, snapshot)
-        return events
+        for path in sorted({p for number in numbers for p in self._of_signal[number]}):
+            unit = self._units[path]
+            mine = [pieces[number] for number in unit.numbers if number in pieces]
+            self._outbox += unit.feed(frame[np.sort(np.concatenate(mine))], now)
 
     # What doors ask
 
     def machine(self, asset: str) -> MachineView:
         """What a machine does now. Raises `ConfigurationError` if there is none at this path."""
         with self._lock:
+            self._gather(self._clock())
             return self._unit(asset).view()
 
     def all(self) -> list[MachineView]:
         """All machines that tell what they do, in the order of the plant file."""
         with self._lock:
+            self._gather(self._clock())
             return [unit.view() for unit in self._units.values() if unit.machine.judges]
 
     def totals(self, asset: str, back: int = 0) -> tuple[Window, int, Totals]:
         """The window `back` windows ago (0 is the present one), until when, and its sums."""
         with self._lock:
+            self._gather(self._clock())
             account = self._unit(asset).account
             if back == 0:
                 end = min(max(self._clock(), account.until or 0), account.window.end)
@@ -174,6 +196,7 @@ class Operations:
     def state(self) -> dict[str, Any]:
         """All that must outlive a restart, JSON-able, for `Store.keep`."""
         with self._lock:
+            self._gather(self._clock())
             units = {path: unit.state() for path, unit in self._units.items()}
         return {"version": _STATE_VERSION, "machines": units}
 
@@ -213,7 +236,7 @@ class _Unit:
         self.machine = machine
         self.account = Account(machine, calendar)
         self._catalogue = catalogue
-        self._inputs = {name: catalogue.number(path) for name, path in machine.inputs.items()}
+        self._inputs = {name: catalogue.number(path) for name, path in machine.counted.items()}
         self.feed_of = ColumnFeed(self._inputs, catalogue, snapshot)
         self._own = np.array(sorted(set(self._inputs.values())), np.int64)
         self._lost = np.zeros(len(self._own), np.bool_)
@@ -221,6 +244,8 @@ class _Unit:
         self._stops = StopTracker()
         self._orders = OrderTracker(machine.asset)
         self._pace = Pace.of(machine, catalogue, settings.slow)
+        self._unpaced: list[Frame] = []
+        self._paced = 0
         pace = self._pace.numbers if self._pace is not None else ()
         self.numbers = sorted({*self._own.tolist(), *pace})
 
@@ -231,8 +256,12 @@ class _Unit:
             events += self._take(rows, known)
             self._lost[np.isin(self._own, frame.signal)] = False
         if self._pace is not None:
-            found = self._pace.push(frame)
-            events += [event_of(slow, self.machine.asset, known) for slow in found]
+            self._unpaced.append(frame)
+            if known - self._paced >= _PACE:
+                self._paced = known
+                found = self._pace.push(concatenate(self._unpaced))
+                self._unpaced.clear()
+                events += [event_of(slow, self.machine.asset, known) for slow in found]
         return events
 
     def tick(self, now: int, snapshot: Snapshot) -> list[Event]:

@@ -115,6 +115,10 @@ export class Chart {
 
   async reload() {
     const turn = ++this.loading;
+    if (!this.signals.length) {
+      this.chart?.clear();
+      return;
+    }
     const [start, end] = this.range();
     const times = { start: new Date(start).toISOString(), end: new Date(end).toISOString() };
     const points = Math.max(200, Math.round(this.element.clientWidth * 1.5));
@@ -198,13 +202,14 @@ export class Chart {
     const rule = colour("rule");
     const several = this.signals.length > panels.length;
     const right = several && this.element.clientWidth > 560 ? 150 : RIGHT;
+    const left = this.signals.some(isCoded) ? 88 : 56;
     const label = { color: ink, fontSize: 11, hideOverlap: true };
     this.chart.setOption(
       {
         animation: false,
         textStyle: { fontFamily: "system-ui, DejaVu Sans, sans-serif" },
         axisPointer: { link: [{ xAxisIndex: "all" }], lineStyle: { color: ink } },
-        toolbox: { feature: { dataZoom: { yAxisIndex: false, show: true } }, itemSize: 0, top: -40 },
+        toolbox: { feature: { dataZoom: { yAxisIndex: false, filterMode: "none" } }, itemSize: 0, top: -40 },
         tooltip: {
           trigger: "axis", confine: true, transitionDuration: 0,
           backgroundColor: colour("card"), borderColor: rule, borderWidth: 1, padding: 8,
@@ -212,7 +217,7 @@ export class Chart {
           textStyle: { color: colour("ink"), fontSize: 12 },
           formatter: (points) => this.words(points),
         },
-        grid: panels.map((_, i) => ({ left: 56, right, top: 20 + i * each, height: each - 28 })),
+        grid: panels.map((_, i) => ({ left, right, outerBoundsMode: "none", top: 20 + i * each, height: each - 28 })),
         xAxis: panels.map((_, i) => ({
           type: "time", gridIndex: i, min: start, max: end,
           axisLine: { lineStyle: { color: rule } }, axisTick: { show: false }, splitLine: { show: false },
@@ -329,6 +334,7 @@ export class Chart {
     if (!limits.length) return {};
     const values = limits.map((limit) => limit.value);
     return {
+      axisLabel: { color: colour("ink-2"), fontSize: 11, formatter: number, showMinLabel: false, showMaxLabel: false },
       min: (range) => within(Math.min(range.min, ...values), range.min, range, -1),
       max: (range) => within(Math.max(range.max, ...values), range.max, range, 1),
     };

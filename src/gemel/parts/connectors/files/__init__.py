@@ -111,7 +111,10 @@ class Files(Connector):
         files = await asyncio.to_thread(find_files, self.paths)
         session = FileSession(self, door, files, self._start())
         await asyncio.to_thread(session.prepare)
-        yield session
+        try:
+            yield session
+        finally:
+            await session.close()
 
     def _start(self) -> int | None:
         return parse_time(self.start, zone(self.time_zone)) if self.start else None

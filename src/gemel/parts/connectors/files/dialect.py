@@ -14,7 +14,8 @@ from typing import Final
 from gemel.core.errors import ConfigurationError
 from gemel.parts.connectors.files.cells import cell_kind, parse_number
 from gemel.parts.connectors.files.naming import is_unit
-from gemel.parts.connectors.files.timeplan import is_time_name, looks_like_time
+from gemel.parts.connectors.files.timeplan import is_time_name
+from gemel.parts.connectors.files.timetext import looks_like_time
 
 __all__ = ["Head", "Tally", "encoding_of", "find_delimiter", "find_head", "split_row", "tallies"]
 
@@ -93,6 +94,11 @@ def find_delimiter(lines: Sequence[str], where: str) -> str:
     if not useful or not (spoken or has_values):
         raise ConfigurationError("has no rows; only comments or empty lines were found", where)
     useful = spoken if len(spoken) >= 0.5 * len(useful) else useful
+    start = lines[0].strip()[:40]
+    if all(line.lstrip().startswith(("{", "}", "[", "]", '"')) for line in useful[:5]) and re.match(
+        r"[\[{]", useful[0].lstrip()
+    ):
+        raise ConfigurationError("is JSON; a CSV or Parquet file is expected", where)
     best, best_score = "", 0.0
     for delimiter in DELIMITERS:
         score = _score(useful, delimiter)
@@ -106,14 +112,9 @@ def find_delimiter(lines: Sequence[str], where: str) -> str:
     )
     if body and plain >= 0.8 * len(body) and all(len(line) < 80 for line in useful[:20]):
         return ""
-    start = lines[0].strip()[:40] if lines else ""
-    if start.startswith(("{", "[")):
-        what = "is JSON"
-    else:
-        what = f"is not a table: its lines have no columns in common; it begins with '{start}'"
     raise ConfigurationError(
-        f"{what}; a file with one row per line and cells between ',', ';', tab, '|' or blanks is "
-        "expected; if it is one, write `delimiter`",
+        f"is not a table: its lines have no columns in common; it begins with '{start}'; "
+        "a file with one row per line and cells between ',', ';', tab, '|' or blanks is expected; if it is one, write `delimiter`",
         where,
     )
 
@@ -229,7 +230,11 @@ def find_head(
     kinds = [t.kind for t in tallies([rows[i] for i in body[:1000]], width)]
     first = _first_data(rows, full, kinds, header)
     head = Head(first if first is not None else len(rows), width)
-    above = [i for i in usable if i < head.first and abs(len(rows[i]) - width) <= 1]
+    above = [
+        i for i in usable
+        if i < head.first
+        and (0 <= len(rows[i]) - width <= 1 or (len(rows[i]) == width - 1 and i == head.first - 1))
+    ]  # fmt: skip
     if header != "no" and above:
         _read_names(head, rows, above, kinds)
     if not head.names and header != "no":
@@ -314,6 +319,7 @@ def _read_names(
             return -1.0
         named = max((is_time_name(c) for c in filled), default=0)
         units = sum(is_unit(c) for c in filled) / len(filled)
+        units += sum(_kind(c) in ("time", "number") for c in filled) / len(filled)
         return (
             len(filled) / head.width + len(set(filled)) / len(filled) + named
             - (1.5 * units if len(filled) > 1 or (is_time_name(filled[0]) == 0 and units) else 0.0)

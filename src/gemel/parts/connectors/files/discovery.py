@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+import pyarrow as pa
+
 from gemel.core.errors import ConfigurationError
 from gemel.core.time import SECOND, duration_text, isoformat, parse_time, zone
 from gemel.parts.connectors.base import Found, FoundAsset, FoundSignal
@@ -17,6 +19,7 @@ from gemel.parts.connectors.files.naming import label_note, role_of, slug, split
 from gemel.parts.connectors.files.scan import Scan, Seen, scan, type_of, type_of_texts
 from gemel.parts.connectors.files.session import DEFAULT_START, Replay
 from gemel.parts.connectors.files.sources import find_files
+from gemel.parts.connectors.files.times import cells_of, decode
 
 __all__ = ["discover_file"]
 
@@ -121,7 +124,7 @@ def _signals(found: Format, seen: Scan) -> tuple[FoundSignal, ...]:
     else:
         columns = {
             c.name: c for i, c in enumerate(found.columns)
-            if i not in found.roles and c.kind != "other" and c.name != seen.group
+            if i not in found.roles | found.paired and c.kind != "other" and c.name != seen.group
         }  # fmt: skip
         names = [n for n in columns if n in seen.columns]
     titles = [columns[n].title for n in names]
@@ -168,8 +171,9 @@ def _notes(
     notes = list(found.notes)
     if len(files) > 1:
         notes.append(f"{len(files)} files match; {files[0].name} was looked at")
+    signals = len(seen.columns) - len(found.paired) - bool(seen.group)
     about = "about " if seen.is_estimate else ""
-    notes.append(f"{about}{seen.rows} rows, {len(seen.columns)} signals, {found.layout} layout")
+    notes.append(f"{about}{seen.rows} rows, {signals} signals, {found.layout} layout")
     if seen.first is not None and seen.last is not None:
         notes.append(f"from {isoformat(seen.first)} to {isoformat(seen.last)}")
     if seen.interval is not None and found.time.columns:
@@ -191,6 +195,9 @@ def _notes(
         )
     elif found.kind == "text" and made["time_zone"] == "UTC" and _is_naive(found):
         notes.append("times without offset are read as UTC; set `time_zone` if they are local")
+    if found.paired:
+        shown = ", ".join(found.columns[i].name for i in sorted(found.paired)[:4])
+        notes.append(f"columns of qualities were found beside their signals: {shown}")
     if seen.group:
         notes.append(
             f"column '{seen.group}' tells {len(seen.groups)} machines apart: an asset for each"
@@ -202,7 +209,8 @@ def _notes(
     labels = [n for n in seen.columns if label_note(split_unit(n).title)]
     if labels:
         notes.append(f"look like labels, not measurements: {', '.join(labels[:8])}")
-    constant = [n for n, s in seen.columns.items() if s.is_constant]
+    beside = {found.columns[i].name for i in found.paired}
+    constant = [n for n, s in seen.columns.items() if s.is_constant and n not in beside]
     if constant:
         notes.append(f"constant: {', '.join(constant[:8])}{' …' if len(constant) > 8 else ''}")
     empty = [n for n, s in seen.columns.items() if s.cells == s.missing]
@@ -217,7 +225,6 @@ def _notes(
 
 def _is_naive(found: Format) -> bool:
     cells = found.columns[found.time.columns[0]].cells
-    text = next((c for c in cells if c), "")
-    is_text = found.time.format == "iso" or "%" in found.time.format
-    has_offset = text.rstrip().endswith(("Z", "z", "UTC", "GMT")) or text[10:].count("+") == 1
-    return is_text and not has_offset and not found.time.is_utc and "-" not in text[19:]
+    first = next((c for c in cells if c), "")
+    decoded = decode(cells_of(pa.array([first], pa.string())), found.time.format)
+    return bool(decoded.local[0]) and not found.time.is_utc

@@ -27,11 +27,11 @@ from gemel.parts.connectors.files.sources import blocks, kind_of, open_text
 from gemel.parts.connectors.files.timeplan import (
     Sample,
     TimePlan,
-    best_text_format,
     find_format,
     find_time,
 )
 from gemel.parts.connectors.files.times import is_format
+from gemel.parts.connectors.files.timetext import best_text_format
 
 __all__ = ["examine"]
 
@@ -81,7 +81,7 @@ def _examine_text(path: Path, compression: str, options: Options) -> Format:
         ) from None
     is_whole = len(head) < _SAMPLE
     newline = b"\n" if b"\n" in head or b"\r" not in head else b"\r"
-    text = Text(compression, encoding, newline, False)
+    text = Text(compression, encoding, newline)
     lines = [
         decode_text(x, encoding).lstrip("\ufeff").replace("\0", "")
         for x in head.split(newline)[:1000]
@@ -89,8 +89,7 @@ def _examine_text(path: Path, compression: str, options: Options) -> Format:
     if not is_whole and len(lines) < 1000:
         lines = lines[:-1]
     delimiter = options.delimiter or find_delimiter(lines, where)
-    quote = _is_quoted(lines, delimiter)
-    text = replace(text, delimiter=delimiter, quote=quote)
+    text = replace(text, delimiter=delimiter)
     cut = rows_of(head, text, is_last=is_whole)
     n = min(len(cut.start), _ROWS)
     texts = [
@@ -100,8 +99,8 @@ def _examine_text(path: Path, compression: str, options: Options) -> Format:
     comments = [is_comment(t) or bool(re.fullmatch(r'"?sep=."?', t.strip())) for t in texts]
     if sum(comments) > 0.5 * max(n, 1):
         comments = [False] * n
-    rows = [split_row(t, delimiter, quote) for t in texts]
-    top = find_head(rows, comments, texts, delimiter, quote, options.header, where)
+    rows = [split_row(t, delimiter, text.quote) for t in texts]
+    top = find_head(rows, comments, texts, delimiter, text.quote, options.header, where)
     body = [
         r for i, r in enumerate(rows) if i >= top.first and len(r) == top.width and not comments[i]
     ]
@@ -138,11 +137,6 @@ def _beginning(path: Path, compression: str, encoding: str, where: str) -> bytes
         if not pieces:
             raise ConfigurationError(f"cannot be read: {error}", where) from None
     return b"".join(pieces)
-
-
-def _is_quoted(lines: Sequence[str], delimiter: str) -> bool:
-    mark = re.escape(delimiter) if delimiter.strip() else r"\s"
-    return any(re.search(rf'(?:^|{mark})\s*"', line) for line in lines)
 
 
 def _columns(
@@ -184,7 +178,9 @@ def _columns(
         )
         is_trailing = names and not names[i] and kind == "missing"
         columns.append(
-            Column(name, "other" if is_trailing else kind, unit, split.title, own, suffix, cells)
+            Column(
+                name, "other" if is_trailing else kind, unit, split.title, own, suffix, cells=cells
+            )
         )
     return tuple(columns), notes
 

@@ -53,6 +53,9 @@ class Column:
     decimal: str = "."
     suffix: str = ""
     """A unit written behind every number."""
+    quality: int = -1
+    """The column that holds its qualities, in a wide file."""
+    quality_codes: str = ""
     cells: tuple[str, ...] = ()
     """The first cells, for people and for guesses."""
 
@@ -82,6 +85,11 @@ class Format:
     def roles(self) -> frozenset[int]:
         """Columns that are no signals: time, name, value and quality."""
         return frozenset((*self.time.columns, self.name, self.value, self.quality)) - {-1}
+
+    @property
+    def paired(self) -> frozenset[int]:
+        """Columns of a wide file that hold the qualities of others."""
+        return frozenset(c.quality for c in self.columns) - {-1}
 
     def find(self, name: str) -> int:
         """Position of a column. Raises `ConfigurationError` with the nearest name."""

@@ -18,7 +18,7 @@ _NAMES: Final = frozenset(
     (
         "tag", "tagname", "tag_name", "tag_id", "tagid", "signal", "signal_name", "signalname",
         "name", "sensor", "sensor_id", "sensorid", "sensor_name", "sensorname", "point",
-        "point_name", "pointname", "point_id", "variable", "variable_name", "varname",
+        "point_name", "pointname", "point_id", "variable", "variable_name", "varname", "var_name",
         "channel", "channel_name", "item", "item_id", "itemid", "node", "node_id", "nodeid",
         "measurement", "parameter", "parameter_name", "metric", "metric_name", "attribute",
         "key", "series", "field", "quantity", "id", "topic", "data_item", "dataitem",
@@ -26,12 +26,10 @@ _NAMES: Final = frozenset(
         "display_name", "property", "kennzeichen", "iot_id",
     )
 )  # fmt: skip
-_VALUES: Final = frozenset(
-    (
-        "value", "val", "values", "reading", "wert", "messwert", "valor", "valeur",
-        "measured_value", "measurement_value", "v", "data", "result", "process_value", "pv",
-        "numeric_value", "value_num", "float_value", "sensor_value", "actual_value",
-    )
+_VALUES: Final = (  # the best words first
+    "value", "val", "values", "varvalue", "var_value", "reading", "wert", "messwert", "valor",
+    "valeur", "measured_value", "measurement_value", "process_value", "numeric_value", "value_num",
+    "float_value", "sensor_value", "actual_value", "pv", "v", "data", "result",
 )  # fmt: skip
 _QUALITIES: Final = frozenset(
     (
@@ -48,7 +46,7 @@ def with_layout(found: Format, options: Options) -> Format:
     Raises `ConfigurationError` if it is to be long and cannot be.
     """
     if options.layout == "wide":
-        return found
+        return _with_pairs(found)
     name = found.find(options.name_column) if options.name_column else -1
     value = found.find(options.value_column) if options.value_column else -1
     quality = found.find(options.quality_column) if options.quality_column else -1
@@ -59,7 +57,9 @@ def with_layout(found: Format, options: Options) -> Format:
         texts = [i for i in named if found.columns[i].kind in ("text", "time")]
         name = (texts or named or [-1])[0]
     if value < 0:
-        value = next((i for i in free if keys[i] in _VALUES and i != name), -1)
+        named = [i for i in free if keys[i] in _VALUES and i != name]
+        named = [i for i in named if found.columns[i].kind != "missing"] or named
+        value = min(named, key=lambda i: _VALUES.index(keys[i]), default=-1)
     if not found.has_header and min(name, value) < 0 and len(found.columns) in (3, 4):
         name, value = _nameless(found, free)
     if quality < 0 and min(name, value) >= 0:
@@ -84,7 +84,7 @@ def with_layout(found: Format, options: Options) -> Format:
             str(found.path),
         )
     if not is_long:
-        return found
+        return _with_pairs(found)
     codes = options.quality_codes
     if quality >= 0 and not codes:
         codes, note = _quality_codes(found.columns[quality])
@@ -95,6 +95,37 @@ def with_layout(found: Format, options: Options) -> Format:
     return replace(
         found, layout="long", name=name, value=value, quality=quality, quality_codes=codes
     )
+
+
+_PAIR: Final = re.compile(r"(.+)_(?:quality|qual|q|status|state_code|validity|quality_code)")
+
+
+def _with_pairs(found: Format) -> Format:
+    """A wide file with a column of qualities beside each signal: ``Temp`` and ``Temp Quality``.
+
+    Only words such as *Good* and the codes of OPC DA count; a column of 0 and 1 may be anything.
+    """
+    columns = list(found.columns)
+    by_key: dict[str, list[int]] = {}
+    for i, column in enumerate(columns):
+        for key in {slug(column.name), slug(column.title)}:
+            by_key.setdefault(key, []).append(i)
+    for i, column in enumerate(found.columns):
+        match = _PAIR.fullmatch(slug(column.name))
+        base = by_key.get(match[1], []) if match else []
+        if len(base) != 1 or i in found.roles or base[0] in found.roles or base[0] == i:
+            continue
+        if all(_QUALITY_WORD.match(c) for c in column.cells if c):
+            codes = "words"
+        else:
+            codes = _quality_codes(column)[0]
+        filled = any(c for c in column.cells)
+        if filled and codes in ("words", "opc_da"):
+            columns[base[0]] = replace(columns[base[0]], quality=i, quality_codes=codes)
+    return replace(found, columns=tuple(columns))
+
+
+_QUALITY_WORD: Final = re.compile(r"(?i)good|bad|uncertain|ok$|questionable|substituted")
 
 
 def _repeats(column: Column) -> bool:
@@ -132,6 +163,8 @@ def _quality_codes(column: Column) -> tuple[str, str]:
     if any(n > 255 or n < 0 for n in numbers):
         return "opc_ua", ""
     key = slug(column.name)
+    if "validity" in key and 1 in numbers:
+        return "one_good", ""
     if set(numbers) <= {0, 1} and (1 in numbers) and "status" not in key and "flag" not in key:
         return "one_good", f"'{column.name}': 1 is read as good and 0 as bad"
     return "zero_good", f"'{column.name}': 0 is read as good and everything else as bad"

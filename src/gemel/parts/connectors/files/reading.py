@@ -78,7 +78,8 @@ class Reader:
                 self.plan.signals.append((index, wanted))
                 used.add(name)
         self.plan.signals.sort(key=lambda pair: pair[0])
-        self.plan.ignored = [n for n in names if n not in used]
+        paired = {columns[i].name for i in self.found.paired}
+        self.plan.ignored = [n for n in names if n not in used | paired]
 
     def _plan_groups(self) -> None:
         columns = self.found.columns
@@ -155,6 +156,9 @@ class Reader:
                 i for i, _ in self.plan.signals
                 if i not in texts and i not in found.time.columns and not found.columns[i].suffix
             }  # fmt: skip
+            paired = {found.columns[i].quality for i, _ in self.plan.signals} - {-1}
+            needed |= paired
+            numeric -= paired
             if self._group >= 0:
                 needed.add(self._group)
                 numeric.discard(self._group)
@@ -226,6 +230,7 @@ class Reader:
             value[:, j], present[:, j] = result.value, result.present
             if result.quality is not None:
                 quality[:, j] = result.quality
+            self._pair(table, index, value[:, j], quality[:, j], present[:, j])
         if not ok.all():
             self._without_time(ok, table, present.any(axis=1))
             present &= ok[:, None]
@@ -247,6 +252,23 @@ class Reader:
             signal[present].astype(np.int32), times[present], value[present], quality[present],
             first, row_time, str,
         )  # fmt: skip
+
+    def _pair(
+        self,
+        table: Table,
+        index: int,
+        value: npt.NDArray[np.float64],
+        quality: npt.NDArray[np.int16],
+        present: npt.NDArray[np.bool_],
+    ) -> None:
+        """Take the qualities from the column beside this one, if there is such a column. A bad
+        sample may have no value."""
+        column = self.found.columns[index]
+        if column.quality < 0:
+            return
+        given = qualities(table.columns[column.quality], column.quality_codes)
+        quality[:] = np.where(quality == 0, given, quality)
+        present |= (given < 0) & np.isnan(value)
 
     def _grouped(self, column: Any, width: int) -> npt.NDArray[np.int32]:
         texts = column if is_text(column.type) else column.cast(pa.string())

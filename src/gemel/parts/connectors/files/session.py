@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -65,6 +65,8 @@ class FileSession:
         self._formats: dict[Path, Format] = {}
         self._ignored: dict[str, None] = {}
         self._met: set[str] = set()
+        self._batches: Generator[Batch] | None = None
+        self._pending: asyncio.Task[Batch | None] | None = None
         self._converter = Converter(
             self.counters, door.encode, frozenset(settings.missing_words),
             settings.missing == "bad",
@@ -101,9 +103,10 @@ class FileSession:
             known = examine(path, self._settings)
             if not known.time.columns and self._settings.step is None:
                 shown = ", ".join(c.name for c in known.columns[:12])
+                hint = known.time.notes[0] if known.time.notes else f"columns: {shown}"
                 raise ConfigurationError(
-                    f"no column holds times; columns: {shown}; write `time_column`, or `step`, the "
-                    "time between two rows, e.g. step: '1 s'",
+                    f"no column holds times; {hint}; write `time_column`, or `step`, the time "
+                    "between two rows, e.g. step: '1 s'",
                     str(path),
                 )
             self._formats[path] = known
@@ -127,19 +130,13 @@ class FileSession:
 
     async def frames(self) -> AsyncIterator[Frame]:
         """See `Session.frames`. The next block is read while the last one is used."""
-        batches = self._batches()
-        pace = (
-            None
-            if self._settings.speed == "max"
-            else _Pace(self._door, float(self._settings.speed))
-        )
-        pending: asyncio.Task[Batch | None] | None = None
+        self._batches = batches = self._read_all()
+        speed = self._settings.speed
+        pace = None if isinstance(speed, str) else _Pace(self._door, speed)
         try:
-            pending = asyncio.create_task(asyncio.to_thread(next, batches, None), name="read file")
-            while (batch := await pending) is not None:
-                pending = asyncio.create_task(
-                    asyncio.to_thread(next, batches, None), name="read file"
-                )
+            self._read_next()
+            while self._pending is not None and (batch := await self._pending) is not None:
+                self._read_next()
                 if pace is None:
                     for frame in batch.frames(0, batch.rows, self._rows):
                         yield frame
@@ -148,14 +145,23 @@ class FileSession:
                     for frame in batch.frames(start, stop, self._rows):
                         yield frame
         finally:
-            if pending is not None and not pending.done():
-                await asyncio.wait([pending])
-            await asyncio.to_thread(batches.close)
+            await self.close()
+            batches.close()
 
-    def _batches(self) -> Any:
-        return self._read_all()
+    def _read_next(self) -> None:
+        reading = asyncio.to_thread(next, self._batches, None)
+        self._pending = asyncio.create_task(reading, name="read file")
 
-    def _read_all(self) -> Iterator[Batch]:
+    async def close(self) -> None:
+        """End reading; the file is closed when the thread is done with its block."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            await asyncio.wait([pending])
+            pending.exception()
+        if self._batches is not None:
+            await asyncio.to_thread(self._batches.close)
+
+    def _read_all(self) -> Generator[Batch]:
         """Batches of all files behind the door's position; runs in threads, one step at a time."""
         position = self._position()
         names: dict[str, None] = {}
@@ -242,7 +248,7 @@ class FileSession:
         """Nothing to do: files stay where they are."""
 
     async def history(
-        self, start: int, end: int, signals: Sequence[int] | None = None
+        self, start: int, end: int, signals: Sequence[int] | None = None, *, bound: bool = False
     ) -> AsyncIterator[Frame]:
         """Not asked of files: a position brings back all that was missed."""
         return

@@ -15,16 +15,15 @@ import pyarrow as pa
 from gemel.core.time import DAY
 from gemel.parts.connectors.files.cells import MISSING, parse_number
 from gemel.parts.connectors.files.naming import slug, split_unit
-from gemel.parts.connectors.files.times import LINEAR, Decoded, cells_of, decode
+from gemel.parts.connectors.files.times import LINEAR, cells_of, decode
+from gemel.parts.connectors.files.timetext import best_text_format, looks_like_time
 
 __all__ = [
     "Sample",
     "TimePlan",
-    "best_text_format",
     "find_format",
     "find_time",
     "is_time_name",
-    "looks_like_time",
 ]
 
 _EXACT_NAMES: Final = frozenset(
@@ -37,7 +36,7 @@ _EXACT_NAMES: Final = frozenset(
         "sample_time", "sampletime", "recorded_at", "created_at", "source_timestamp",
         "sourcetimestamp", "sourcetime", "read_time", "timestamps", "times", "datetimes", "dt",
         "tstamp", "measurement_time", "_time", "time_s", "elapsed", "elapsed_time",
-        "relative_time", "rel_time", "seconds", "sec", "secs", "x_time", "time_axis",
+        "relative_time", "rel_time", "seconds", "sec", "secs", "x_time", "time_axis", "x_value",
     )
 )  # fmt: skip
 _WORDS: Final = frozenset(
@@ -52,16 +51,6 @@ _LATER: Final = frozenset(
         "modified", "due",
     )
 )  # fmt: skip
-_LOOKS: Final = re.compile(
-    r"\s*(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+)?(?:"
-    r"(?:\d{1,4}[-/. ](?:\d{1,2}|[^\W\d_]{3,9}\.?)[-/. ,]+\d{1,4}|[A-Za-z]{3,9}\.? +\d{1,2},? \d{4}"
-    r"|\d{1,2}-?[A-Za-z]{3}-?\d{2,4}|\d{8})"
-    r"(?:\s*[T\s_,;:-]\s*(?:\d{1,2}:\d\d?(?::\d\d?(?:[.,:]\d+)?)?|\d{4,6}(?:[.,]\d+)?)"
-    r"(?:\s*[AaPp]\.?[Mm]\.?)?)?"
-    r"|\d{1,3}:\d\d?(?::\d\d?(?:[.,:]\d+)?)?(?:\s*[AaPp]\.?[Mm]\.?)?|\d{1,2}\.\d\d\.\d\d"
-    r"|[A-Za-z]{3} +\d{1,2} \d\d:\d\d:\d\d \d{4})"
-    r"(?:\s*(?:Z|UTC|GMT)?(?:[+-]\d\d:?\d{0,2})?)\s*"
-)
 _UNIT_FORMATS: Final = {
     "s": "s", "ms": "ms", "µs": "us", "ns": "ns", "min": "min", "h": "h", "d": "d",
 }  # fmt: skip
@@ -119,11 +108,6 @@ def is_time_name(name: str) -> int:
     return 1 if tokens & _WORDS else 0
 
 
-def looks_like_time(text: str) -> bool:
-    """A quick look at one cell: could it be a date or a time of day?"""
-    return _LOOKS.fullmatch(text) is not None and not text.strip().isdecimal()
-
-
 def find_time(sample: Sample) -> TimePlan:
     """The most convincing time of a table; an empty plan if there is none."""
     parts = _split_parts(sample)
@@ -147,7 +131,14 @@ def find_time(sample: Sample) -> TimePlan:
     if text:
         plan = max(text, key=lambda p: p[0])[1]
         return _noted(plan, f"'{sample.names[plan.columns[0]]}' has a time of day but no date")
-    return numeric or TimePlan()
+    if numeric is not None:
+        return numeric
+    for index, name in enumerate(sample.names):
+        filled = _filled(sample.cells[index])
+        if is_time_name(name) == 2 and sample.is_text[index] and filled:
+            note = f"'{name}' looks like a time, but '{filled[0]}' is not understood"
+            return TimePlan(notes=(f"{note}; write `time_format`",))
+    return TimePlan()
 
 
 def find_format(sample: Sample, form: str) -> TimePlan:
@@ -215,106 +206,6 @@ def _order(time: npt.NDArray[np.int64]) -> float:
     if len(time) < 2:
         return 1.0
     return round(float((np.diff(time) >= 0).mean()), 1)
-
-
-def best_text_format(cells: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """The format that fits nearly all cells; between day-first and month-first, the one whose dates
-    exist, else the one that makes the column move least."""
-    array = pa.array([c.strip() for c in cells], pa.string())
-    column = cells_of(array)
-    # A format that fails on the beginning needs no look at all of it.
-    short = cells_of(array.slice(0, 200))
-    best: list[tuple[float, str, Decoded]] = []
-    for form in _candidates(cells):
-        if decode(short, form).ok.mean() < 0.8:
-            continue
-        decoded = decode(column, form)
-        share = float(decoded.ok.mean())
-        if share >= 0.9:
-            best.append((share, form, decoded))
-    if not best:
-        return "", ()
-    top = max(share for share, _, _ in best)
-    tied = [(form, decoded) for share, form, decoded in best if share >= top - 1e-9]
-    if len(tied) == 1:
-        return tied[0][0], ()
-    travel = [float(np.abs(np.diff(d.time.astype(np.float64))).sum()) for _, d in tied]
-    least = min(travel)
-    chosen = [form for (form, _), way in zip(tied, travel, strict=True) if way <= least * 1.0001]
-    form = chosen[0]
-    if len(chosen) > 1:
-        is_american = any(re.search(r"[AaPp]\.?[Mm]\.?$", c.strip()) for c in cells[:50])
-        month_first = [f for f in chosen if f.startswith("%m")]
-        if is_american and month_first:
-            form = month_first[0]
-        said = (
-            "month first"
-            if form.startswith("%m")
-            else "day first"
-            if form.startswith("%d")
-            else form
-        )
-        return form, (f"the order of day and month is open in every date seen; read {said}",)
-    if {"%d", "%m"} <= {f[:2] for f, _ in tied}:
-        said = "month first" if form.startswith("%m") else "day first"
-        return form, (f"dates are read {said}, because the times are in order that way",)
-    return form, ()
-
-
-def _candidates(cells: Sequence[str]) -> list[str]:
-    text = next((c.strip() for c in cells if c.strip()), "")
-    if re.match(r"\d{4}[-/.]\d{1,2}[-/.]\d", text):
-        return ["iso"]
-    if re.match(r"\d{1,3}:\d\d?(:|$)", text):
-        return ["clock"]
-    if all(re.fullmatch(r"\d{1,2}\.\d\d\.\d\d", c.strip()) for c in cells[:100] if c.strip()):
-        last = {c.strip()[-2:] for c in cells}
-        months = all(int(c.strip()[-5:-3]) <= 12 for c in cells if c.strip())
-        return (
-            ["%d.%m.%y"] if months and len(last) == 1 and last != {"00"} else ["clock", "%d.%m.%y"]
-        )
-    match = re.match(r"\d{1,2}([-/. ])\d{1,2}\1(\d{4}|\d{2})", text)
-    if match:
-        a, year = match[1], "%Y" if len(match[2]) == 4 else "%y"
-        forms = [f"%d{a}%m{a}{year}", f"%m{a}%d{a}{year}"]
-        forms += [f"%y{a}%m{a}%d"] if year == "%y" else []
-        return [f + _tail(text[match.end() :]) for f in forms]
-    match = re.match(r"\d{1,2}([-/. ]?)\s*[^\W\d_]{3,9}\.?([-/., ]*)(\d{4}|\d\d)", text)
-    if match:
-        year = "%Y" if len(match[3]) == 4 else "%y"
-        return [f"%d{match[1]}%b{match[2]}{year}{_tail(text[match.end() :])}"]
-    match = re.match(r"(\d{4})([-/. ])[A-Za-z]{3,9}\.?[-/. ]\d", text)
-    if match:
-        return [f"%Y{match[2]}%b{match[2]}%d{_tail(text[match.end() :])}"]
-    match = re.match(r"[A-Za-z]{3,9}\.? \d{1,2}(,?) \d{4}", text)
-    if match:
-        return [f"%b %d{match[1]} %Y{_tail(text[match.end() :])}"]
-    if re.match(r"[A-Za-z]{3,9},? \d{1,2} [A-Za-z]{3}", text):
-        return ["%a, %d %b %Y %H:%M:%S" if "," in text else "%a %d %b %Y %H:%M:%S"]
-    if re.match(r"[A-Za-z]{3} [A-Za-z]{3} +\d{1,2} \d", text):
-        return ["%a %b %d %H:%M:%S %Y"]
-    if re.match(r"\d{8}", text):
-        tail = text[8:]
-        joint = (
-            "T" if tail[:1] == "T" else "_" if tail[:1] == "_" else " " if tail[:1] == " " else ""
-        )
-        if ":" in tail:
-            return [f"%Y%m%d{joint}%H:%M:%S"]
-        clock = {0: "", 4: "%H%M", 6: "%H%M%S"}.get(len(re.match(r"\d*", tail[len(joint) :])[0]))  # type: ignore[index]
-        if clock is None:
-            clock = "%H%M%S%f"
-        return [f"%Y%m%d{joint}{clock}"]
-    return ["iso"]
-
-
-def _tail(text: str) -> str:
-    """The pattern of the time of day behind a date."""
-    if not re.search(r"\d:\d", text):
-        return ""
-    joint = "T" if text[:1] == "T" else " "
-    seconds = ":%S" if text.count(":") >= 2 else ""
-    half = " %p" if re.search(r"[AaPp]\.?[Mm]\.?\s*$", text) else ""
-    return f"{joint}{'%I' if half else '%H'}:%M{seconds}{half}"
 
 
 def _with_clock(sample: Sample, plan: TimePlan, clocks: Sequence[TimePlan]) -> TimePlan:

@@ -54,7 +54,11 @@ LINEAR: Final[dict[str, Linear]] = {
     "filetime": Linear(100, 116_444_736_000_000_000),  # Windows: 100 ns since 1601-01-01
 }
 
-_ZONE = r"(?P<z>[Zz]|UTC|GMT|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?)"
+_ZONES: Final = {  # hours; words that mean several zones, such as CST and IST, are left out
+    "CET": 1, "CEST": 2, "MEZ": 1, "MESZ": 2, "EET": 2, "EEST": 3, "WET": 0, "WEST": 1, "EST": -5,
+    "EDT": -4, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "JST": 9, "KST": 9,
+}  # fmt: skip
+_ZONE = rf"(?P<z>[Zz]|UTC|GMT|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?|{'|'.join(_ZONES)})"
 _CLOCK = (
     r"(?P<H>\d{1,2}):(?P<M>\d{1,2})(?::(?P<S>\d{1,2})(?:[.,:](?P<f>\d{1,18}))?)?"
     rf"(?:\s*(?P<p>[AaPp]\.?[Mm]\.?))?(?:\s*{_ZONE})?"
@@ -327,6 +331,7 @@ def _calendar(matrix: Bytes, match: re.Match[str], is_clock: bool) -> tuple[Ints
     zone = match["z"] if "z" in groups else None
     if not zone:
         return time, ok, not is_clock
+    time = time - _ZONES.get(zone, 0) * HOUR
     digits = [match.start("z") + i for i, c in enumerate(zone) if c.isdigit()]
     if digits:
         offset = _digits(matrix, (digits[0], digits[0] + 2)) * HOUR

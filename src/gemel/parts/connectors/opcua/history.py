@@ -14,7 +14,7 @@ from gemel.parts.connectors.opcua.convert import ticks_of
 from gemel.parts.connectors.opcua.decode import Columns, read_history
 from gemel.parts.connectors.opcua.link import Link, status_text
 
-__all__ = ["read_raw"]
+__all__ = ["read_before", "read_raw"]
 
 _VALUES_PER_NODE: Final = 10_000
 _MOST_ROUNDS: Final = 100_000
@@ -62,13 +62,45 @@ async def read_raw(
             pending = following
 
 
-def _request(nodes: Sequence[tuple[Any, bytes | None]], start: int, end: int) -> Any:
+async def read_before(
+    link: Link, nodes: Mapping[int, Any], handles: Sequence[int], time: int
+) -> AsyncIterator[Columns]:
+    """The last value with source time at or before `time` of each node that has one.
+
+    Without a start a server reads backwards from the end (OPC 10000-11 §6.5.3). A server that
+    cannot do this leaves them out, and so does this.
+    """
+    for first in range(0, len(handles), link.limits.history):
+        chosen = handles[first : first + link.limits.history]
+        request = _request([(nodes[handle], None) for handle in chosen], None, time, most=1)
+        try:
+            parts = read_history(await link.ask(request))
+        except DataError:
+            return
+        for handle, part in zip(chosen, parts, strict=True):
+            if part.status & 0x8000_0000:
+                continue
+            columns = _within(part.columns, 0, time)
+            if len(columns):
+                columns.handle[:] = handle
+                yield columns
+
+
+def _request(
+    nodes: Sequence[tuple[Any, bytes | None]],
+    start: int | None,
+    end: int,
+    most: int = _VALUES_PER_NODE,
+) -> Any:
     details = ua.ReadRawModifiedDetails()
     details.IsReadModified = False
     # The library knows microseconds; one more on either side, `_within` cuts exactly.
-    details.StartTime = _EPOCH + timedelta(microseconds=start // 1000)
+    if start is None:
+        details.StartTime = ua.get_win_epoch()
+    else:
+        details.StartTime = _EPOCH + timedelta(microseconds=start // 1000)
     details.EndTime = _EPOCH + timedelta(microseconds=end // 1000 + 1)
-    details.NumValuesPerNode = _VALUES_PER_NODE
+    details.NumValuesPerNode = most
     details.ReturnBounds = False
     request = ua.HistoryReadRequest()
     request.Parameters.HistoryReadDetails = details

@@ -18,7 +18,7 @@ from gemel.core.time import MILLISECOND, SECOND, Clock, duration_text
 from gemel.parts.connectors.base import Counters, Door, Outcome, Write
 from gemel.parts.connectors.opcua.convert import Converter
 from gemel.parts.connectors.opcua.decode import Published, read_publish
-from gemel.parts.connectors.opcua.history import read_raw
+from gemel.parts.connectors.opcua.history import read_before, read_raw
 from gemel.parts.connectors.opcua.link import Link, status_text
 from gemel.parts.connectors.opcua.resolve import Resolver
 from gemel.parts.connectors.opcua.write import Writer
@@ -119,7 +119,7 @@ class OpcUaSession:
         """Nothing to do: a server forgets by itself, and history is asked by time."""
 
     async def history(
-        self, start: int, end: int, signals: Sequence[int] | None = None
+        self, start: int, end: int, signals: Sequence[int] | None = None, *, bound: bool = False
     ) -> AsyncIterator[Frame]:
         """See `Session.history`: HistoryRead of raw values, each signal in the order of time."""
         chosen = None if signals is None else set(signals)
@@ -128,6 +128,9 @@ class OpcUaSession:
             for handle in sorted(self._nodes)
             if chosen is None or self._door.wanted[handle].number in chosen
         ]
+        if bound:
+            async for columns in read_before(self._link, self._nodes, handles, start):
+                yield self._converter.frame(columns, self._clock(), live=False)
         async for columns in read_raw(self._link, self._nodes, handles, start, end, self.counters):
             frame = self._converter.frame(columns, self._clock(), live=False)
             for piece in frame.pieces(_ROWS):

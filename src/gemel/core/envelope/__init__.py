@@ -10,14 +10,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final, Literal, NoReturn, SupportsIndex, TypeAlias, final
+from typing import Any, Final, Literal, NoReturn, SupportsIndex, final
 from weakref import WeakKeyDictionary
 
 from pydantic import Field, model_validator
 
+from gemel.core.envelope.situation import (
+    Interlock,
+    Request,
+    Room,
+    Setting,
+    Situation,
+    ago,
+    quantity,
+    span,
+    works,
+)
 from gemel.core.errors import Refused
-from gemel.core.quality import BAD, reason, word
+from gemel.core.quality import reason, word
 from gemel.core.settings import Settings
 from gemel.core.time import HOUR, SECOND, Duration, duration_text
 
@@ -33,99 +43,8 @@ __all__ = [
     "quantity",
 ]
 
-Setting: TypeAlias = float | bool | str
-"""What can be written: a number (or the code of an enumeration), a truth, or a text."""
-
 _ROUNDING: Final = 1e-9
 """A step that is exactly the largest one must not fail by the last bit of its division."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One value that somebody wants to write.
-
-    command_id  identity of this command; a permit is for it alone
-    command     path of the command in the plant, e.g. ``line2/filler/speed``
-    connector   who would write it
-    address     where it would be written
-    value       what would be written
-    expires     ns UTC; never sent at or after this time
-    unit        of the value, for sentences
-    label       the enumeration's word for the value, if it has one
-    revert      takes back the last step of this command, to the value before it
-    """
-
-    command_id: str
-    command: str
-    connector: str
-    address: str
-    value: Setting
-    expires: int
-    unit: str = ""
-    label: str = ""
-    revert: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Interlock:
-    """What an interlock says at the moment: `holds` is None where it is not known.
-
-    `age` is how long ago the least recent of its inputs was heard of, None if never.
-    """
-
-    expression: str
-    holds: bool | None
-    age: int | None
-    because: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """All that the envelope judges by. Left at its defaults, it permits nothing.
-
-    now             ns UTC
-    armed           the plant file lets this command be sent
-    stopped         where a kill switch is set above or at this command ('' is the plant); None if
-                    that is not known
-    connected       the connector has an open session
-    connection      why not, if not
-    value           present value of the signal that would be written; None if there never was one
-    quality         of it, as the mirror believes it now
-    age             time since it was last heard of; None if never
-    interlocks      what each interlock says
-    last_sent       when a command of this class was sent last; None if never
-    sent_last_hour  how many of this class were sent in the last hour
-    on_its_way      id of another command for the same signal whose end is not known yet
-    """
-
-    now: int
-    armed: bool = False
-    stopped: tuple[str, ...] | None = None
-    connected: bool = False
-    connection: str = "not known"
-    value: Setting | None = None
-    quality: int = BAD
-    age: int | None = None
-    interlocks: tuple[Interlock, ...] = ()
-    last_sent: int | None = None
-    sent_last_hour: int = 0
-    on_its_way: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """How much room a request leaves: what could be sent now, and how far the end still is.
-
-    `left` is the share of the span from `low` to `high` between the value and the end that it moves
-    towards, in percent; None for what is not a number.
-    """
-
-    low: float | None = None
-    high: float | None = None
-    left: float | None = None
-
-    def __str__(self) -> str:
-        return "within" if self.left is None else f"within, {self.left:.0f} % left"
 
 
 @final
@@ -270,7 +189,7 @@ class Envelope(Settings):
         if not situation.armed:
             yield "the command is disarmed; 'armed: true' in the plant file arms it"
         if now >= request.expires:
-            yield f"it expired {_ago(now - request.expires)}; propose it again"
+            yield f"it expired {ago(now - request.expires)}; propose it again"
         if not situation.connected:
             yield f"connector '{request.connector}' is not connected: {situation.connection}"
         if situation.on_its_way and not request.revert:
@@ -304,8 +223,8 @@ class Envelope(Settings):
             wait = situation.last_sent + self.dead_time - situation.now
             if wait > 0:
                 yield (
-                    f"the last command of this kind was sent {_ago(self.dead_time - wait)}, the "
-                    f"dead time is {duration_text(self.dead_time)}; possible in {_span(wait)}"
+                    f"the last command of this kind was sent {ago(self.dead_time - wait)}, the "
+                    f"dead time is {duration_text(self.dead_time)}; possible in {span(wait)}"
                 )
         if self.max_per_hour is not None and situation.sent_last_hour >= self.max_per_hour:
             yield (
@@ -317,7 +236,7 @@ class Envelope(Settings):
         if age is None:
             return "was never heard of"
         if age > self.fresh_within:
-            return f"was last heard of {_ago(age)}; {duration_text(self.fresh_within)} is the most"
+            return f"was last heard of {ago(age)}; {duration_text(self.fresh_within)} is the most"
         return ""
 
     def _bounds(self, request: Request, situation: Situation) -> Room:
@@ -349,17 +268,17 @@ class Envelope(Settings):
             raise Refused("the largest step cannot be judged without a present value")
         if low <= value <= high:
             return self._room(value, present if known else None, low, high)
-        works = _works(low, high, value, unit)
+        instead = works(low, high, value, unit)
         if not self.low <= value <= self.high:
             end, bound = ("above the highest", self.high) if value > self.high else (
                 "below the lowest", self.low
             )  # fmt: skip
             raise Refused(
                 f"{quantity(value, unit)} is {end} value that may be sent, "
-                f"{quantity(bound, unit)}; {works}"
+                f"{quantity(bound, unit)}; {instead}"
             )
         assert isinstance(present, int | float)  # noqa: S101
-        raise Refused(f"{self._too_far(float(value), float(present), unit)}; {works}")
+        raise Refused(f"{self._too_far(float(value), float(present), unit)}; {instead}")
 
     def step(self, present: float) -> float | None:
         """The largest change of one command from a present value; None where none is set."""
@@ -386,44 +305,7 @@ class Envelope(Settings):
 
     @staticmethod
     def _room(value: float, present: Setting | None, low: float, high: float) -> Room:
-        span = high - low
+        whole = high - low
         upwards = not isinstance(present, int | float) or value >= present
-        left = 100 * ((high - value) if upwards else (value - low)) / span if span > 0 else 0.0
+        left = 100 * ((high - value) if upwards else (value - low)) / whole if whole > 0 else 0.0
         return Room(low, high, left)
-
-
-def quantity(value: float, unit: str = "") -> str:
-    """A number for people: six digits, thousands apart, with its unit.
-
-    >>> quantity(21375.0, "1/h"), quantity(0.125, "mm")
-    ('21 375 1/h', '0.125 mm')
-    """
-    digits = f"{value:,.6g}" if 1e-4 <= abs(value) < 1e15 else f"{value:.6g}"
-    if "e" in digits and abs(value) < 1e15 and value == round(value):
-        digits = f"{value:,.0f}"
-    return f"{digits.replace(',', ' ')} {unit}".strip()
-
-
-def _works(low: float, high: float, value: float, unit: str) -> str:
-    if low > high:
-        return "no value is possible from here in one step"
-    if value > high:
-        return f"at most {quantity(_inwards(high, -1), unit)} now"
-    return f"at least {quantity(_inwards(low, 1), unit)} now"
-
-
-def _inwards(bound: float, direction: int) -> float:
-    """A bound rounded to the six digits that are shown, so that what is shown is permitted."""
-    shown = float(f"{bound:.6g}")
-    if (shown - bound) * direction >= 0 or bound == 0:
-        return shown
-    return float(f"{bound + direction * 10 ** (math.floor(math.log10(abs(bound))) - 5):.6g}")
-
-
-def _ago(nanoseconds: int) -> str:
-    return f"{_span(nanoseconds)} ago"
-
-
-def _span(nanoseconds: int) -> str:
-    unit = SECOND if nanoseconds >= 10 * SECOND else SECOND // 10
-    return duration_text(-(-nanoseconds // unit) * unit) if nanoseconds > 0 else "0 s"

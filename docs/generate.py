@@ -1,0 +1,451 @@
+"""Writes the pages of docs/reference that follow from the code.
+
+    python docs/generate.py            write them
+    python docs/generate.py --check    say which are out of date, and end with 1
+
+The settings' own descriptions, the commands' own help and the routes' own docstrings are the text:
+what is wrong on these pages is mended in the code.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import pkgutil
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from fastapi.routing import APIRoute, APIWebSocketRoute
+from pydantic import BaseModel
+from typer.main import get_command
+
+import gemel.parts
+from gemel.core import expression, quality
+from gemel.core.expression.functions import FUNCTIONS, KINDS
+from gemel.core.kind import Kind
+from gemel.core.plant import Plant
+from gemel.core.time import duration_text
+from gemel.doors.api import create_app
+from gemel.doors.cli.main import app as cli
+from gemel.twin.alarms.settings import AlarmSettings
+from gemel.twin.learning import WatchSettings
+from gemel.virtual import options as virtual
+
+FOLDER = Path(__file__).parent / "reference"
+NOTICE = "<!-- Written by docs/generate.py from the code; change the code, not this page. -->\n"
+
+
+def pages() -> dict[str, str]:
+    """Text of every generated page, by file name."""
+    return {
+        "plant-file.md": plant_file(),
+        "parts.md": parts(),
+        "expressions.md": expressions(),
+        "cli.md": commands(),
+        "api.md": api(),
+        "quality.md": qualities(),
+    }
+
+
+# Settings, from their JSON schema: what validates is what is shown
+
+
+class Schema:
+    """The fields of a settings model and of the models in it, as tables."""
+
+    def __init__(self, model: type[BaseModel]) -> None:
+        self.model = model
+        self.whole = model.model_json_schema(by_alias=True)
+        self.models: dict[str, dict[str, Any]] = self.whole.get("$defs", {})
+
+    def tables(self, level: int) -> Iterator[str]:
+        """A heading and a table for every model that is met below this one."""
+        for name in self._below(self.whole, []):
+            found = self.models[name]
+            yield f"{'#' * level} {name} {{ #{anchor(name)} }}\n"
+            if said := found.get("description"):
+                yield f"{prose(said)}\n"
+            yield self.table(found)
+
+    def table(self, schema: dict[str, Any] | None = None) -> str:
+        """The fields of one model."""
+        schema = self.whole if schema is None else schema
+        fields: dict[str, Any] = schema.get("properties", {})
+        if not fields:
+            return "It has no settings.\n"
+        required = schema.get("required", [])
+        lines = ["| field | value | default | meaning |", "|---|---|---|---|"]
+        for name, field in fields.items():
+            default = "required" if name in required else self.default(field)
+            words = cell(self.describe(field))
+            lines.append(f"| `{name}` | {cell(self.kind(field))} | {cell(default)} | {words} |")
+        return "\n".join(lines) + "\n"
+
+    def kind(self, field: dict[str, Any]) -> str:
+        """What may be written, in words."""
+        if "$ref" in field:
+            name = field["$ref"].rpartition("/")[2]
+            target = self.models[name]
+            if "enum" in target:
+                return self.kind(target)
+            return f"[{name}](#{anchor(name)})"
+        if "anyOf" in field:
+            kinds = [self.kind(f) for f in field["anyOf"] if f.get("type") != "null"]
+            return " or ".join(dict.fromkeys(kinds))
+        if "const" in field:
+            return f"`{shown(field['const'])}`"
+        if "enum" in field:
+            return ", ".join(f"`{value or chr(39) * 2}`" for value in field["enum"])
+        match field.get("type"):
+            case "array":
+                items = field.get("prefixItems") or [field.get("items", {})]
+                inner = ", ".join(self.kind(i) for i in items)
+                return f"[{inner}]" if "prefixItems" in field else f"list of {inner}"
+            case "object":
+                inner = field.get("additionalProperties")
+                return f"name: {self.kind(inner)}" if isinstance(inner, dict) else "name: …"
+            case "string":
+                return "duration" if is_duration(field) else "text"
+            case "integer" | "number" as plain:
+                return ("whole number" if plain == "integer" else "number") + bounds(field)
+            case "boolean":
+                return "true or false"
+        return "any"
+
+    def default(self, field: dict[str, Any]) -> str:
+        """What holds where nothing is written."""
+        value = field.get("default")
+        inner = [field, *field.get("anyOf", [])]
+        if isinstance(value, int) and any(is_duration(f) for f in inner):
+            return f"`{duration_text(value)}`"
+        if value is None or isinstance(value, dict) or value in ("", []):
+            return ""
+        return f"`{shown(value)}`"
+
+    def describe(self, field: dict[str, Any]) -> str:
+        """Its description, or else the first sentence of the model in it."""
+        if said := field.get("description"):
+            return str(said)
+        for name in self._models_in(field):
+            return str(self.models[name].get("description", "")).split("\n\n")[0]
+        return ""
+
+    def undescribed(self) -> Iterator[str]:
+        """Fields that say nothing: ``Model.field``."""
+        for name, schema in [(self.whole["title"], self.whole), *self.models.items()]:
+            for key, field in schema.get("properties", {}).items():
+                if not self.describe(field).strip():
+                    yield f"{name}.{key}"
+
+    def _below(self, schema: dict[str, Any], seen: list[str]) -> list[str]:
+        for field in schema.get("properties", {}).values():
+            for name in self._models_in(field):
+                if name not in seen and "enum" not in self.models[name]:
+                    seen.append(name)
+                    self._below(self.models[name], seen)
+        return seen
+
+    def _models_in(self, field: dict[str, Any]) -> Iterator[str]:
+        if "$ref" in field:
+            yield field["$ref"].rpartition("/")[2]
+        for key in ("anyOf", "allOf", "prefixItems"):
+            for inner in field.get(key, []):
+                yield from self._models_in(inner)
+        for key in ("items", "additionalProperties"):
+            if isinstance(field.get(key), dict):
+                yield from self._models_in(field[key])
+
+
+def is_duration(field: dict[str, Any]) -> bool:
+    return field.get("type") == "string" and "100 ms" in field.get("examples", [])
+
+
+def bounds(field: dict[str, Any]) -> str:
+    words = {
+        "exclusiveMinimum": "above", "minimum": "at least",
+        "exclusiveMaximum": "below", "maximum": "at most",
+    }  # fmt: skip
+    found = [f"{word} {field[key]:g}" for key, word in words.items() if key in field]
+    return f", {', '.join(found)}" if found else ""
+
+
+def shown(value: Any) -> str:
+    """A value as it stands in the plant file."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def anchor(name: str) -> str:
+    return name.lower()
+
+
+def prose(text: str) -> str:
+    """A docstring as Markdown: doubled backticks become single ones."""
+    return inspect.cleandoc(text).replace("``", "`")
+
+
+# Pages
+
+
+def plant_file() -> str:
+    schema = Schema(Plant)
+    text = [
+        NOTICE,
+        "# Plant file\n",
+        "One YAML file describes a plant. It is read as YAML 1.2: `NO` and `12:30:00` are text, "
+        "`1e3` is a number, and a key that stands twice is an error. Unknown fields are errors, "
+        "with the nearest known name. Durations are written with their unit (`100 ms`, `30 s`, "
+        "`5 min`, `2h30m`). `gemel check FILE` explains what is wrong, by line.\n",
+        "Settings of connectors, detectors and other parts are on the page "
+        "[Parts and their settings](parts.md).\n",
+        "## The file\n",
+        schema.table(),
+        *schema.tables(2),
+    ]
+    if "AlarmSettings" not in schema.models:
+        alarms = Schema(AlarmSettings)
+        text += ["## Alarms\n", prose(alarms.whole["description"]) + "\n", alarms.table()]
+    return "\n".join(text)
+
+
+def kinds() -> Iterator[tuple[str, Kind[Any]]]:
+    """Every interface that has parts, with its name in the tree."""
+    for module in pkgutil.iter_modules(gemel.parts.__path__):
+        package = importlib.import_module(f"gemel.parts.{module.name}")
+        for _, member in inspect.getmembers(package, lambda m: isinstance(m, Kind)):
+            yield module.name, member
+
+
+SECTIONS = {
+    "connectors": "In the section `connectors` of the plant file.",
+    "detectors": "In the section `detectors` of the plant file, together with the settings of "
+    "[how a detector is used](#use-of-a-detector).",
+    "reasoners": "In the section `reasoners` of the plant file.",
+    "historians": "The daemon uses `duckdb` with these defaults; the section `retention` of the "
+    "plant file sets `keep_age` and `keep_bytes`.",
+    "operators": "For use from Python; the mirror and the detectors use them inside.",
+}
+
+
+def parts() -> str:
+    text = [
+        NOTICE,
+        "# Parts and their settings\n",
+        "A part is named by its `kind`, which is the name of its file. Parts of other packages "
+        "come through entry points and are named in the same way; see "
+        "[Write a connector](../how-to/write-a-connector.md).\n",
+    ]
+    for name, kind in kinds():
+        text += [f"## {name.capitalize()}\n", SECTIONS.get(name, "") + "\n"]
+        if name == "detectors":
+            text += ["### Use of a detector { #use-of-a-detector }\n",
+                     prose(WatchSettings.__doc__ or "") + "\n", Schema(WatchSettings).table()]  # fmt: skip
+        for member in kind.files():
+            part = kind.load(member)
+            schema = Schema(part)
+            text += [f"### `{member}` {{ #{name}-{member} }}\n", prose(part.__doc__ or "") + "\n"]
+            if name == "connectors":
+                text.append(f"Delivery: *{part.delivery}*.\n")
+            text += [schema.table(), *schema.tables(4)]
+    return "\n".join(text)
+
+
+def expressions() -> str:
+    lines = ["| function | arguments |", "|---|---|"]
+    for name, function in FUNCTIONS.items():
+        usage = function.usage(name).partition(" takes ")[0]
+        said = ", ".join(f"{word}: {KINDS[kind][0]}" for word, kind in function.parameters)
+        lines.append(f"| `{usage}` | {said} |")
+    return "\n".join(
+        [
+            NOTICE,
+            "# Expressions\n",
+            "Rules, alarms, interlocks and the condition `normal` of a detector are written in one "
+            "small typed language. `gemel check` compiles every expression of the plant file.\n",
+            "```text",
+            inspect.cleandoc(expression.__doc__ or ""),
+            "```\n",
+            "## Functions and what they take\n",
+            *lines,
+            "",
+        ]
+    )
+
+
+def commands() -> str:
+    group: Any = get_command(cli)
+    text = [
+        NOTICE,
+        "# Commands\n",
+        f"{group.help}\n",
+        "Exit codes: 0 good; 1 something that you can mend, told in one sentence; 2 wrong usage. "
+        "`gemel status` also ends with 1 when the twin is impaired.\n",
+    ]
+    for name, command in group.commands.items():
+        text += [f"## gemel {name}\n", f"{inspect.cleandoc(command.help)}\n"]
+        text += [f"```console\n$ gemel {name}{usage(command)}\n```\n"]
+        if command.params:
+            text += ["| option | default | meaning |", "|---|---|---|"]
+            text += [option(p) for p in command.params if p.name != "help"]
+            text.append("")
+    return "\n".join([*text, virtual_line()])
+
+
+def usage(command: Any) -> str:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = len(arguments) < len(command.params)
+    words = [metavar(p) for p in arguments] + (["[OPTIONS]"] if options else [])
+    return "".join(f" {word}" for word in words)
+
+
+def metavar(parameter: Any) -> str:
+    return str(parameter.metavar or parameter.name.upper())
+
+
+def option(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        names = f"`{metavar(parameter)}`"
+        default = "required" if parameter.required else ""
+    else:
+        flag = getattr(parameter, "is_flag", False)
+        value = "" if flag else f" {metavar(parameter)}"
+        names = ", ".join(f"`{n}{value}`" for n in (*parameter.opts, *parameter.secondary_opts))
+        default = ""
+        if flag and parameter.secondary_opts:
+            default = f"`{(parameter.opts if parameter.default else parameter.secondary_opts)[0]}`"
+        elif not flag and parameter.default is not None:
+            default = f"`{parameter.default}`"
+    said = parameter.help or ""
+    if parameter.envvar:
+        said += f"; or the environment variable `{parameter.envvar}`"
+    return f"| {names} | {default} | {cell(said)} |"
+
+
+def virtual_line() -> str:
+    parser = virtual._parser()  # noqa: SLF001
+    text = [
+        "## python -m gemel.virtual\n",
+        f"{parser.description}\n",
+        "| option | default | meaning |",
+        "|---|---|---|",
+    ]
+    for action in parser._actions:  # noqa: SLF001
+        if action.dest == "help":
+            continue
+        choices = "|".join(action.choices) if action.choices else None
+        value = "" if action.nargs == 0 else f" {action.metavar or choices or action.dest.upper()}"
+        plain = action.default in (None, False, [], "==SUPPRESS==")
+        default = "" if plain else f"`{action.default}`"
+        name = action.option_strings[-1]
+        text.append(f"| `{cell(name + value)}` | {default} | {cell(action.help or '')} |")
+    return "\n".join(text) + "\n"
+
+
+def api() -> str:
+    nothing: Any = None
+    application = create_app(nothing, nothing)
+    text = [
+        NOTICE,
+        "# API\n",
+        "A running twin answers under `/api`; its OpenAPI description is at `/api/openapi.json`. "
+        "Send a token in the header `Authorization: Bearer …`, or log in and send the cookie; see "
+        "[People, roles and tokens](../how-to/access.md). Answers other than 2xx are "
+        '`{"message": …}` with a sentence: 400 something in the request is wrong, 401 log in '
+        "first, 403 the role does not suffice or the state of things forbids it, 404 no such "
+        "thing, 413 too large, 422 unusable data, 503 not now, try again.\n",
+        "Times in questions are ISO 8601 (in the plant's time zone where they have no offset), "
+        "`now`, or relative such as `-2h`.\n",
+    ]
+    by_tag: dict[str, list[Any]] = {}
+    for route in all_routes(application.routes):
+        tag = str(route.tags[0]) if getattr(route, "tags", None) else "other"
+        by_tag.setdefault(tag, []).append(route)
+    for tag, routes in by_tag.items():
+        text += [f"## {tag.capitalize()}\n"]
+        text += ["| request | least role | parameters | answer |", "|---|---|---|---|"]
+        text += [request(route) for route in routes]
+        text.append("")
+    return "\n".join(text)
+
+
+def all_routes(routes: Iterable[Any], prefix: str = "") -> Iterator[Any]:
+    """Routes, also of routers that are included."""
+    for route in routes:
+        if isinstance(route, APIRoute | APIWebSocketRoute):
+            yield route
+
+
+def request(route: Any) -> str:
+    if isinstance(route, APIWebSocketRoute):
+        method, parameters = "WebSocket", []
+    else:
+        method = ", ".join(sorted(route.methods))
+        dependant = route.dependant
+        parameters = [p.alias for p in (*dependant.path_params, *dependant.query_params)]
+        parameters += [f"body: {p.name}" for p in dependant.body_params]
+    names = ", ".join(f"`{p}`" for p in dict.fromkeys(parameters))
+    said = inspect.cleandoc(route.endpoint.__doc__ or "").split("\n\n")[0]
+    return f"| {method} `{route.path}` | {least_role(route)} | {names} | {cell(prose(said))} |"
+
+
+def least_role(route: Any) -> str:
+    """The role that a route's dependency asks for; 'anyone' where there is none."""
+    if isinstance(route, APIWebSocketRoute):
+        return "viewer"
+    for dependency in route.dependant.dependencies:
+        closure = inspect.getclosurevars(dependency.call)
+        if "role" in closure.nonlocals:
+            return str(closure.nonlocals["role"])
+    return "anyone"
+
+
+def qualities() -> str:
+    lines = ["| quality | OPC UA | meaning |", "|---|---|---|"]
+    for code in sorted(range(-0x8000, 0x8000), key=lambda c: c & 0xFFFF):
+        said = quality.reason(code)
+        if "code 0x" not in said:
+            lines.append(f"| `{code}` | `0x{quality.to_status(code):08X}` | {said} |")
+    return "\n".join([NOTICE, "# Quality codes\n", _QUALITY, *lines, ""])
+
+
+_QUALITY = """\
+Every sample carries a quality. It is the upper half of the OPC UA StatusCode, read as a signed
+16-bit number: `0` is good, from `16384` (0x4000) on it is uncertain, and every negative number is
+bad. Lower bits say why. Codes that no list knows are shown as they are.
+
+Where a quality comes from:
+
+- The source says so: OPC UA status codes are kept as they are.
+- Admission finds it: a value outside the signal's `range`, a change faster than `max_rate`, a value
+  that has not moved for `flat_after`, a source time more than 5 s ahead of its arrival, a number
+  that is none. Admission only ever makes a quality worse.
+- The mirror adds it when you ask: *stale* when nothing came for `stale_after`, *no communication,
+  last usable value* while the connector is not connected. These two are never stored; history holds
+  what was true of the sample when it came.
+
+Bad samples, and values that are no number, take no part in averages, minima and maxima.
+"""
+
+
+def main() -> int:
+    stale = []
+    for name, text in pages().items():
+        path = FOLDER / name
+        known = path.read_text(encoding="utf-8") if path.exists() else ""
+        if known != text:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                path.write_text(text, encoding="utf-8")
+    word = "out of date" if "--check" in sys.argv else "written"
+    sys.stdout.write(f"{', '.join(stale) or 'nothing'} {word}\n")
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
