@@ -32,6 +32,7 @@ from gemel.doors.api import create_app
 from gemel.doors.cli.main import app as cli
 from gemel.twin.alarms.settings import AlarmSettings
 from gemel.twin.learning import WatchSettings
+from gemel.twin.operations import OperationsSettings
 from gemel.virtual import options as virtual
 
 FOLDER = Path(__file__).parent / "reference"
@@ -61,9 +62,11 @@ class Schema:
         self.whole = model.model_json_schema(by_alias=True)
         self.models: dict[str, dict[str, Any]] = self.whole.get("$defs", {})
 
-    def tables(self, level: int) -> Iterator[str]:
+    def tables(self, level: int, skip: frozenset[str] = frozenset()) -> Iterator[str]:
         """A heading and a table for every model that is met below this one."""
         for name in self._below(self.whole, []):
+            if name in skip:
+                continue
             found = self.models[name]
             yield f"{'#' * level} {name} {{ #{anchor(name)} }}\n"
             if said := found.get("description"):
@@ -106,7 +109,8 @@ class Schema:
                 return f"[{inner}]" if "prefixItems" in field else f"list of {inner}"
             case "object":
                 inner = field.get("additionalProperties")
-                return f"name: {self.kind(inner)}" if isinstance(inner, dict) else "name: …"
+                plain = not isinstance(inner, dict) or inner.get("type") == "object"
+                return "key: settings" if plain else f"key: {self.kind(inner)}"
             case "string":
                 return "duration" if is_duration(field) else "text"
             case "integer" | "number" as plain:
@@ -208,9 +212,10 @@ def plant_file() -> str:
         schema.table(),
         *schema.tables(2),
     ]
-    if "AlarmSettings" not in schema.models:
-        alarms = Schema(AlarmSettings)
-        text += ["## Alarms\n", prose(alarms.whole["description"]) + "\n", alarms.table()]
+    for title, model in (("Alarms", AlarmSettings), ("Operations", OperationsSettings)):
+        section = Schema(model)
+        text += [f"## {title}\n", prose(section.whole["description"]) + "\n", section.table()]
+        text += section.tables(3, skip=frozenset(schema.models))
     return "\n".join(text)
 
 
@@ -244,8 +249,8 @@ def parts() -> str:
     for name, kind in kinds():
         text += [f"## {name.capitalize()}\n", SECTIONS.get(name, "") + "\n"]
         if name == "detectors":
-            text += ["### Use of a detector { #use-of-a-detector }\n",
-                     prose(WatchSettings.__doc__ or "") + "\n", Schema(WatchSettings).table()]  # fmt: skip
+            text.append("### Use of a detector { #use-of-a-detector }\n")
+            text += [prose(WatchSettings.__doc__ or "") + "\n", Schema(WatchSettings).table()]
         for member in kind.files():
             part = kind.load(member)
             schema = Schema(part)
@@ -363,25 +368,27 @@ def api() -> str:
         "`now`, or relative such as `-2h`.\n",
     ]
     by_tag: dict[str, list[Any]] = {}
-    for route in all_routes(application.routes):
+    for path, route in all_routes(application.routes):
         tag = str(route.tags[0]) if getattr(route, "tags", None) else "other"
-        by_tag.setdefault(tag, []).append(route)
+        by_tag.setdefault(tag, []).append((path, route))
     for tag, routes in by_tag.items():
         text += [f"## {tag.capitalize()}\n"]
         text += ["| request | least role | parameters | answer |", "|---|---|---|---|"]
-        text += [request(route) for route in routes]
+        text += [request(path, route) for path, route in routes]
         text.append("")
     return "\n".join(text)
 
 
-def all_routes(routes: Iterable[Any], prefix: str = "") -> Iterator[Any]:
-    """Routes, also of routers that are included."""
+def all_routes(routes: Iterable[Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Routes with their whole path, also those of routers that are included."""
     for route in routes:
         if isinstance(route, APIRoute | APIWebSocketRoute):
-            yield route
+            yield prefix + route.path, route
+        elif (router := getattr(route, "original_router", None)) is not None:
+            yield from all_routes(router.routes, prefix + route.include_context.prefix)
 
 
-def request(route: Any) -> str:
+def request(path: str, route: Any) -> str:
     if isinstance(route, APIWebSocketRoute):
         method, parameters = "WebSocket", []
     else:
@@ -391,7 +398,7 @@ def request(route: Any) -> str:
         parameters += [f"body: {p.name}" for p in dependant.body_params]
     names = ", ".join(f"`{p}`" for p in dict.fromkeys(parameters))
     said = inspect.cleandoc(route.endpoint.__doc__ or "").split("\n\n")[0]
-    return f"| {method} `{route.path}` | {least_role(route)} | {names} | {cell(prose(said))} |"
+    return f"| {method} `{path}` | {least_role(route)} | {names} | {cell(prose(said))} |"
 
 
 def least_role(route: Any) -> str:

@@ -1,4 +1,4 @@
-"""What MkDocs cannot be told in mkdocs.yml: the pages about design are the files of their folder."""
+"""What mkdocs.yml cannot say: the pages about design are the files of their folder."""
 
 from __future__ import annotations
 

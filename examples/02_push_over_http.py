@@ -56,7 +56,7 @@ def wait_for(twin: subprocess.Popen[bytes], data: Path) -> Client:
 
 
 def push(client: Client) -> None:
-    # docs: begin lines
+    # --8<-- [start:lines]
     lines = [
         {"signal": "filler/level", "time": "2026-03-02T06:00:00Z", "value": 499.7},
         {"signal": "filler/state", "time": "2026-03-02T06:00:00Z", "value": "Execute"},
@@ -65,9 +65,9 @@ def push(client: Client) -> None:
     ]
     body = "\n".join(json.dumps(line) for line in lines).encode()
     print(client.push("push", body, "application/x-ndjson"))
-    # docs: end lines
+    # --8<-- [end:lines]
 
-    # docs: begin arrow
+    # --8<-- [start:arrow]
     table = pa.table(
         {
             "signal": pa.array(["filler/speed"] * 1_000).dictionary_encode(),
@@ -80,19 +80,19 @@ def push(client: Client) -> None:
         stream.write_table(table)
     arrow = sink.getvalue().to_pybytes()
     print(client.push("push", arrow, "application/vnd.apache.arrow.stream"))
-    # docs: end arrow
+    # --8<-- [end:arrow]
 
-    # docs: begin again
+    # --8<-- [start:again]
     print(client.push("push", arrow, "application/vnd.apache.arrow.stream"))
     history = client.status()["history"]
     print({name: history[name] for name in ("received", "accepted", "repeated")})
-    # docs: end again
+    # --8<-- [end:again]
 
-    # docs: begin ask
+    # --8<-- [start:ask]
     rows = client.ask(["filler/level", "filler/state"], start="2026-03-02", end="2026-03-03")
     for row in rows.to_pylist():
         print(row["signal"], row["text"] or row["value"], row["unit"], row["quality"])
-    # docs: end ask
+    # --8<-- [end:ask]
 
 
 if __name__ == "__main__":

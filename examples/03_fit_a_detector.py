@@ -20,7 +20,7 @@ def operation(rows: int, seed: int) -> np.ndarray:
 
 
 def main() -> None:
-    # docs: begin fit
+    # --8<-- [start:fit]
     normal = Window(np.arange(3_600) * SECOND, operation(3_600, seed=1), NAMES)
     detector = DETECTORS.build({"kind": "pca", "lags": 0, "smoothing": 0.3})
     model = detector.fit(normal)
@@ -29,9 +29,9 @@ def main() -> None:
     print(
         "limit:", evidence["limit"]["source"], "of held-out rows, rate", evidence["limit"]["rate"]
     )
-    # docs: end fit
+    # --8<-- [end:fit]
 
-    # docs: begin score
+    # --8<-- [start:score]
     value = operation(600, seed=2)
     value[400:, 1] -= 4.0  # a leak: flow is low for what pressure and current say
     later = Window((3_600 + np.arange(600)) * SECOND, value, NAMES)
@@ -44,7 +44,7 @@ def main() -> None:
     low, high = value[:400, 1].min(), value[:400, 1].max()
     inside = np.mean((value[400:, 1] > low) & (value[400:, 1] < high))
     print(f"flow itself stayed within its normal range: {inside:.0%} of the rows")
-    # docs: end score
+    # --8<-- [end:score]
 
 
 if __name__ == "__main__":

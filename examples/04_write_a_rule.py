@@ -15,7 +15,7 @@ START = parse_time("2026-03-02T06:00:00Z")
 
 
 def main() -> None:
-    # docs: begin rule
+    # --8<-- [start:rule]
     rule = REASONERS.build(
         {
             "kind": "rules",
@@ -29,7 +29,7 @@ def main() -> None:
             },
         }
     )
-    # docs: end rule
+    # --8<-- [end:rule]
     names = {
         "filler.level": Number("ml"),
         "filler.state": Enumeration(("Stopped", "Execute"), (2, 6)),

@@ -143,6 +143,13 @@ def test_too_much_missing_is_unknown_with_bounds() -> None:
     assert kpi.low == pytest.approx(300 / 450)
 
 
+def test_what_was_made_before_anybody_counted_has_no_bound() -> None:
+    found = of(shift(uncounted=MINUTE))
+    assert found["oee"].value is not None
+    assert found["oee"].low is None
+    assert found["availability"].low is not None
+
+
 def test_without_a_reject_signal_quality_is_between_0_and_1() -> None:
     found = of(shift(judged=False))
     assert (found["quality_ratio"].low, found["quality_ratio"].high) == (0.0, 1.0)

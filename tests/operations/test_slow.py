@@ -10,12 +10,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.operations.lines import DAY0, Line
+from tests.operations.lines import DAY0, Line, signal
 
 from gemel.core.frame import Frame
+from gemel.core.plant import Asset
 from gemel.core.time import SECOND
 from gemel.twin.operations import Slow, SlowEvent, find_slow
+from gemel.twin.operations.flow import Flow
 from gemel.twin.operations.slow import SlowWatch
+from gemel.virtual.faults import Fault
+from gemel.virtual.line import Line as VirtualLine
+from gemel.virtual.scenario import Scenario
+from gemel.virtual.signals import MACHINES, SIGNALS
 
 N, SINCE = 1200, 800
 
@@ -75,11 +81,24 @@ def test_a_speed_that_is_no_rate_loses_no_pieces() -> None:
     assert found.lost is None
 
 
-def test_slow_from_the_first_row_has_no_before() -> None:
-    found = find(rows(since=0))
-    assert found is not None
-    assert found.since == DAY0
-    assert found.why == ()
+def test_who_always_runs_below_its_setpoint_follows_its_line_and_is_not_slow() -> None:
+    assert find(rows(since=0)) is None
+    follower = rows(drop=0.02)
+    follower["reference"] = np.full(N, 3600 / 0.95)
+    assert find(follower) is None
+
+
+def test_it_stays_slow_when_what_was_before_is_forgotten() -> None:
+    data = rows(since=300)
+    watch = SlowWatch(("valve", "temperature"), below=0.03, lasting=60, rows=240, rate=1.0)
+    told = []
+    for a in range(0, N, 20):
+        part = {name: column[a : a + 20] for name, column in data.items()}
+        told.append(watch.push(**part))
+    (began,) = [slow for slow in told if slow is not None]
+    assert watch.now is not None
+    assert watch.now.since == began.since
+    assert watch.now.lost == pytest.approx(900 * 0.06, abs=2)
 
 
 @settings(max_examples=25, deadline=None)
@@ -128,3 +147,55 @@ def test_from_samples_to_events_and_back_again() -> None:
     line.operations = line.make()
     line.operations.restore(state)
     assert line.operations.machine("line/filler").slow is not None
+
+
+def test_neighbours_and_lines_of_a_flow() -> None:
+    after = {"a": (), "belt": ("a",), "b": ("belt",), "c": ("b",), "other": ()}
+    flow = Flow({p: Asset(after=sources) for p, sources in after.items()}, ["a", "b", "c", "other"])
+    assert flow.neighbours("b") == ["a", "c"]
+    assert flow.neighbours("a") == ["b"]
+    assert flow.line("c") == ["a", "b", "c"]
+    assert flow.line("other") == ["other"]
+
+
+def test_in_the_virtual_line_only_the_filler_is_slow() -> None:
+    """The line whose filler is slowed by a valve, with minor stops and catching up around it."""
+    virtual = VirtualLine(np.random.default_rng(2), DAY0, Scenario("stops", stops_per_hour=6.0))
+    roles = {
+        "State": "state", "CurrentSpeed": "speed", "SpeedSetpoint": "setpoint",
+        "ProducedCount": "count", "RejectCount": "reject",
+    }  # fmt: skip
+    chosen = [s for s in SIGNALS if s.path.split(".")[-2] in MACHINES and s.type != "string"]
+    signals = [
+        signal(
+            s.path.replace(".", "/"),
+            "boolean" if s.type == "boolean" else "enumeration" if s.enumeration else "number",
+            unit=s.unit.symbol if s.unit else "",
+            **({"role": roles[s.name]} if s.name in roles else {}),
+            **({"labels": dict(enumerate(s.enumeration))} if s.enumeration else {}),
+        )
+        for s in chosen
+    ]
+    names = [f"Line2/{name}" for name in MACHINES]
+    line = Line(signals=signals, ideal_rate=None, settings={
+        "assets": {"Line2/Packer": {"pieces": 24.0}},
+    })  # fmt: skip
+    line.assets = {p: Asset(after=(names[i - 1],) if i else ()) for i, p in enumerate(names)}
+    line.operations = line.make()
+    numbers = [line.numbers[s.path] for s in signals]
+    for second in range(1, 1800):
+        if second == 900:
+            virtual.inject(Fault("filler_valve", "Filler", DAY0 + second * SECOND))
+        virtual.advance(DAY0 + second * SECOND)
+        values = virtual.values()
+        line.frame(
+            Frame.of(
+                numbers,
+                [DAY0 + second * SECOND] * len(numbers),
+                [float(values[s.path]) for s in chosen],
+            )
+        )
+    found = [e for e in line.events if e.kind == "slow"]
+    assert {e.subject for e in found} == {"Line2/Filler"}
+    assert 900 <= line.seconds(found[0])[0] <= 945, "at the fault, or in its ramp of 40 s"
+    assert found[0].payload["why"][0]["signal"] == "Line2/Filler/Valve14OpenTime"

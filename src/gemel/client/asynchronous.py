@@ -152,6 +152,14 @@ class AsyncClient:
         """Key figures of the shift; None where the plant has none."""
         return _maybe(await self.find("/api/kpis"))
 
+    async def machines(self) -> list[Plain]:
+        """What every machine does now: state, stop, whether it is slow; none without operations."""
+        return list(await self.find("/api/machines") or [])
+
+    async def detectors(self) -> list[Plain]:
+        """What watches, what it has learned from, and what it says now."""
+        return list(await self.find("/api/detectors") or [])
+
     async def story(self) -> Plain | None:
         """The steps of a guided tour; None where there is none."""
         return _maybe(await self.find("/api/story"))
@@ -201,6 +209,14 @@ class AsyncClient:
         """Propose a command of one's own; it goes the same way as every proposal."""
         body = {"command": command, "value": value, "reason": reason}
         return _plain(await self.post("/api/commands", body))
+
+    async def kill(self, place: str, reason: str) -> Plain:
+        """Stop all commands of an asset and what is below it, or of the plant."""
+        return _plain(await self.post("/api/kill", {"place": place, "reason": reason}))
+
+    async def release(self, place: str, reason: str) -> Plain:
+        """Release a kill switch."""
+        return _plain(await self.post("/api/release", {"place": place, "reason": reason}))
 
     async def journal(self, limit: int = 200) -> Plain | None:
         """Decisions and commands with the state of their hash chain; None without decisions."""

@@ -17,7 +17,7 @@ _ERRORS: Final[dict[int, type[GemelError]]] = {
     404: ConfigurationError,
     409: Refused,
     413: DataError,
-    422: ConfigurationError,
+    422: DataError,
 }
 
 

@@ -40,6 +40,7 @@ LONGEST_PAUSE: Final = 2.0
 OVERLAP: Final = 2 * SECOND
 """History is asked for from a little before the gap; what comes twice is recognised."""
 REFILL_FIRST_S: Final = 2.0
+BACKFILL_FIRST_S: Final = 20.0
 REFILL_TRIES: Final = 5
 FIRST_SLICE: Final = 4 * SECOND
 SHORTEST_SLICE: Final = SECOND
@@ -232,8 +233,10 @@ class Link:
                 self._lost_at = None
                 name = f"{self.name}.refill"
                 refill = asyncio.create_task(self._refill(session, *gap), name=name)
-                # A short gap is refilled before what is new is read, so that all is in order.
-                await asyncio.wait({refill}, timeout=REFILL_FIRST_S)
+                # A short gap is refilled before what is new is read, so that all is in order; at
+                # the first start nobody waits for what is new yet.
+                first = self._totals.sessions == 1
+                await asyncio.wait({refill}, timeout=BACKFILL_FIRST_S if first else REFILL_FIRST_S)
             patient = self.connector.delivery == "confirmed"
             self._pipeline.mend(self.name)
             pending: asyncio.Future[None] | None = None

@@ -27,14 +27,14 @@ TEXT = "time,a,b,c\n" + "".join(
     f"2024-01-01 00:00:{i:02},{i if i % 4 else ''},{i / 2},{'abc'[i % 3]}\n"
     + ("\n" if i % 7 == 0 else "") + ("1,2\n" if i % 11 == 5 else "")
     + ('2024-01-02 00:00:00,1,2,"two\nlines"\n' if i % 13 == 0 else "")
-    for i in range(50)
+    for i in range(30)
 )  # fmt: skip
 LONG = "time,name,value,quality\n" + "".join(
-    f"2024-01-01 00:00:{i:02},{'abc'[i % 3]},{i},{'Good' if i % 5 else 'Bad'}\n" for i in range(50)
+    f"2024-01-01 00:00:{i:02},{'abc'[i % 3]},{i},{'Good' if i % 5 else 'Bad'}\n" for i in range(30)
 )
 QUOTES = "time,a,b,c\n" + "".join(
     f"2024-01-01 00:00:{i:02},{i},{i},{random.Random(i).choice(['x', chr(34) + 'x', 'x' + chr(34), chr(34) + 'x' + chr(34)])}\n"
-    for i in range(50)
+    for i in range(30)
 )
 FILES = {
     "wide": TEXT, "long": LONG, "quotes": QUOTES, "carriage returns": TEXT.replace("\n", "\r\n"),
@@ -90,7 +90,7 @@ WORD = st.text(alphabet="abcäß ,;\t|\"'\n.x", max_size=8)
 
 
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     rows=st.lists(st.tuples(CELL, CELL, WORD), min_size=3, max_size=30),

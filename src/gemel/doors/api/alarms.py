@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from gemel.core.errors import ConfigurationError
 from gemel.core.time import DAY, MINUTE, isoformat
 from gemel.doors.api.access import Engineer, Operator, Running, Viewer
 from gemel.runtime.daemon import Daemon
@@ -151,10 +152,15 @@ def _kpis(daemon: Daemon, asset: str | None) -> dict[str, Any]:
             for path, found in every.items()
             if (kpi := _find(found, "oee")) is not None and kpi.value is not None
         ]
-        asset = min(known)[1] if known else next(iter(every), None)
+        rated = [path for path in every if daemon.plan.plant.assets[path].ideal_rate]
+        asset = min(known)[1] if known else next(iter(rated or every), None)
     if asset is None:
         return {"items": [], "asset": None}
-    now, before = operations.kpis(asset), operations.kpis(asset, 1)
+    now = operations.kpis(asset)
+    try:
+        before = operations.kpis(asset, 1)
+    except ConfigurationError:
+        before = {}  # this is the first shift that the twin has seen
     items = []
     for name, title in _TILES:
         kpi, last = _find(now, name), _find(before, name)

@@ -85,7 +85,7 @@ def _handle_errors(app: FastAPI) -> None:
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         place = ".".join(str(p) for p in first["loc"][1:])
-        return JSONResponse({"message": f"{place}: {first['msg'].lower()}"}, 422)
+        return JSONResponse({"message": f"{place}: {first['msg'].lower()}"}, 400)
 
     @app.exception_handler(HTTPException)
     async def http_error(_: Request, error: HTTPException) -> JSONResponse:

@@ -18,6 +18,8 @@ from gemel.runtime.daemon import Daemon
 
 router = APIRouter(tags=["history"])
 
+BEFORE_START: Final = "before this start"
+"""What was fetched for the time before the twin ran is no gap once it is there."""
 MOST_JSON: Final = 100_000
 MOST_ARROW: Final = 10_000_000
 
@@ -126,6 +128,7 @@ async def sketch(
             }
             for g in gaps
             if g.subject == connector
+            and not (g.payload.get("refilled") and g.payload.get("reason") == BEFORE_START)
             and (not g.payload.get("signals") or number in g.payload["signals"])
         ],
     }

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import shutil
 import sys
 import tempfile
 import webbrowser
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
 import typer
 
 from gemel.core.errors import Unavailable
+from gemel.core.time import zone
 from gemel.doors.serving import Served, served
 from gemel.doors.story import Story
+from gemel.runtime.clock import system_clock
 from gemel.runtime.configuration import load
 
 __all__ = ["demo"]
@@ -57,8 +61,15 @@ async def _show(running: Served, *, browser: bool) -> None:
 def write_plant(folder: Path, url: str) -> Path:
     """The plant file of the virtual line, for a server at `url`."""
     text = files("gemel.virtual").joinpath("line2.yaml").read_text(encoding="utf-8")
+    text = text.replace("opc.tcp://127.0.0.1:4841", url)
+    # The key figures are those of a shift: this one began when the line did.
+    local = zone("Europe/Berlin")
+    begun = datetime.fromtimestamp(system_clock() / 1e9 - HISTORY_S, local)
+    shift = f"{{name: Demo, start: '{begun:%H:%M}', end: '{begun + timedelta(hours=8):%H:%M}', "
+    text = re.sub(r"  - \{name: Early, start: '06:00', end: '14:00', ", f"  - {shift}", text)
+    text = re.sub(r"  - \{name: (Late|Night),.*\n", "", text)
     path = folder / "plant.yaml"
-    path.write_text(text.replace("opc.tcp://127.0.0.1:4841", url), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return path
 
 

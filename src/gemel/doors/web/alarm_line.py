@@ -5,18 +5,42 @@ from __future__ import annotations
 from typing import Any
 
 from gemel.client.asynchronous import Plain
-from gemel.doors.web.markup import Html, form, h, label, lasts, words
+from gemel.doors.web.markup import Html, form, h, label, words
 from gemel.doors.web.viewer import Viewer
 
-__all__ = ["PRIORITIES", "act", "controls", "priority", "show", "standing", "waiting"]
+__all__ = [
+    "PRIORITIES",
+    "act",
+    "answer",
+    "aside",
+    "controls",
+    "priority",
+    "show",
+    "standing",
+    "waiting",
+]
 
 PRIORITIES = ("critical", "high", "medium", "low")
 
 
 def standing(alarms: Plain | None) -> list[Plain]:
-    """Alarms that are in the operator's list, most urgent first; shelved ones are not."""
-    items = [item for item in (alarms or {}).get("items", []) if not item.get("shelved_until")]
-    return sorted(items, key=lambda item: (not waiting(item), _rank(item)))
+    """Alarms that are in the operator's list, most urgent first."""
+    return sorted(
+        (alarms or {}).get("items", []), key=lambda item: (not waiting(item), _rank(item))
+    )
+
+
+def aside(alarms: Plain | None) -> list[Plain]:
+    """Alarms that are put aside, for a time or by design."""
+    return list((alarms or {}).get("aside", []))
+
+
+def answer(viewer: Viewer, item: Plain) -> str:
+    """Until when somebody must have acted."""
+    by = item.get("respond_by")
+    if not by:
+        return ""
+    return f"answer {'was due' if item.get('overdue') else 'due'} {viewer.clock(by)}"
 
 
 def waiting(item: Plain) -> bool:
@@ -45,12 +69,11 @@ def show(viewer: Viewer, alarms: Plain | None) -> Html:
         said = f"{len(items)} acknowledged" if items else "none active"
         return h("div", "No alarm waits for an answer · ", said, cls="alarm-line none")
     more = sum(1 for item in items if waiting(item)) - 1
-    within = first.get("respond_within")
     facts: list[Any] = [
         words(str(first.get("asset") or "")),
         f"since {viewer.clock(first['since'])}",
         *(first.get("why") or [])[:1],
-        f"respond within {lasts(within)}" if within else None,
+        answer(viewer, first),
         f"{more} more wait" if more > 0 else None,
     ]
     return h(
@@ -68,8 +91,10 @@ def controls(viewer: Viewer, item: Plain) -> Html:
     """What one can do with an alarm now."""
     if not viewer.may("operator"):
         return Html("")
-    if item.get("shelved_until"):
+    if item["state"] == "shelved":
         return form("unshelve", h("button", "Bring back", type="submit"), alarm=item["id"])
+    if item["state"] in ("suppressed by design", "out of service"):
+        return Html("")
     parts: list[Html] = []
     if waiting(item):
         parts.append(form("acknowledge", h("button", "Acknowledge", type="submit"),

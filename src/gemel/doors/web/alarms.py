@@ -8,7 +8,7 @@ from typing import Any
 from gemel.client.asynchronous import Plain
 from gemel.doors.web import alarm_line
 from gemel.doors.web.frame import Surroundings
-from gemel.doors.web.markup import Html, figure, h, lasts, panel, table, words
+from gemel.doors.web.markup import Html, figure, h, panel, table, words
 from gemel.doors.web.viewer import Part, Viewer
 
 __all__ = ["build"]
@@ -44,7 +44,7 @@ def _active(viewer: Viewer, alarms: Plain | None) -> Html:
               ": what is abnormal, what happens if nobody acts, and what to do.", cls="empty"),
         )  # fmt: skip
     items = alarm_line.standing(alarms)
-    aside = [item for item in alarms.get("items", []) if item.get("shelved_until")]
+    aside = alarm_line.aside(alarms)
     rows = [_row(viewer, item) for item in [*items, *aside]]
     body = (
         table(("Priority", "Alarm", "Since", "State", "What to do", ""), rows)
@@ -52,15 +52,21 @@ def _active(viewer: Viewer, alarms: Plain | None) -> Html:
         else h("p", "No alarm is active.", cls="empty")
     )
     unseen = sum(1 for item in items if alarm_line.waiting(item))
-    said = f"{unseen} wait, {len(items)} active, {len(aside)} shelved"
+    said = f"{unseen} wait, {len(items)} active, {len(aside)} put aside"
     return panel("Active alarms", body, aside=said)
 
 
 def _row(viewer: Viewer, item: Plain) -> tuple[Any, ...]:
     marks = [
-        word for word, on in (("first out", item.get("first_out")),
-                              ("chattering", item.get("chattering"))) if on
-    ]  # fmt: skip
+        word
+        for word, on in (
+            ("first out", item.get("first_out")),
+            ("chattering", item.get("chattering")),
+            ("active for more than a day", item.get("stale")),
+            ("cannot be evaluated", item.get("evaluable") is False),
+        )
+        if on
+    ]
     what = [
         h("div", h("b", item["title"] or item["name"]), f" {' · '.join(marks)}"),
         h("div", item.get("asset"), cls="quiet"),
@@ -71,11 +77,10 @@ def _row(viewer: Viewer, item: Plain) -> tuple[Any, ...]:
         state.append(h("div", f"by {item['acknowledged_by']}", cls="quiet"))
     if item.get("shelved_until"):
         state.append(h("div", f"until {viewer.clock(item['shelved_until'])}", cls="quiet"))
-    within = item.get("respond_within")
     todo = [
         h("div", item.get("response") or "—"),
         h("div", f"else: {item['consequence']}", cls="quiet") if item.get("consequence") else None,
-        h("div", f"within {lasts(within)}", cls="quiet") if within else None,
+        h("div", alarm_line.answer(viewer, item), cls="quiet"),
     ]
     act = h("div", alarm_line.controls(viewer, item), cls="buttons", style="margin:0")
     return (alarm_line.priority(item["priority"]), what, viewer.clock(item["since"]), state, todo,

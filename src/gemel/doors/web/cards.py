@@ -6,15 +6,16 @@ from typing import Any
 from urllib.parse import quote
 
 from gemel.client.asynchronous import Plain
+from gemel.core.errors import Refused
 from gemel.doors.web.markup import Child, Html, button, data, figure, form, h, label, words
 from gemel.doors.web.viewer import Viewer
 
-__all__ = ["act", "advice", "finding", "proposal"]
+__all__ = ["act", "advice", "finding", "outcome", "proposal"]
 
 
 def advice(viewer: Viewer, proposals: Plain | None, findings: list[Plain]) -> Html:
     """The column beside the line: what waits for a decision, then what was noticed."""
-    waiting = [p for p in (proposals or {}).get("items", []) if p.get("state") == "proposed"]
+    waiting = [p for p in (proposals or {}).get("items", []) if p.get("waiting")]
     open_now = [f for f in findings if f["end"] is None][:5]
     cards = [proposal(viewer, p) for p in waiting] + [finding(viewer, f) for f in open_now]
     body = cards or [h("p", "Nothing to decide, and no open finding.", cls="empty")]
@@ -30,9 +31,7 @@ def advice(viewer: Viewer, proposals: Plain | None, findings: list[Plain]) -> Ht
 def proposal(viewer: Viewer, item: Plain) -> Html:
     """One proposal, and what a person can do with it."""
     envelope = item.get("envelope") or {}
-    left = envelope.get("left_percent")
-    within = "within" if envelope.get("ok") else "outside"
-    said = f"{within}, {figure(left)} % left" if left is not None else within
+    said = envelope.get("sentence") or ("within" if envelope.get("ok") else "outside")
     target = f"{figure(item.get('value'))} {item.get('unit') or ''}"
     facts: list[tuple[str, Child]] = [_effect(e) for e in item.get("effects") or []]
     if item.get("present") is not None:
@@ -40,7 +39,7 @@ def proposal(viewer: Viewer, item: Plain) -> Html:
     facts.append(("Envelope", said))
     action = item.get("action") or item.get("title")
     rest = item.get("title") if action != item.get("title") else None
-    needs = item.get("needs")
+    needs, waits = item.get("needs"), item.get("waiting")
     return h(
         "article",
         h(
@@ -51,10 +50,8 @@ def proposal(viewer: Viewer, item: Plain) -> Html:
         ),
         h("p", h("b", action), f" · {rest}" if rest else None, cls="what"),
         h("dl", [(h("dt", name), h("dd", value)) for name, value in facts], cls="facts"),
-        h("p", envelope["sentence"], cls="why")
-        if envelope.get("sentence") and not envelope.get("ok")
-        else None,
         h("p", "Why: ", item["reason"], cls="why") if item.get("reason") else None,
+        h("p", item["said"], cls="why") if item.get("said") and not waits else None,
         _provenance(viewer, item),
         _decide(viewer, item),
         cls="card",
@@ -101,7 +98,7 @@ def _plain(value: Any) -> str:
 
 
 def _decide(viewer: Viewer, item: Plain) -> Html | None:
-    if item.get("state") != "proposed" or not viewer.may("operator"):
+    if not item.get("waiting") or not viewer.may("operator"):
         return None
     name = item["id"]
     decline = form("decline", label("Reason", "reason", required=True, maxlength=200),
@@ -148,7 +145,7 @@ def finding(viewer: Viewer, event: Plain) -> Html:
         for s in (
             payload.get("detector") or event["source"],
             f"score {figure(score)}, limit {figure(limit)}" if score is not None else "",
-            str(payload.get("model") or ""),
+            f"model {str(payload['model'])[:8]}" if payload.get("model") else "",
         )
         if s
     )
@@ -164,6 +161,7 @@ def finding(viewer: Viewer, event: Plain) -> Html:
           cls="what"),
         spark,
         h("dl", rows, cls="facts") if rows else None,
+        h("p", payload["because"], cls="why") if payload.get("because") and not rows else None,
         h("p", told, cls="why"),
         cls="card",
     )  # fmt: skip
@@ -173,12 +171,19 @@ def _query(path: str) -> str:
     return quote(path, safe="")
 
 
+def outcome(command: Plain) -> str:
+    """Where a command is after somebody decided. Raises `Refused` with the envelope's sentence."""
+    if command["state"] == "refused":
+        raise Refused(command.get("sentence") or "refused")
+    more = f", needs {command['needs']}" if command.get("needs") else ""
+    return f"It is {command['state']}{more}"
+
+
 def act(viewer: Viewer) -> None:
     """Actions on proposals, for pages that show them."""
 
     async def approve(told: Plain) -> str:
-        answer = await viewer.client.approve(told["proposal"])
-        return str(answer.get("sentence") or "Approved")
+        return outcome(await viewer.client.approve(told["proposal"]))
 
     async def decline(told: Plain) -> str:
         await viewer.client.decline(told["proposal"], told["reason"])
@@ -186,8 +191,10 @@ def act(viewer: Viewer) -> None:
 
     async def try_value(told: Plain) -> str:
         answer = await viewer.client.try_value(told["proposal"], float(told["value"]))
-        envelope = answer.get("envelope", answer)
-        return str(envelope.get("sentence") or "within the envelope")
+        envelope = answer["envelope"]
+        if not envelope["ok"]:
+            raise Refused(envelope["sentence"])
+        return f"The envelope allows it: {envelope['sentence'] or 'within its limits'}"
 
     viewer.on("approve", approve)
     viewer.on("decline", decline)

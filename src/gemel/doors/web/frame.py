@@ -61,7 +61,7 @@ class Surroundings:
         alarms = alarm_line.standing(self.alarms)
         unseen = sum(1 for item in alarms if alarm_line.waiting(item))
         proposals = (self.proposals or {}).get("items", [])
-        waits = sum(1 for p in proposals if p.get("state") == "proposed")
+        waits = sum(1 for p in proposals if p.get("waiting"))
         troubled = sum(1 for c in self.status["connectors"] if sources.troubled(c, now))
         problems = len(self.status["problems"])
         return {

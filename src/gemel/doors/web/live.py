@@ -14,7 +14,7 @@ from gemel.doors.web.alarm_line import standing
 from gemel.doors.web.asset import asset_panel
 from gemel.doors.web.frame import Surroundings
 from gemel.doors.web.line import Line, choose, groups, picture
-from gemel.doors.web.markup import Html, data, h, words
+from gemel.doors.web.markup import Html, data, figure, h, words
 from gemel.doors.web.mimic import mimic
 from gemel.doors.web.tiles import tiles
 from gemel.doors.web.viewer import Part, Viewer
@@ -33,6 +33,7 @@ class _Facts:
         self.wanted = wanted
         self.kpis: Plain | None = None
         self.findings: list[Plain] = []
+        self.machines: list[Plain] = []
         self.lines: list[str] = []
         self.name: str | None = None
         self.line = Line("")
@@ -57,8 +58,8 @@ class _Facts:
     async def ask(self) -> None:
         """What changes from minute to minute."""
         client = self.viewer.client
-        self.kpis, self.findings = await asyncio.gather(
-            client.kpis(), client.events("finding", start="-24h", limit=50)
+        self.kpis, self.findings, self.machines = await asyncio.gather(
+            client.kpis(), client.events("finding", start="-24h", limit=50), client.machines()
         )
 
     def open_findings(self) -> list[Plain]:
@@ -80,16 +81,30 @@ class _Facts:
         return h("div", mimic(self.line, abnormal, noticed), self._slow(), cls="mimic")
 
     def _slow(self) -> Html:
-        found = self.open_findings()
-        slow = next((f for f in found if "bottleneck" in data(f["payload"]).lower()), None)
-        if slow is not None:
-            return h("p", str(slow["payload"].get("title")), f" since {self._since(slow)}",
-                     cls="quiet")  # fmt: skip
-        if found:
-            first = found[0]
-            return h("p", f"{words(first['subject'])}: {first['payload'].get('title')} "
-                     f"since {self._since(first)}", cls="quiet")  # fmt: skip
-        return h("p", "No open finding.", cls="quiet")
+        """Which machine holds the line up, since when and why; else the newest finding."""
+        slow = [m for m in self.machines if m.get("slow")]
+        if slow:
+            worst = max(slow, key=lambda m: float(m["slow"]["share"]))
+            found = worst["slow"]
+            lost = f", {figure(round(found['lost']))} pieces lost" if found.get("lost") else ""
+            why = ", ".join(words(w["signal"]) for w in found["why"][:2] if w.get("signal"))
+            said = f"slow since {self.viewer.clock(found['since'])}"
+            share = f"{100 * float(found['share']):.0f} % below its setpoint{lost}"
+            moved = f" · moved with it: {why}" if why else ""
+            return h("p", h("b", words(worst["asset"])), f" {said} · {share}{moved}", cls="quiet")
+        stopped = [m for m in self.machines if m.get("stop")]
+        if stopped:
+            stop = stopped[0]["stop"]
+            said = (
+                f" stopped since {self.viewer.clock(stop['since'])} · {stop['reason'] or 'unknown'}"
+            )
+            return h("p", h("b", words(stopped[0]["asset"])), said, cls="quiet")
+        found_now = self.open_findings()
+        if not found_now:
+            return h("p", "No open finding.", cls="quiet")
+        first = found_now[0]
+        said = f"{words(first['subject'])}: {first['payload'].get('title')}"
+        return h("p", f"{said}, since {self._since(first)}", cls="quiet")
 
     def _since(self, finding: Plain) -> str:
         return self.viewer.clock(finding["payload"].get("since") or finding["time"])

@@ -45,7 +45,7 @@ class _Editor:
         self._saved = str(found["text"])
         self._hash = str(found["hash"])
         self._problems: list[Any] = list(found.get("problems") or [])
-        self._versions: list[Plain] = list(found.get("versions") or [])
+        self._versions: list[Plain] = list(found.get("former") or [])
         self._checked: str | None = None
         self._text = self._saved
 
@@ -72,7 +72,7 @@ class _Editor:
             return h("span", "Changing it needs the role engineer.", cls="quiet")
         return Html(
             button("Dry run", "check")
-            + button("Save and use", "save", first=True)
+            + button("Save", "save", first=True)
             + button("Discard changes", "discard")
             + h("span", h("span", f"version {self._hash[:12]}", cls="quiet"), cls="end")
         )
@@ -93,13 +93,14 @@ class _Editor:
         if self._text == self._saved:
             return "Nothing has changed"
         if self._checked != self._text:
-            return await self._check(told) + ". Press 'Save and use' again to save it"
+            return await self._check(told) + ". Press 'Save' again to save it"
         answer = await self._viewer.client.save_plant_file(self._text, self._hash)
         self._saved, self._hash = self._text, str(answer.get("hash", self._hash))
-        self._versions = list(answer.get("versions") or self._versions)
+        found = await self._viewer.client.plant_file() or {}
+        self._versions = list(found.get("former") or [])
         self._change.show(Html(""))
         self._former.show(self._version_list())
-        return str(answer.get("sentence") or "Saved")
+        return "Saved; it is used from the next start of Gemel on"
 
     async def _discard(self, _: Plain) -> str:
         self._editor.set_value(self._saved)
@@ -108,7 +109,7 @@ class _Editor:
         return "Back to what runs"
 
     async def _take_back(self, told: Plain) -> str:
-        version = next(v for v in self._versions if v["hash"] == told["version"])
+        version = next(v for v in self._versions if v["name"] == told["version"])
         self._editor.set_value(version["text"])
         self._text = str(version["text"])
         return await self._check(told)
@@ -123,12 +124,17 @@ class _Editor:
         if not self._versions:
             return Html("")
         rows = [
-            h("li", self._viewer.clock(v.get("time")), " · ", v.get("by") or "unknown", " · ",
-              h("code", str(v["hash"])[:12]), " ",
-              button("Look at it again", "version", version=v["hash"]))
-            for v in self._versions[:20]
+            h("li", _version(self._viewer, v["name"]), " ",
+              button("Look at it again", "version", version=v["name"]))
+            for v in self._versions
         ]  # fmt: skip
         return panel("The way back", h("ul", rows), aside="former versions")
+
+
+def _version(viewer: Viewer, name: str) -> str:
+    """Until when a former version was the file, and who replaced it: ``TIME-PERSON.yaml``."""
+    time, _, who = name.removesuffix(".yaml").partition("-")
+    return f"until {viewer.clock(int(time))}, replaced by {who}" if time.isdigit() else name
 
 
 def _severity(problem: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gemel.client.asynchronous import Plain
-from gemel.doors.web.markup import Html, figure, h
+from gemel.doors.web.markup import Html, figure, h, words
 
 __all__ = ["tiles"]
 
@@ -13,7 +13,10 @@ _MISSED = 0.05
 
 def tiles(kpis: Plain | None) -> Html:
     """A row of key figures; nothing for a plant without."""
-    items = (kpis or {}).get("items") or []
+    found = kpis or {}
+    items = list(found.get("items") or [])
+    if items and found.get("asset"):
+        items[0] = {**items[0], "title": f"{items[0]['title']}, {words(found['asset'])}"}
     return h("section", [_tile(item) for item in items[:12]], cls="tiles") if items else Html("")
 
 

@@ -140,4 +140,5 @@ async def viewer_of(request: Request) -> Viewer | None:
     try:
         return Viewer(client, await client.me(), await client.plant())
     except Refused:
+        await client.close()
         return None

@@ -36,6 +36,11 @@ class Last:
     count: float = _NAN
     reject: float = _NAN
 
+    @property
+    def marks(self) -> int:
+        """As in `Reading`."""
+        return int(self.ordered) | 2 * bool(np.isnan(self.count))
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -43,7 +48,7 @@ class Reading:
 
     time      int64    ns UTC
     state     int64    `TimeClass` from then on
-    ordered   int64    1 while there is a job order
+    marks     int64    bit 0: there is a job order; bit 1: the counter was never seen
     produced  float64  pieces since the row before, rejects included; `rejected` of these
     reset     bool     a counter began again
     orders, products   texts, None where unknown; only for the machine that owns the order
@@ -51,7 +56,7 @@ class Reading:
 
     time: npt.NDArray[np.int64]
     state: npt.NDArray[np.int64]
-    ordered: npt.NDArray[np.int64]
+    marks: npt.NDArray[np.int64]
     produced: npt.NDArray[np.float64]
     rejected: npt.NDArray[np.float64]
     reset: npt.NDArray[np.bool_]
@@ -69,12 +74,16 @@ def read(machine: Machine, rows: Rows, last: Last) -> tuple[Reading, Last]:
     if not machine.count_includes_rejects:
         produced = produced + rejected
     orders, products = _texts(columns.get("order"), n), _texts(columns.get("product"), n)
-    ordered = np.zeros(n, np.int64)
+    marks = np.zeros(n, np.int64)
     now = last.ordered
     for row, order in enumerate(orders):
         now = now if order is None else bool(order)
-        ordered[row] = now
-    reading = Reading(time, state, ordered, produced, rejected, reset | again, orders, products)
+        marks[row] = now
+    counts = machine.counts(columns, "count")
+    if np.isnan(last.count):
+        seen = np.zeros(n, np.bool_) if counts is None else ~np.isnan(counts)
+        marks |= np.where(np.logical_or.accumulate(seen), 0, 2)
+    reading = Reading(time, state, marks, produced, rejected, reset | again, orders, products)
     return reading, Last(int(state[-1]) if n else last.state, now, count, reject)
 
 
@@ -96,11 +105,11 @@ def summed(
         reading, last = read(machine, rows, before)
     time = np.concatenate([[start], reading.time])
     state = np.concatenate([[before.state], reading.state])
-    ordered = np.concatenate([[int(before.ordered)], reading.ordered])
-    time, state, ordered = _blanked(time, state, ordered, unknown)
+    marks = np.concatenate([[before.marks], reading.marks])
+    time, state, marks = _blanked(time, state, marks, unknown)
     inside = _inside(reading.time, planned)
     return _totals(machine, reading, inside, last, state_from=before.state).plus(
-        tally(time, state, start, end, planned), tally(time, ordered, start, end, planned, 2)
+        tally(time, state, start, end, planned), tally(time, marks, start, end, planned, 4)
     )
 
 
@@ -110,13 +119,14 @@ class _Sums:
 
     totals: Totals
 
-    def plus(self, times: npt.NDArray[np.int64], ordered: npt.NDArray[np.int64]) -> Totals:
+    def plus(self, times: npt.NDArray[np.int64], marks: npt.NDArray[np.int64]) -> Totals:
         inside, outside = times
         return self.totals + Totals(
             planned=int(inside.sum()),
             times=tuple(int(t) for t in inside),
             overtime=int(outside[TimeClass.PRODUCTION]),
-            ordered=int(ordered[0][1]),
+            ordered=int(marks[0][1] + marks[0][3]),
+            uncounted=int(marks[0][2] + marks[0][3]),
         )
 
 
@@ -222,11 +232,11 @@ class Account:
         end = int(reading.time[-1])
         time = np.concatenate([[self.until], reading.time])
         states = np.concatenate([[before.state], reading.state])
-        orders = np.concatenate([[int(before.ordered)], reading.ordered])
+        marks = np.concatenate([[before.marks], reading.marks])
         inside = _inside(reading.time, self._planned)
         self._sums += _totals(self.machine, reading, inside, self.last, before.state).plus(
             tally(time, states, self.until, end, self._planned),
-            tally(time, orders, self.until, end, self._planned, 2),
+            tally(time, marks, self.until, end, self._planned, 4),
         )
         self.until = end
         changed = np.flatnonzero(np.diff(states))
@@ -239,7 +249,7 @@ class Account:
         last, time = self.last, np.array([start], np.int64)
         return _totals(self.machine, _nothing(), np.zeros(0, np.bool_), last, last.state).plus(
             tally(time, np.array([last.state]), start, end, self._planned),
-            tally(time, np.array([int(last.ordered)]), start, end, self._planned, 2),
+            tally(time, np.array([last.marks]), start, end, self._planned, 4),
         )
 
     def _close(self) -> None:
@@ -282,17 +292,17 @@ def _inside(time: npt.NDArray[np.int64], planned: Sequence[Span]) -> npt.NDArray
     return inside
 
 
-def _blanked(time: Any, state: Any, ordered: Any, unknown: Sequence[Span]) -> tuple[Any, Any, Any]:
+def _blanked(time: Any, state: Any, marks: Any, unknown: Sequence[Span]) -> tuple[Any, Any, Any]:
     """Unknown from the beginning of each span to its end, or to the next row where that is later:
     nobody knows what was held before the next row came."""
     for start, end in unknown:
         held = int(np.searchsorted(time, start, side="right")) - 1
         after = int(np.searchsorted(time, end, side="left"))
-        keep = ordered[held] if held >= 0 else 0
+        keep = marks[held] if held >= 0 else 0
         time = np.concatenate([time[: held + 1], [start], time[after:]])
         state = np.concatenate([state[: held + 1], [int(TimeClass.UNKNOWN)], state[after:]])
-        ordered = np.concatenate([ordered[: held + 1], [keep], ordered[after:]])
-    return time, state, ordered
+        marks = np.concatenate([marks[: held + 1], [keep], marks[after:]])
+    return time, state, marks
 
 
 def _cut(rows: Rows, begin: int, end: int) -> Rows:

@@ -150,6 +150,7 @@ _MISSING: Final = {
     "pri": "the asset has no `ideal_rate`",
     "aoet": "no signal with role 'order' has a known value",
 }
+_PIECES: Final = frozenset({"pq", "gq", "sq"})
 _NOTHING: Final = {
     "pbt": "nothing was planned",
     "apt": "nothing was produced: production time is 0",
@@ -195,7 +196,10 @@ def measure(
                 zero = [i for i in reversed(inputs) if i in _NOTHING and not values[i]]
                 why = _NOTHING[zero[0]] if zero else ""
         bounds: list[float] = []
-        if not ("failures" in inputs and unknown):  # how often it failed unseen has no bound
+        # How often it failed, what it made before it was counted, and for how long there was an
+        # order has no bound where nobody looked.
+        unbounded = "failures" in inputs or "aoet" in inputs
+        if not (unbounded and unknown) and not (totals.uncounted and _PIECES & set(inputs)):
             cases = _cases(seen, unknown, missing)
             bounds = [b for b in map(compute, cases) if b is not None]
             bounds += [] if value is None else [value]

@@ -28,6 +28,7 @@ from gemel.twin.mirror.columns import ColumnFeed, Rows
 from gemel.twin.mirror.mirror import NEVER, Snapshot
 from gemel.twin.operations.account import Account, Reading
 from gemel.twin.operations.calendar import Calendar, Window
+from gemel.twin.operations.flow import Flow
 from gemel.twin.operations.kpis import Kpi, measure
 from gemel.twin.operations.machine import Machine, machines
 from gemel.twin.operations.pace import Pace
@@ -91,10 +92,16 @@ class Operations:
         self._lock = threading.RLock()
         self._next_look = clock()
         first = snapshot(clock())
-        self._units = {
-            path: _Unit(machine, calendar, catalogue, first, self.settings)
-            for path, machine in self.machines.items()
-        }
+        flow = Flow(assets, [m.asset for m in self.machines.values() if m.judges])
+        self._line = {path: flow.line(path) for path in self.machines}
+        self._units: dict[str, _Unit] = {}
+        for path, machine in self.machines.items():
+            near = [self.machines[p] for p in flow.neighbours(path)]
+            line = [self.machines[p] for p in self._line[path]]
+            pace = Pace.of(machine, near, line, catalogue, self.settings.slow)
+            self._units[path] = _Unit(
+                machine, pace, calendar, catalogue, first, self.settings.minor_below
+            )
         self._of_signal: dict[int, list[str]] = {}
         for path, unit in self._units.items():
             for number in unit.numbers:
@@ -148,7 +155,9 @@ class Operations:
         for path in sorted({p for number in numbers for p in self._of_signal[number]}):
             unit = self._units[path]
             mine = [pieces[number] for number in unit.numbers if number in pieces]
-            self._outbox += unit.feed(frame[np.sort(np.concatenate(mine))], now)
+            # Where one machine of a line is slow, the others follow it.
+            follows = any(self._units[p].slow is not None for p in self._line[path] if p != path)
+            self._outbox += unit.feed(frame[np.sort(np.concatenate(mine))], now, follows)
 
     # What doors ask
 
@@ -228,10 +237,11 @@ class _Unit:
     def __init__(
         self,
         machine: Machine,
+        pace: Pace | None,
         calendar: Calendar,
         catalogue: Catalogue,
         snapshot: Snapshot,
-        settings: OperationsSettings,
+        minor_below: int,
     ) -> None:
         self.machine = machine
         self.account = Account(machine, calendar)
@@ -240,16 +250,19 @@ class _Unit:
         self.feed_of = ColumnFeed(self._inputs, catalogue, snapshot)
         self._own = np.array(sorted(set(self._inputs.values())), np.int64)
         self._lost = np.zeros(len(self._own), np.bool_)
-        self._minor_below = settings.minor_below
+        self._minor_below = minor_below
         self._stops = StopTracker()
         self._orders = OrderTracker(machine.asset)
-        self._pace = Pace.of(machine, catalogue, settings.slow)
+        self._pace = pace
         self._unpaced: list[Frame] = []
         self._paced = 0
-        pace = self._pace.numbers if self._pace is not None else ()
-        self.numbers = sorted({*self._own.tolist(), *pace})
+        self.numbers = sorted({*self._own.tolist(), *(pace.numbers if pace is not None else ())})
 
-    def feed(self, frame: Frame, known: int) -> list[Event]:
+    @property
+    def slow(self) -> Slow | None:
+        return self._pace.watch.now if self._pace is not None else None
+
+    def feed(self, frame: Frame, known: int, follows: bool) -> list[Event]:
         events: list[Event] = []
         rows = self.feed_of.feed(frame)
         if rows is not None:
@@ -261,7 +274,10 @@ class _Unit:
                 self._paced = known
                 found = self._pace.push(concatenate(self._unpaced))
                 self._unpaced.clear()
-                events += [event_of(slow, self.machine.asset, known) for slow in found]
+                if found is not None and found.end is None and follows:
+                    self._pace.watch.now = found = None
+                if found is not None:
+                    events.append(event_of(found, self.machine.asset, known))
         return events
 
     def tick(self, now: int, snapshot: Snapshot) -> list[Event]:
@@ -285,7 +301,7 @@ class _Unit:
             state=WORDS[account.last.state],
             since=account.since,
             stop=self._stops.open,
-            slow=self._pace.watch.now if self._pace is not None else None,
+            slow=self.slow,
             order=orders.order,
             product=orders.product,
             window=account.window,

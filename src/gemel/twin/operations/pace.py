@@ -1,10 +1,18 @@
-"""The pace of one machine: its speed against its setpoint, on aligned rows."""
+"""The pace of one machine: its speed against its setpoint, on aligned rows.
+
+Rows take part when the machine and those before and after it have all been producing for a while:
+next to one that stands, or has just started, a machine is slowed down by the control of the line.
+The reference is its setpoint, but never more than the lowest setpoint of the line in pieces: the
+machines around the one that sets the pace can run faster, and do so only to catch up.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from gemel.core.catalogue import Catalogue
 from gemel.core.expression import Column
@@ -25,13 +33,23 @@ class Pace:
     """Aligns the samples of a machine and watches whether it is slow. Used by one thread."""
 
     def __init__(
-        self, machine: Machine, catalogue: Catalogue, settings: SlowSettings, ideal: float | None
+        self,
+        machine: Machine,
+        neighbours: Sequence[Machine],
+        line: Sequence[Machine],
+        catalogue: Catalogue,
+        settings: SlowSettings,
     ) -> None:
-        """`ideal` is the reference where there is no setpoint, in the unit of the speed."""
+        """`neighbours` are the machines before and after it, `line` all that material connects."""
         self._machine = machine
-        self._ideal = ideal
-        self._names = [name for name in _NEEDED if name in machine.inputs]
-        paths = dict.fromkeys([machine.inputs[name] for name in self._names] + [*machine.others])
+        self._near = (machine, *neighbours)
+        self._line = [one for one in line if one.rate is not None] if machine.rate else []
+        self._settle = settings.settle // settings.step
+        self._running = 0
+        """Rows since one of the line stood."""
+        needed = [one.inputs[n] for one in self._near for n in _NEEDED if n in one.inputs]
+        needed += [one.inputs["setpoint"] for one in self._line if "setpoint" in one.inputs]
+        paths = dict.fromkeys([*needed, *machine.others])
         self._place = {path: i for i, path in enumerate(paths)}
         self._others = [self._place[path] for path in machine.others]
         self.numbers = tuple(catalogue.number(path) for path in paths)
@@ -45,31 +63,62 @@ class Pace:
         )
 
     @classmethod
-    def of(cls, machine: Machine, catalogue: Catalogue, settings: SlowSettings) -> Pace | None:
+    def of(
+        cls,
+        machine: Machine,
+        neighbours: Sequence[Machine],
+        line: Sequence[Machine],
+        catalogue: Catalogue,
+        settings: SlowSettings,
+    ) -> Pace | None:
         """None for a machine without a speed, or without anything to hold it against."""
         if "speed" not in machine.inputs:
             return None
-        ideal = None
-        if machine.rate is not None and machine.ideal_rate is not None:
-            ideal = machine.ideal_rate / machine.rate
-        if "setpoint" not in machine.inputs and ideal is None:
+        if "setpoint" not in machine.inputs and (machine.rate is None or not machine.ideal_rate):
             return None
-        return cls(machine, catalogue, settings, ideal)
+        return cls(machine, neighbours, line, catalogue, settings)
 
-    def push(self, frame: Frame) -> list[Slow]:
+    def push(self, frame: Frame) -> Slow | None:
         """What began or ended with these samples."""
         window = self._aligner.push(frame)
         if not len(window):
-            return []
+            return None
         values = window.value
+        speed = values[:, self._place[self._machine.inputs["speed"]]]
+        reference = self._setpoint(self._machine, values)
+        if self._machine.rate is not None:
+            lowest = reference * self._machine.rate
+            for one in self._line:
+                other = self._setpoint(one, values) * (one.rate or 1.0)
+                lowest = np.where(other > 0, np.fmin(lowest, other), lowest)
+            reference = lowest / self._machine.rate
+        running = self._settled(values)
+        return self.watch.push(window.time, speed, reference, running, values[:, self._others])
+
+    def _setpoint(self, machine: Machine, values: npt.NDArray[np.float64]) -> Any:
+        """What is asked of a machine, in the unit of its speed; NaN where nobody says."""
+        if "setpoint" in machine.inputs:
+            return values[:, self._place[machine.inputs["setpoint"]]]
+        if machine.rate is None or machine.ideal_rate is None:
+            return np.full(len(values), np.nan)
+        return np.full(len(values), machine.ideal_rate / machine.rate)
+
+    def _settled(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Rows at which all of the line have been producing for `settle`."""
+        producing = np.ones(len(values), np.bool_)
+        for one in self._near:
+            producing &= one.classify(self._columns(one, values)) == TimeClass.PRODUCTION
+        row = np.arange(1, len(values) + 1)
+        stood = np.maximum.accumulate(np.where(producing, -self._running, row))
+        since = row - stood
+        self._running = int(since[-1])
+        settled: npt.NDArray[np.bool_] = producing & (since > self._settle)
+        return settled
+
+    def _columns(self, machine: Machine, values: npt.NDArray[np.float64]) -> dict[str, Any]:
         columns = {}
-        for name in self._names:
-            value = values[:, self._place[self._machine.inputs[name]]]
-            columns[name] = Column(value, np.where(np.isnan(value), BAD, 0).astype(np.int16))
-        speed = columns["speed"].value
-        reference = np.full(len(window), np.nan if self._ideal is None else self._ideal)
-        if "setpoint" in columns:
-            reference = columns["setpoint"].value
-        running = self._machine.classify(columns) == TimeClass.PRODUCTION
-        found = self.watch.push(window.time, speed, reference, running, values[:, self._others])
-        return [] if found is None else [found]
+        for name in _NEEDED:
+            if name in machine.inputs:
+                value = values[:, self._place[machine.inputs[name]]]
+                columns[name] = Column(value, np.where(np.isnan(value), BAD, 0).astype(np.int16))
+        return columns

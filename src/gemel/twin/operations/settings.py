@@ -74,6 +74,9 @@ class SlowSettings(Settings):
 
     below: float = Field(0.03, gt=0, lt=1, description="Share by which speed is below its setpoint")
     lasting: Duration = Field(60 * SECOND, gt=0, description="It must be so for this long")
+    settle: Duration = Field(
+        30 * SECOND, ge=0, description="After a start, of its own or next to it, it may be slow"
+    )
     step: Duration = Field(SECOND, gt=0, description="Distance of the values that are compared")
     look_back: Duration = Field(HOUR, gt=0, description="How far back the beginning is looked for")
 

@@ -1,7 +1,9 @@
 """Slow: a machine runs below its setpoint and nobody stops it. Since when, how much, and why.
 
 `find_slow` is a pure function over aligned rows; `SlowWatch` keeps such rows of the last hour and
-asks it. A row takes part if the machine produces: who is starved or blocked is not slow.
+asks it. A row takes part if the machine produces: who is starved or blocked is not slow. Nor is one
+that always runs below its setpoint, as machines do that only follow the pace of their line: slow is
+who became slower than it was.
 
 The beginning is the change point of the ratio of speed to its reference: the cut that leaves the
 least squares around two means (D. V. Hinkley, Biometrika 57 (1970) 1-17). The signals that explain
@@ -83,13 +85,13 @@ def find_slow(
     lasting: int,
     rate: float | None = None,
 ) -> Slow | None:
-    """Whether it is slow at the last row, and since when.
+    """Whether it has become slow and is so at the last row, and since when.
 
     time        int64[n]    ns, on a grid
     speed       float64[n]  NaN where unknown, as is `reference`
     running     bool[n]     it produces
     others      float64[n, k] further signals of the machine, with their `names`
-    below       share by which the mean speed must be below the reference …
+    below       share by which the mean speed must be below the reference, and have gone down, …
     lasting     … over this many rows that take part
     rate        pieces per hour of one unit of speed
     """
@@ -99,7 +101,13 @@ def find_slow(
     ratio = speed[takes_part] / reference[takes_part]
     if float(ratio[-lasting:].mean()) >= 1 - below:
         return None
-    since = takes_part[_change_point(ratio, below)]
+    cut = _best_cut(ratio)
+    if cut < max(lasting, _FEWEST):
+        return None
+    # Medians, because a while of catching up is not its usual pace.
+    if float(np.median(ratio[:cut]) - np.median(ratio[cut:])) < below:
+        return None
+    since = takes_part[cut]
     rows = takes_part[takes_part >= since]
     step = int(time[1] - time[0]) if len(time) > 1 else 0
     missing = float((reference[rows] - speed[rows]).sum())
@@ -113,24 +121,17 @@ def find_slow(
     )
 
 
-def _change_point(ratio: Values, below: float) -> int:
-    """First row of the slow part, 0 if it was slow all along."""
-    cut, before, after = _best_cut(ratio)
-    return cut if before - after >= below / 2 else 0
-
-
-def _best_cut(ratio: Values) -> tuple[int, float, float]:
-    """The row that cuts the rows into two means with the least squares around them, and the means.
-    0 if there is nothing to cut."""
+def _best_cut(ratio: Values) -> int:
+    """The row that cuts the rows into two means with the least squares around them; 0 if there is
+    nothing to cut."""
     n = len(ratio)
     if n < 2:
-        return 0, 0.0, 0.0
+        return 0
     total = np.concatenate([[0.0], np.cumsum(ratio)])
     cut = np.arange(1, n)
     before, after = total[cut] / cut, (total[n] - total[cut]) / (n - cut)
     # Least squares around two means is most weight on the squared difference of the means.
-    best = int(np.argmax(cut * (n - cut) * (before - after) ** 2))
-    return int(cut[best]), float(before[best]), float(after[best])
+    return int(cut[np.argmax(cut * (n - cut) * (before - after) ** 2)])
 
 
 def _why(
@@ -196,24 +197,28 @@ class SlowWatch:
             self.now = self._grown(self.now, time, speed, reference, running)
         self._time = np.concatenate([self._time, time])[-self._rows :]
         self._value = np.concatenate([self._value, rows])[-self._rows :]
-        found = self._look()
         if began is None:
-            self.now = found
-            return found
-        if found is not None or self.now is None:
+            self.now = self._find()
+            return self.now
+        if not self._recovers():
             return None
-        ended = replace(self.now, end=self._recovered(self.now))
+        ended = replace(began if self.now is None else self.now, end=self._recovered(began))
         self.now = None
         return ended
 
-    def _look(self) -> Slow | None:
+    def _find(self) -> Slow | None:
         value = self._value
-        # Once slow, it must come half of the way back.
-        below = self._below if self.now is None else self._below / 2
         return find_slow(
             self._time, value[:, 0], value[:, 1], value[:, 2] > 0, value[:, 3:], self.names,
-            below=below, lasting=self._lasting, rate=self._rate,
+            below=self._below, lasting=self._lasting, rate=self._rate,
         )  # fmt: skip
+
+    def _recovers(self) -> bool:
+        """Once slow, it must come half of the way back."""
+        value = self._value
+        part = value[(value[:, 2] > 0) & (value[:, 1] > 0) & (value[:, 0] == value[:, 0])]
+        ratio = part[-self._lasting :, 0] / part[-self._lasting :, 1]
+        return len(ratio) == self._lasting and float(ratio.mean()) >= 1 - self._below / 2
 
     def _grown(self, slow: Slow, time: Any, speed: Values, reference: Values, running: Any) -> Slow:
         rows = np.flatnonzero(running & (speed == speed) & (reference > 0))
@@ -227,8 +232,9 @@ class SlowWatch:
     def _recovered(self, slow: Slow) -> int:
         """The first row from which on it was well again."""
         value = self._value
-        part = np.flatnonzero((value[:, 2] > 0) & (value[:, 1] > 0) & (self._time >= slow.since))
-        cut, _, _ = _best_cut(value[part, 0] / value[part, 1])
+        known = (value[:, 0] == value[:, 0]) & (value[:, 1] > 0)
+        part = np.flatnonzero(known & (value[:, 2] > 0) & (self._time >= slow.since))
+        cut = _best_cut(value[part, 0] / value[part, 1])
         return int(self._time[part[cut]])
 
     def state(self) -> dict[str, Any] | None:

@@ -70,6 +70,7 @@ class Totals:
     resets       how often a counter began again; pieces between its last value and that are lost
     failures     how often it went into `fault` (FE)
     ordered      time with a job order (AOET)
+    uncounted    time before the counter was first seen: what it made then is not in `produced`
     counted, judged, booked   whether there are count, reject and order signals with known values
     """
 
@@ -82,6 +83,7 @@ class Totals:
     resets: int = 0
     failures: int = 0
     ordered: int = 0
+    uncounted: int = 0
     counted: bool = False
     judged: bool = False
     booked: bool = False

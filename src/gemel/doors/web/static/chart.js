@@ -5,7 +5,7 @@ import { clock, day, duration, full, minute, number } from "./format.js";
 import * as live from "./live.js";
 
 const DASHES = ["solid", "solid", "solid", "solid", [6, 3], [6, 3], [2, 2], [2, 2]];
-const MARKED = new Set(["alarm", "finding", "stop", "order", "changeover", "command", "note", "fault"]);
+const MARKED = new Set(["alarm", "finding", "stop", "slow", "order", "changeover", "command", "note", "fault"]);
 const RIGHT = 16;
 
 let library = null;
@@ -175,12 +175,14 @@ export class Chart {
     });
   }
 
-  /** The line of a signal; a good value holds until now. */
+  /** The line of a signal: its last value holds, while it is good and where nothing is missing. */
   data(index, end) {
-    const data = this.sketches[index]?.data ?? [];
+    const { data = [], gaps = [] } = this.sketches[index] ?? {};
     const last = data.at(-1);
-    if (this.window || !last || last[1] === null || !this.signals[index].fresh?.()) return data;
-    return last[0] < end ? [...data, [end, last[1]]] : data;
+    if (!last || last[1] === null || last[0] >= end) return data;
+    const missing = gaps.some((gap) => !gap.refilled && gap.end > last[0] && gap.start < end);
+    const holds = this.window ? !missing : this.signals[index].fresh?.();
+    return holds ? [...data, [Math.min(end, live.now()), last[1]]] : data;
   }
 
   panels() {
@@ -305,7 +307,7 @@ export class Chart {
       .map(({ event, ms }) => {
         const near = last - ms < (end - start) * 0.14;
         if (!near) last = ms;
-        const words = event.payload.title || event.payload.word || event.kind;
+        const words = event.payload.title || event.payload.order || event.kind;
         return {
           xAxis: ms,
           lineStyle: { color: ink, type: "dashed", width: 1 },

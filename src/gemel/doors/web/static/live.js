@@ -57,7 +57,7 @@ function follow() {
   const known = [...paths].every((path) => followed.has(path));
   if (socket && known) return;
   followed = paths;
-  open();
+  if (socket?.readyState !== WebSocket.CONNECTING) open();
 }
 
 function open() {

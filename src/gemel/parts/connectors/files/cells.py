@@ -44,7 +44,8 @@ BAD_WORDS: Final = (
     "pt created", "shutdown", "configure", "under range", "over range", "underrange", "overrange",
     "overflow", "ovf", "overload", "over", "under", "arc off-line", "intf shut", "tag not found",
     "#value!", "#div/0!", "#ref!", "#name?", "#num!", "#null!", "unknown", "unavailable",
-    "no good data", "[-11059] no good data for calculation", "sensor error", "open circuit", "short circuit",
+    "no good data", "[-11059] no good data for calculation", "sensor error", "open circuit",
+    "short circuit",
 )  # fmt: skip
 _MISSING_NUMBERS: Final = (
     *(w.lower() for w in MISSING_TEXTS), *BAD_WORDS, "-", "--", "---", "----", "-----", ".", "..",

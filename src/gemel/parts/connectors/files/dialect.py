@@ -7,7 +7,7 @@ import codecs
 import csv
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -82,9 +82,12 @@ def _kind(cell: str) -> str:
     return "time" if kind == "text" and looks_like_time(cell) else kind
 
 
-def find_delimiter(lines: Sequence[str], where: str) -> str:
+def find_delimiter(
+    lines: Sequence[str], where: str, rows_for: Callable[[str], Sequence[str]] | None = None
+) -> str:
     """The delimiter that cuts most lines into equally many cells that mean something; empty for a
-    table of one column. Raises `ConfigurationError` if the lines are no table."""
+    table of one column. `rows_for` gives the rows that lines make up if a delimiter is the right
+    one, where quoted cells hold line breaks. Raises `ConfigurationError` if there is no table."""
     hint = re.fullmatch(r'"?sep=(.)"?', lines[0].strip(), re.IGNORECASE) if lines else None
     if hint:
         return hint[1]
@@ -101,7 +104,8 @@ def find_delimiter(lines: Sequence[str], where: str) -> str:
         raise ConfigurationError("is JSON; a CSV or Parquet file is expected", where)
     best, best_score = "", 0.0
     for delimiter in DELIMITERS:
-        score = _score(useful, delimiter)
+        rows = useful if rows_for is None else rows_for(delimiter)
+        score = _score([r for r in rows if r.strip()], delimiter)
         if score > best_score + 1e-9:
             best, best_score = delimiter, score
     if best_score >= 0.3:
@@ -113,8 +117,9 @@ def find_delimiter(lines: Sequence[str], where: str) -> str:
     if body and plain >= 0.8 * len(body) and all(len(line) < 80 for line in useful[:20]):
         return ""
     raise ConfigurationError(
-        f"is not a table: its lines have no columns in common; it begins with '{start}'; "
-        "a file with one row per line and cells between ',', ';', tab, '|' or blanks is expected; if it is one, write `delimiter`",
+        f"is not a table: its lines have no columns in common; it begins with '{start}'; a file "
+        "with one row per line and cells between ',', ';', tab, '|' or blanks is expected; if it "
+        "is one, write `delimiter`",
         where,
     )
 

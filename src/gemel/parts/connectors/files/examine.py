@@ -37,6 +37,7 @@ __all__ = ["examine"]
 
 _SAMPLE: Final = 1 << 20
 _ROWS: Final = 5_000
+_LINES: Final = 64 << 10
 _SEARCH: Final = 64 << 20
 """How far a file is read to find a date that tells day from month."""
 
@@ -88,7 +89,18 @@ def _examine_text(path: Path, compression: str, options: Options) -> Format:
     ]
     if not is_whole and len(lines) < 1000:
         lines = lines[:-1]
-    delimiter = options.delimiter or find_delimiter(lines, where)
+    delimiter = options.delimiter
+
+    def rows_for(delimiter: str) -> list[str]:
+        part = head[:_LINES]
+        cut = rows_of(part, replace(text, delimiter=delimiter), len(part) < _LINES and is_whole)
+        spans = zip(cut.start[:400].tolist(), cut.end[:400].tolist(), strict=True)
+        rows = [decode_text(part[a:b], encoding).strip("\ufeff\r\n") for a, b in spans]
+        return [r for r in rows if not is_comment(r)] or rows
+
+    if not delimiter:
+        has_breaks = any(line.count('"') & 1 for line in lines)
+        delimiter = find_delimiter(lines, where, rows_for if has_breaks else None)
     text = replace(text, delimiter=delimiter)
     cut = rows_of(head, text, is_last=is_whole)
     n = min(len(cut.start), _ROWS)

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from gemel.core.quality import NOT_A_NUMBER
 from gemel.parts.connectors.base import Counters, Wanted
 from gemel.parts.connectors.files.batch import Batch, Names
+from gemel.parts.connectors.files.dialect import is_comment
 from gemel.parts.connectors.files.format import Format
 from gemel.parts.connectors.files.localtime import RowTimes
 from gemel.parts.connectors.files.sources import BLOCK
@@ -175,15 +176,17 @@ class Reader:
             return time, ok
         lost = np.flatnonzero(there & ~ok)
         if len(lost):
-            row = int(lost[0])
-            column = table.columns[self.found.time.columns[0]]
-            text = str(column[row].as_py())[:40]
-            if text.strip() == self.found.columns[self.found.time.columns[0]].name:
-                self._counters.note("a header in the middle of the data", 1)
-                lost = lost[1:]
-            if len(lost):
-                line = f"'{text}', {self.found.path.name} line {int(table.line[row])}"
-                self._converter.reject("time is not understood", line, len(lost))
+            index = self.found.time.columns[0]
+            texts = [str(t) for t in table.columns[index].take(pa.array(lost)).to_pylist()]
+            name = self.found.columns[index].name
+            said = [t.strip() == name or is_comment(t) for t in texts]
+            if any(said):
+                self._counters.note("comments and headers in the middle of the data", sum(said))
+            odd = [i for i, is_said in enumerate(said) if not is_said]
+            if odd:
+                line = f"{self.found.path.name} line {int(table.line[lost[odd[0]]])}"
+                first = f"'{texts[odd[0]][:40]}', {line}"
+                self._converter.reject("time is not understood", first, len(odd))
         return time, ok
 
     def _without_time(self, ok: npt.NDArray[np.bool_], table: Table, filled: Any) -> None:

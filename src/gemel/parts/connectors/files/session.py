@@ -149,8 +149,10 @@ class FileSession:
             batches.close()
 
     def _read_next(self) -> None:
-        reading = asyncio.to_thread(next, self._batches, None)
-        self._pending = asyncio.create_task(reading, name="read file")
+        self._pending = asyncio.create_task(asyncio.to_thread(self._next), name="read file")
+
+    def _next(self) -> Batch | None:
+        return None if self._batches is None else next(self._batches, None)
 
     async def close(self) -> None:
         """End reading; the file is closed when the thread is done with its block."""

@@ -3,8 +3,10 @@ counted, and named by their line, and the rest of the block is parsed as if they
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -90,15 +92,20 @@ class _Parser:
         counts = self._filled(block)
         keep = self._closed(block, counts)
         data = self._normal(block, keep)
-        bad: dict[int, str] = {}
+        bad: list[int] = []
         table = self._read(data, bad) if len(keep) else None
-        if bad:
-            repaired = self._repair(block, keep, bad, counts)
+        if table is not None and (bad or table.num_rows != len(keep)):
+            # Arrow may join lines where quotes stand oddly; then each row is cut by itself.
+            is_odd = table.num_rows + len(bad) != len(keep)
+            suspects = range(len(keep)) if is_odd else sorted(bad)
+            repaired = self._repair(block, keep, suspects, counts)
             data = self._join(repaired)
             keep = np.array(sorted(repaired), np.int64)
-            table = self._read(data, {}) if len(keep) else None
+            table = self._read(data, []) if len(keep) else None
         columns: dict[int, Any] = {}
-        if table is not None:
+        if table is None:
+            keep = keep[:0]
+        else:
             for position, i in enumerate(self._needed):
                 columns[i] = table.column(position).combine_chunks()
         number = before + np.cumsum(counts)
@@ -179,11 +186,13 @@ class _Parser:
             data = re.sub(re.escape(mark[:-2]) + b' +"', mark[:-2] + b'"', data)
         return data
 
-    def _read(self, data: bytes, bad: dict[int, str]) -> Any:
+    def _read(self, data: bytes, bad: list[int]) -> Any:
         def skip(row: Any) -> str:
-            bad[row.number - 1] = row.text
+            bad.append(row.number - 1)
             return "skip"
 
+        if not data.strip():
+            return None
         found = self._found
         chosen = [self._names[i] for i in self._needed]
         while True:
@@ -221,33 +230,36 @@ class _Parser:
         self,
         block: Block,
         keep: npt.NDArray[np.int64],
-        bad: dict[int, str],
+        suspects: Iterable[int],
         counts: npt.NDArray[np.bool_],
     ) -> dict[int, bytes]:
-        """The rows that fit. One with empty cells too many is made to fit; comments are skipped."""
+        """The rows that fit, the suspects written anew. One with empty cells too many is made to
+        fit; comments are skipped."""
+        text = self._found.text
         width = len(self._found.columns)
         rows = {int(i): self._row(block, int(i)) for i in keep}
-        for position in sorted(bad):
+        for position in suspects:
             row = int(keep[position])
-            text = decode_text(rows[row], self._found.text.encoding)
-            cells = split_row(text, self._found.text.delimiter, self._found.text.quote)
-            if is_comment(text) or not any(cells):
+            line = decode_text(rows[row], text.encoding)
+            cells = split_row(line, text.delimiter, text.quote)
+            n = len(cells)
+            if n == width or (n > width and not any(cells[width:])):
+                rows[row] = self._written(cells[:width])
+                continue
+            if is_comment(line) or not any(cells):
                 self._counters.note("comment lines" if any(cells) else "empty lines")
                 counts[row] = False
-                del rows[row]
-            elif len(cells) > width and not any(cells[width:]):
-                fitting = text
-                delimiter = self._found.text.delimiter
-                for _ in range(len(cells) - width):
-                    fitting = fitting.rstrip(" \t" if delimiter != "\t" else " ")
-                    fitting = fitting.removesuffix(delimiter)
-                rows[row] = fitting.encode(self._raw_encoding(), "replace")
             else:
-                n = len(cells)
                 self._reject(f"row has {n} cell{'s' * (n != 1)}, not {width}", block, row)
-                del rows[row]
+            del rows[row]
         return rows
 
-    def _raw_encoding(self) -> str:
+    def _written(self, cells: Sequence[str]) -> bytes:
         encoding = self._found.text.encoding
-        return "utf-8" if encoding.startswith("utf-") else encoding
+        out = io.StringIO()
+        csv.writer(out, delimiter=self._found.text.delimiter or ",", lineterminator="").writerow(
+            cells
+        )
+        return out.getvalue().encode(
+            "utf-8" if encoding.startswith("utf-") else encoding, "replace"
+        )

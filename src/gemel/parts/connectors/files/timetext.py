@@ -1,4 +1,4 @@
-"""How the texts of a column write a time: the shape of the date, and whether day or month is first."""
+"""How the texts of a column write a time: the shape of the date, and what comes first in it."""
 
 from __future__ import annotations
 
