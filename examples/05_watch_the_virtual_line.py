@@ -1,73 +1,74 @@
-"""A twin of an OPC UA server that you did not write: discover, check, run, ask."""
+"""A twin of an OPC UA server that you did not write: discover, check, run, ask; in one script."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from gemel.client import Client
+from gemel.core.quality import reason
+from gemel.doors.cli.main import app
+from gemel.runtime.configuration import load
+from gemel.runtime.daemon import Daemon
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         os.chdir(name)
-        with process("-m", "gemel.virtual", "--endpoint", "opc.tcp://127.0.0.1:0",
-                     "--port-file", "line.url", "--seed", "1"):  # fmt: skip
-            url = wait(lambda: Path("line.url").exists() and Path("line.url").read_text().strip())
-            gemel("discover", url, "-o", "plant.yaml")
+        with virtual_line(Path("line.url")) as url:
+            with contextlib.redirect_stderr(None):  # what discovery says of its work
+                gemel("discover", url, "-o", "plant.yaml")
             gemel("check", "plant.yaml")
-            with process("-m", "gemel.doors.cli.main", "run", "plant.yaml", "--data", "data",
-                         "--http", "127.0.0.1:0"):  # fmt: skip
-                look(wait(lambda: Client.of(Path("data"))))
-
-
-def look(client: Client) -> None:
-    """What the twin says of the line."""
-    wait(lambda: client.status()["connectors"][0]["received"] > 200)
-    status = client.status()
-    (link,) = status["connectors"]
-    print("the twin is", status["state"])
-    print("connector:", link["name"], link["state"], link["delivery"])
-    print("signals that cannot be had:", len(link["bad_items"]))
-    found = client.get("/api/state", {"signal": "**/fill_level"})["signals"]
-    for signal in found:
-        plausible = 450 < signal["number"] < 550
-        print(signal["path"], signal["unit"], signal["reason"], "plausible:", plausible)
+            asyncio.run(watch())
+        os.chdir("/")
 
 
 def gemel(*arguments: str) -> None:
-    """Run a command; what it prints for people on standard error stays out of the way."""
-    subprocess.run(
-        [sys.executable, "-m", "gemel.doors.cli.main", *arguments],
-        check=True, stderr=subprocess.DEVNULL,
+    """Run a command in this process."""
+    app(list(arguments), standalone_mode=False)
+
+
+@contextlib.contextmanager
+def virtual_line(port_file: Path) -> Iterator[str]:
+    """The virtual bottling line as a process of its own; gives its address."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "gemel.virtual", "--endpoint", "opc.tcp://127.0.0.1:0",
+         "--port-file", str(port_file)],
+        stdout=subprocess.DEVNULL,
     )  # fmt: skip
-
-
-@contextmanager
-def process(*arguments: str) -> Iterator[None]:
-    """A Python process that ends with the block."""
-    child = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
     try:
-        yield
+        while not (port_file.exists() and port_file.read_text().strip()):
+            time.sleep(0.05)
+            if child.poll() is not None:
+                raise SystemExit("the virtual line did not start")
+        yield port_file.read_text().strip()
     finally:
         child.terminate()
         child.wait()
 
 
-def wait(condition):  # type: ignore[no-untyped-def]
-    """What `condition` gives as soon as it gives something."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise SystemExit("nothing came within a minute")
+async def watch() -> None:
+    """The twin itself, for a moment."""
+    daemon = Daemon(load(Path("plant.yaml")), Path("data"))
+    async with daemon.run():
+        while daemon.pipeline.history.accepted < 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        status = daemon.status()
+        (link,) = status["connectors"]
+        print("the twin is", status["state"])
+        print("connector:", link["name"], link["state"], link["delivery"])
+        print("signals that cannot be had:", len(link["bad_items"]))
+        now = daemon.mirror.snapshot(daemon.clock())
+        for number in daemon.catalogue.find("**/fill_level"):
+            signal, value = daemon.catalogue[number], now.value[number]
+            plausible = "plausible" if 450 < value < 550 else "not plausible"
+            print(f"{signal.path}: {plausible} {signal.unit}, {reason(int(now.quality[number]))}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from pydantic import BaseModel
 
-from gemel.core.errors import Refused
+from gemel.core.time import SECOND, isoformat
 
 
 class Room:
@@ -26,19 +26,21 @@ class Room:
         self.alarms: list[dict[str, Any]] = [
             {
                 "id": "level", "name": "filler_level", "asset": asset,
-                "title": "Filler level deviation", "priority": "high", "state": "unacknowledged",
-                "since": now - 180_000_000_000, "acknowledged_by": None, "shelved_until": None,
+                "title": "Filler level deviation", "priority": "high",
+                "state": "unacknowledged",
+                "since": isoformat(now - 180 * SECOND),
+                "acknowledged_by": None, "shelved_until": None,
                 "consequence": "bottles are rejected", "response": "look at valve 14",
-                "respond_within": 600_000_000_000,
+                "respond_by": isoformat(now + 420 * SECOND),
                 "why": ["fill level 503.6 ml > 502.5 ml for 30 s"],
                 "chattering": False, "first_out": True,
                 "limits": [{"signal": signal, "value": 502.5}],
             },
             {
                 "id": "glue", "name": "glue", "asset": asset, "title": "Glue is cold",
-                "priority": "low", "state": "acknowledged", "since": now - 900_000_000_000,
+                "priority": "low", "state": "acknowledged", "since": isoformat(now - 900 * SECOND),
                 "acknowledged_by": "eva", "shelved_until": None, "consequence": "",
-                "response": "wait for it to heat up", "respond_within": None, "why": [],
+                "response": "wait for it to heat up", "respond_by": None, "why": [],
                 "chattering": True, "first_out": False,
             },
         ]  # fmt: skip
@@ -46,7 +48,8 @@ class Room:
             {
                 "id": "p1", "asset": asset, "command": f"{asset}/set_speed",
                 "title": "until valve 14 is serviced", "action": "Slow the filler by 4 %",
-                "value": 21_500.0, "unit": "1/h", "present": 22_400.0,
+                "value": 21_500.0, "unit": "1/h",
+                "present": 22_400.0, "waiting": True,
                 "effects": [
                     {"text": "Level deviation", "from": 3.6, "to": 0.9, "low": 0.4, "high": 1.5,
                      "unit": "ml"},
@@ -55,11 +58,15 @@ class Room:
                 ],
                 "reason": "valve 14 opens 9 % longer since the changeover",
                 "evidence": {"similar_cases": 6, "solved": 5},
-                "envelope": {"ok": True, "sentence": "within the envelope", "left_percent": 8},
-                "state": "proposed", "needs": "1 approval", "expires": now + 600_000_000_000,
-                "proposed_by": "rule slow_filler", "time": now - 60_000_000_000,
+                "envelope": {"ok": True, "sentence": "within, 8 % left", "low": 6000,
+                             "high": 26000},
+                "state": "checked", "needs": "1 approval",
+                "expires": isoformat(now + 600 * SECOND), "said": "",
+                "proposed_by": "rule slow_filler", "time": isoformat(now - 60 * SECOND),
             }
         ]  # fmt: skip
+        self.stopped: dict[str, str] = {}
+        self.former: list[dict[str, str]] = []
         self.text = "format: 1\nplant:\n  site: Northfield\n"
 
 
@@ -69,6 +76,11 @@ class Note(BaseModel):
 
 class Shelving(BaseModel):
     minutes: float
+    reason: str
+
+
+class Place(BaseModel):
+    place: str
     reason: str
 
 
@@ -118,8 +130,13 @@ def _router(room: Room) -> APIRouter:
 
     @router.get("/alarms")
     async def alarms() -> dict[str, Any]:
-        kpis = {"active": len(room.alarms), "per_10_min": 0.4, "flood": False}
-        return {"items": room.alarms, "kpis": kpis}
+        kpis = {"annunciated": len(room.alarms), "rate": 0.4, "flood_share": None}
+        shelved = [a for a in room.alarms if a["state"] == "shelved"]
+        return {
+            "items": [a for a in room.alarms if a not in shelved],
+            "aside": shelved,
+            "kpis": kpis,
+        }
 
     @router.post("/alarms/{name}/acknowledge")
     async def acknowledge(name: str, body: Note) -> dict[str, Any]:
@@ -129,7 +146,7 @@ def _router(room: Room) -> APIRouter:
 
     @router.post("/alarms/{name}/shelve")
     async def shelve(name: str, body: Shelving) -> dict[str, Any]:
-        until = time.time_ns() + int(body.minutes * 60e9)
+        until = isoformat(time.time_ns() + int(body.minutes * 60 * SECOND))
         alarm(name).update(state="shelved", shelved_until=until)
         room.said.append(("shelve", body.model_dump()))
         return {}
@@ -141,39 +158,56 @@ def _router(room: Room) -> APIRouter:
 
     @router.get("/proposals")
     async def proposals() -> dict[str, Any]:
-        return {"items": room.proposals}
+        commands = [
+            {"path": p["command"], "title": "", "asset": p["asset"], "unit": "1/h", "armed": True,
+             "low": 6000, "high": 26000}
+            for p in room.proposals
+        ]  # fmt: skip
+        return {"items": room.proposals, "stopped": room.stopped, "problem": "",
+                "commands": commands}  # fmt: skip
+
+    @router.post("/kill")
+    async def kill(body: Place) -> dict[str, Any]:
+        room.stopped[body.place] = body.reason
+        return {"stopped": room.stopped}
+
+    @router.post("/release")
+    async def release(body: Place) -> dict[str, Any]:
+        room.stopped.pop(body.place)
+        return {"stopped": room.stopped}
 
     @router.post("/proposals/{name}/approve")
     async def approve(name: str, body: Note) -> dict[str, Any]:
-        proposal(name).update(state="approved")
+        proposal(name).update(state="approved", waiting=False, needs="")
         room.said.append(("approve", body.model_dump()))
-        return {"sentence": "Approved; sent when the present value is fresh"}
+        return proposal(name)
 
     @router.post("/proposals/{name}/decline")
     async def decline(name: str, body: Reason) -> dict[str, Any]:
-        proposal(name).update(state="declined")
+        proposal(name).update(state="declined", waiting=False)
         room.said.append(("decline", body.model_dump()))
         return {}
 
     @router.post("/proposals/{name}/try")
     async def try_value(name: str, body: Value) -> dict[str, Any]:
-        if body.value > 26_000:
-            raise Refused(f"{body.value:g} is above 26000, the highest value that may be sent")
-        sentence = f"{body.value:g} is within the envelope, 12 % left"
-        return {"envelope": {"ok": True, "sentence": sentence, "left_percent": 12}}
+        ok = body.value <= 26_000
+        sentence = "within, 12 % left" if ok else f"{body.value:g} is above 26000"
+        return {"state": "checked", "envelope": {"ok": ok, "sentence": sentence}}
 
     @router.post("/commands")
     async def command(body: Wish) -> dict[str, Any]:
         room.said.append(("command", body.model_dump()))
-        return {"sentence": "Proposed; it waits for one approval"}
+        return {"state": "checked", "needs": "1 approval"}
 
     @router.get("/journal")
     async def journal(limit: int = 200) -> dict[str, Any]:
         entry = {
-            "time": time.time_ns() - 90_000_000_000, "kind": "proposed", "asset": "line2/filler",
-            "text": "Slow the filler by 4 %", "actor": "rule slow_filler", "hash": "9f2c41aa07be",
+            "sequence": 1, "time": isoformat(time.time_ns() - 90 * SECOND), "kind": "proposed",
+            "actor": "rule slow_filler", "subject": "line2/filler/set_speed", "command_id": "p1",
+            "payload": {"title": "Slow the filler by 4 %", "value": 21_500.0, "unit": "1/h"},
+            "hash": "9f2c41aa07be",
         }  # fmt: skip
-        return {"items": [entry][:limit], "verified": True}
+        return {"items": [entry][:limit], "verified": True, "faults": []}
 
     @router.get("/kpis")
     async def kpis() -> dict[str, Any]:
@@ -196,27 +230,39 @@ def _router(room: Room) -> APIRouter:
     async def story() -> dict[str, Any]:
         last = "gemel discover opc.tcp://… -o plant.yaml && gemel run plant.yaml"
         steps = [
-            {"title": "A line", "text": "It runs.", "done": True, "link": "/"},
-            {"title": "A valve wears", "text": "Valve 14 opens longer; the level drifts.",
+            {"key": "line", "title": "A line", "text": "It runs.", "done": True, "link": "/"},
+            {"key": "valve", "title": "A valve wears",
+             "text": "Valve 14 opens longer; the level drifts.",
              "done": False, "link": "/health"},
-            {"title": "Now yours", "text": last, "done": False, "link": None},
+            {"key": "yours", "title": "Now yours", "text": last, "done": False, "link": None},
         ]  # fmt: skip
-        return {"steps": steps, "now": 1}
+        return {"steps": steps, "now": "valve"}
 
     @router.get("/plant-file")
     async def plant_file() -> dict[str, Any]:
-        return {"text": room.text, "hash": f"{hash(room.text):x}", "problems": []}
+        return {"text": room.text, "hash": f"{hash(room.text):x}", "problems": [],
+                "former": room.former}  # fmt: skip
 
     @router.post("/plant-file/check")
     async def check(body: File) -> dict[str, Any]:
         if "colour" not in body.text:
             return {"problems": []}
         line = body.text[: body.text.index("colour")].count("\n") + 1
-        return {"problems": [{"line": line, "severity": "error", "message": "no field 'colour'"}]}
+        return {
+            "problems": [
+                {
+                    "where": f"plant.yaml:{line}",
+                    "line": line,
+                    "severity": "error",
+                    "message": "no field 'colour'",
+                }
+            ]
+        }
 
     @router.put("/plant-file")
     async def save(body: File) -> dict[str, Any]:
+        room.former.insert(0, {"name": f"{time.time_ns()}-anna.yaml", "text": room.text})
         room.text = body.text
-        return {"hash": f"{hash(body.text):x}", "sentence": "Saved and used"}
+        return {"hash": f"{hash(body.text):x}", "problems": [], "restart": True}
 
     return router

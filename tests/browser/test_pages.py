@@ -124,7 +124,7 @@ async def test_a_viewer_sees_no_actions(plant: Any, open_page: Any) -> None:
 
 
 async def test_a_proposal_is_tried_and_approved(plant: Any, open_page: Any) -> None:
-    plant.room.proposals[0].update(state="proposed")
+    plant.room.proposals[0].update(state="checked", waiting=True, needs="1 approval")
     async with open_page("/advice", role="operator") as page:
         card = page.locator(".card", has_text="Slow the filler")
         await card.get_by_text("Other value").click()
@@ -132,10 +132,22 @@ async def test_a_proposal_is_tried_and_approved(plant: Any, open_page: Any) -> N
         await card.get_by_text("Ask the envelope").click()
         await expect(page.get_by_role("status")).to_contain_text("above 26000")
         await card.get_by_role("button", name="Approve").click()
-        await expect(page.get_by_role("status")).to_contain_text("Approved")
+        await expect(page.get_by_role("status")).to_contain_text("It is approved")
         await page.keyboard.press("Escape")
         await expect(page.get_by_text("Nothing waits for a decision")).to_be_visible()
     assert any(what == "approve" for what, _ in plant.room.said)
+
+
+async def test_commands_are_stopped_and_released(plant: Any, open_page: Any) -> None:
+    async with open_page("/advice", role="engineer") as page:
+        panel = page.locator(".panel", has_text="Kill switch")
+        await panel.locator("summary").click()
+        await panel.locator("input[name=reason]").fill("smell of smoke")
+        await panel.get_by_role("button", name="Stop all commands").click()
+        await expect(panel).to_contain_text("the whole plant are stopped: smell of smoke")
+        await panel.locator("input[name=reason]").fill("it was the toaster")
+        await panel.get_by_role("button", name="Release").click()
+        await expect(panel).to_contain_text("Commands may be sent")
 
 
 async def test_a_finding_arrives_without_reloading(plant: Any, open_page: Any) -> None:
@@ -176,7 +188,7 @@ async def test_the_plant_file_is_checked_before_it_is_saved(plant: Any, open_pag
         await page.keyboard.press("Control+End")
         await page.keyboard.type("colour: red")
         await page.click("text=Dry run")
-        await expect(page.locator("[data-part=problems]")).to_contain_text("line 4")
+        await expect(page.locator("[data-part=problems]")).to_contain_text("plant.yaml:4")
         await expect(page.locator("[data-part=difference]")).to_contain_text("colour: red")
         await page.click("text=Discard changes")
         await expect(page.locator(".cm-content")).not_to_contain_text("colour")

@@ -9,6 +9,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -31,13 +33,26 @@ def settled(text: str) -> str:
     return text.strip() + "\n"
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)
-def test_prints_what_the_page_shows(script: Path) -> None:
-    done = subprocess.run(
+def run(script: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, str(script)],
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"},
         capture_output=True, text=True, timeout=150,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[dict[Path, Future[subprocess.CompletedProcess[str]]]]:
+    """All examples, two at a time: most of their time is spent in starting and waiting."""
+    with ThreadPoolExecutor(2) as pool:
+        yield {script: pool.submit(run, script) for script in SCRIPTS}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)
+def test_prints_what_the_page_shows(
+    script: Path, started: dict[Path, Future[subprocess.CompletedProcess[str]]]
+) -> None:
+    done = started[script].result()
     assert done.returncode == 0, done.stderr[-3000:]
     found, shown = settled(done.stdout), EXAMPLES / "output" / f"{script.stem}.txt"
     if os.environ.get("GEMEL_WRITE_OUTPUT"):

@@ -126,8 +126,8 @@ class Story:
 
 def _said(key: str, event: Event) -> str:
     payload = event.payload
-    if key == "slow" and event.kind == "finding" and payload.get("detector") == "slow":
-        return str(payload.get("title", ""))
+    if key == "slow" and event.kind == "slow" and "filler" in event.subject:
+        return str(payload.get("sentence", ""))
     if key == "bearing" and event.kind == "finding" and "capper" in event.subject:
         return str(payload.get("because") or payload.get("title", ""))
     if event.kind != "command":

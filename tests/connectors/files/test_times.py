@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 from files_reading import at, read, write
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gemel.parts.connectors.files.times import cells_of, decode
@@ -185,6 +185,7 @@ def test_order_in_the_file_is_kept(tmp_path):
     assert times(tmp_path, cells) == [at(c.replace(" ", "T")) for c in cells]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -206,6 +207,7 @@ def test_iso_is_exact(moments):
     assert decoded.time.tolist() == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet="0123456789-:/. TZ+apm,eéä", max_size=30), max_size=30))
 def test_any_text_is_decoded_or_not_and_nothing_else(cells):
     column = pa.array(cells, pa.string())

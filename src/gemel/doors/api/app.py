@@ -5,12 +5,12 @@ Every answer that is not 2xx is ``{"message": …}`` with a sentence for a perso
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gemel import __version__
 from gemel.core.errors import ConfigurationError, DataError, GemelError, Refused, Unavailable
@@ -54,17 +54,27 @@ def create_app(daemon: Daemon, access: Access) -> FastAPI:
     app.include_router(plant.metrics)
     _handle_errors(app)
 
-    @app.middleware("http")
-    async def headers(
-        request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        response = await call_next(request)
-        if request.url.path.startswith("/api"):
-            for name, value in _HEADERS.items():
-                response.headers.setdefault(name, value)
-        return response
-
+    app.add_middleware(_Headers)
     return app
+
+
+class _Headers:
+    """Puts the security headers on answers of the API. Plain ASGI: Starlette's own form of a
+    middleware would copy every body through a queue."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        of_api = scope["type"] == "http" and scope["path"].startswith("/api")
+        await self._app(scope, receive, with_headers if of_api else send)
 
 
 def _handle_errors(app: FastAPI) -> None:

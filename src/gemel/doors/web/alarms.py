@@ -8,7 +8,7 @@ from typing import Any
 from gemel.client.asynchronous import Plain
 from gemel.doors.web import alarm_line
 from gemel.doors.web.frame import Surroundings
-from gemel.doors.web.markup import Html, figure, h, panel, table, words
+from gemel.doors.web.markup import Html, figure, h, panel, table
 from gemel.doors.web.viewer import Part, Viewer
 
 __all__ = ["build"]
@@ -87,20 +87,32 @@ def _row(viewer: Viewer, item: Plain) -> tuple[Any, ...]:
             act)  # fmt: skip
 
 
+_KPIS = (
+    ("annunciated", "Alarms in 24 h", 1, ""),
+    ("rate", "In ten minutes, per operator", 1, "; the target is 1, the bound 2"),
+    ("peak", "Most in ten minutes", 1, ""),
+    ("flood_share", "Time in a flood", 100, " %"),
+    ("top_share", "Share of the ten most frequent", 100, " %"),
+    ("acknowledge_seconds", "Mean time until acknowledged", 1, " s"),
+    ("acknowledged", "Acknowledged", 1, ""),
+)
+
+
 def _kpis(alarms: Plain | None) -> Html:
-    figures = (alarms or {}).get("kpis") or {}
-    if not figures:
+    """How good the alarm system itself is."""
+    found = (alarms or {}).get("kpis") or {}
+    rows = []
+    for name, title, factor, unit in _KPIS:
+        if name in found:
+            value = found[name]
+            text = "unknown" if value is None else f"{figure(value * factor)}{unit}"
+            rows.append((h("dt", title), h("dd", text)))
+    flooded = (alarms or {}).get("flooded") or []
+    if flooded:
+        rows.insert(0, (h("dt", "Flooded now"), h("dd", ", ".join(o or "all" for o in flooded))))
+    if not rows:
         return Html("")
-    rows = [(h("dt", words(str(name))), h("dd", _plain(value))) for name, value in figures.items()]
     return panel("The alarm system itself", h("dl", rows, cls="facts"), aside="ISA-18.2")
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{words(str(k))} {_plain(v)}" for k, v in value.items())
-    if isinstance(value, list):
-        return ", ".join(_plain(v) for v in value) or "none"
-    return "unknown" if value is None else figure(value)
 
 
 def _history(viewer: Viewer, events: list[Plain]) -> Html:

@@ -166,14 +166,15 @@ def _story(story: Plain | None) -> Html:
     if not steps:
         return Html("")
     now = (story or {}).get("now")
-    here = next((s for i, s in enumerate(steps) if now in (i, s.get("title"))), steps[0])
+    here = next((s for s in steps if s.get("key") == now), steps[0])
     marks = [
         h("li", step["title"], cls="now" if step is here else "done" if step.get("done") else None)
         for step in steps
     ]
     link = h("a", "Show", href=here["link"]) if _inside(here.get("link")) else None
-    return h("section", h("ol", marks), h("p", here["text"], " ", link), cls="story",
-             aria_label="Story")  # fmt: skip
+    evidence = h("span", here.get("evidence"), cls="quiet")
+    told = h("p", here["text"], " ", evidence, " ", link)
+    return h("section", h("ol", marks), told, cls="story", aria_label="Story")
 
 
 def _inside(link: Any) -> bool:

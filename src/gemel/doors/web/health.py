@@ -34,11 +34,14 @@ class _Facts:
         self.around = around
         self.findings: list[Plain] = []
         self.signals: list[Plain] = []
+        self.detectors: list[Plain] = []
 
     async def ask(self) -> None:
         client = self.around.viewer.client
-        self.findings, state = await asyncio.gather(
-            client.events("finding", start="-7d", limit=50), client.state(["**"])
+        self.findings, state, self.detectors = await asyncio.gather(
+            client.events("finding", start="-7d", limit=50),
+            client.state(["**"]),
+            client.detectors(),
         )
         self.signals = state["signals"]
 
@@ -57,10 +60,13 @@ def _draw(facts: _Facts) -> None:
         "problems": lambda: _problems(around.status),
         "quality": lambda: _quality(facts.signals),
         "findings": lambda: _findings(viewer, facts.findings),
+        "detectors": lambda: _detectors(facts.detectors),
         "stages": lambda: _stages(around.status),
         "history": lambda: _history(viewer, around.status),
     }
-    shown = {name: Part(name, parts[name]()) for name in ("problems", "quality", "findings")}
+    shown = {
+        name: Part(name, parts[name]()) for name in ("problems", "quality", "findings", "detectors")
+    }
     with ui.element("div").classes("columns"):
         shown |= {name: Part(name, parts[name]()) for name in ("stages", "history")}
 
@@ -112,6 +118,30 @@ def _findings(viewer: Viewer, findings: list[Plain]) -> Html:
     shown = [cards.finding(viewer, f) for f in findings[:12]]
     return panel("What behaves differently?", h("div", shown, cls="cards"),
                  aside=f"{len(findings)} in seven days")  # fmt: skip
+
+
+def _detectors(detectors: list[Plain]) -> Html:
+    if not detectors:
+        return Html("")
+    rows = [
+        (
+            d["title"],
+            d["asset"],
+            d["state"] + (f": {d['reason']}" if d.get("reason") else ""),
+            figure(len(d["signals"])),
+            _score(d.get("last")),
+            h("code", str(d.get("model") or "")[:8]),
+        )
+        for d in detectors
+    ]
+    heads = ("Detector", "Asset", "State", "Signals", "Score, limit", "Model")
+    return panel("What watches?", table(heads, rows, numeric=(3, 4)), aside=f"{len(rows)}")
+
+
+def _score(last: Any) -> str:
+    """Score and limit of the newest row, where there is one."""
+    numbers = [v for v in last or () if isinstance(v, (int, float))]
+    return ", ".join(figure(v) for v in numbers[-2:]) or "—"
 
 
 def _stages(status: Plain) -> Html:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -95,7 +96,17 @@ def picture(title: str, details: list[Plain], others: list[Plain], pointed: Iter
                 signal = _between(machines[before], machine, candidates)
                 if signal is not None:
                     line.buffers[before, machine.path] = signal
+    edges = [(b, m.path) for m in line.machines for b in m.after if b in machines]
+    between = sorted((s for d in others for s in d["signals"] if _buffer_like(s)), key=_natural)
+    if not line.buffers and len(between) == len(edges):
+        line.buffers = dict(zip(edges, between, strict=True))
     return line
+
+
+def _natural(signal: Plain) -> list[tuple[int, str]]:
+    """Conveyor 10 comes after conveyor 9."""
+    parts = re.split(r"(\d+)", signal["path"])
+    return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
 
 
 def _machine(detail: Plain, known: set[str], shared: Counter[str], pointed: set[str]) -> Machine:

@@ -21,6 +21,8 @@ from gemel.doors.web.viewer import Part, Viewer
 
 __all__ = ["build"]
 
+_MOST = 24
+"""Assets on one picture."""
 _SPANS = (("10 min", 600), ("2 h", 7_200), ("8 h", 28_800), ("24 h", 86_400))
 
 
@@ -48,8 +50,9 @@ class _Facts:
         if self.name is None:
             return
         known = {asset["path"]: asset for asset in assets}
-        members = [asset["path"] for asset in found[self.name]][:24]
-        around = [self.name] if self.name in known else []
+        members = [asset["path"] for asset in found[self.name]][:_MOST]
+        beside = [p for p in known if p.rpartition("/")[0] == self.name and p not in members]
+        around = [path for path in (self.name, *beside[:_MOST]) if path in known]
         details = await asyncio.gather(*(client.asset(path) for path in [*members, *around]))
         title = known[self.name]["title"] if self.name in known else words(self.name) or "Line"
         pointed = [c["signal"] for f in self.open_findings() for c in _contributions(f)]

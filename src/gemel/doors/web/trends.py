@@ -51,7 +51,9 @@ def _page(zone: str) -> Html:
         ),
         cls="tools",
     )  # fmt: skip
-    hint = "Choose signals from the list. Drag across the chart to look closer, double-click to return."
+    hint = (
+        "Choose signals from the list. Drag across the chart to look closer; double-click ends it."
+    )
     chart = h(
         "section",
         tools,

@@ -65,6 +65,7 @@ class Machine:
     others      further numbers of the asset, which may explain why it is slow
     owns_order  False where the order is that of the line, told by another asset
     connector   of the signal that tells the class
+    unit        of the speed as the plant file writes it: bottles/h are not cases/h
     """
 
     asset: str
@@ -79,6 +80,7 @@ class Machine:
     others: tuple[str, ...] = ()
     owns_order: bool = True
     connector: str = ""
+    unit: str = ""
 
     @property
     def judges(self) -> bool:
@@ -209,6 +211,7 @@ def _machine(
         pieces=means.pieces,
         counter_top=means.counter_top,
         count_includes_rejects=means.count_includes_rejects,
+        unit=chosen["speed"].signal.unit if "speed" in chosen else "",
         connector=next((chosen[n].connector for n in _ROLES if n in chosen), ""),
         others=tuple(
             s.path

@@ -3,7 +3,8 @@
 Rows take part when the machine and those before and after it have all been producing for a while:
 next to one that stands, or has just started, a machine is slowed down by the control of the line.
 The reference is its setpoint, but never more than the lowest setpoint of the line in pieces: the
-machines around the one that sets the pace can run faster, and do so only to catch up.
+machines around the one that sets the pace can run faster, and do so only to catch up. They are
+trimmed by the buffers between them all the time, and must be slow for ten times as long.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from gemel.twin.operations.times import TimeClass
 __all__ = ["Pace"]
 
 _NEEDED: Final = ("state", "run", "speed", "starved", "blocked", "reason", "setpoint")
+_MARGIN: Final = 1.02
+"""A setpoint above this many times the lowest one of the line follows the pace of others."""
+_PATIENCE: Final = 10
 
 
 class Pace:
@@ -43,7 +47,7 @@ class Pace:
         """`neighbours` are the machines before and after it, `line` all that material connects."""
         self._machine = machine
         self._near = (machine, *neighbours)
-        self._line = [one for one in line if one.rate is not None] if machine.rate else []
+        self._line = [one for one in line if _comparable(one, machine)]
         self._settle = settings.settle // settings.step
         self._running = 0
         """Rows since one of the line stood."""
@@ -85,15 +89,17 @@ class Pace:
             return None
         values = window.value
         speed = values[:, self._place[self._machine.inputs["speed"]]]
-        reference = self._setpoint(self._machine, values)
-        if self._machine.rate is not None:
-            lowest = reference * self._machine.rate
-            for one in self._line:
-                other = self._setpoint(one, values) * (one.rate or 1.0)
-                lowest = np.where(other > 0, np.fmin(lowest, other), lowest)
-            reference = lowest / self._machine.rate
+        own = self._setpoint(self._machine, values)
+        reference = own
+        for one in self._line:
+            other = self._setpoint(one, values) * one.rate / self._machine.rate
+            reference = np.where(other > 0, np.fmin(reference, other), reference)
+        follows = bool(own[-1] > _MARGIN * reference[-1])
         running = self._settled(values)
-        return self.watch.push(window.time, speed, reference, running, values[:, self._others])
+        return self.watch.push(
+            window.time, speed, reference, running, values[:, self._others],
+            patience=_PATIENCE if follows else 1,
+        )  # fmt: skip
 
     def _setpoint(self, machine: Machine, values: npt.NDArray[np.float64]) -> Any:
         """What is asked of a machine, in the unit of its speed; NaN where nobody says."""
@@ -122,3 +128,11 @@ class Pace:
                 value = values[:, self._place[machine.inputs[name]]]
                 columns[name] = Column(value, np.where(np.isnan(value), BAD, 0).astype(np.int16))
         return columns
+
+
+def _comparable(one: Machine, other: Machine) -> bool:
+    """Whether two machines count the same pieces: by their unit, or because the settings say how
+    many pieces are one count."""
+    if one.rate is None or other.rate is None:
+        return False
+    return one.unit == other.unit or (one.pieces, other.pieces) != (1.0, 1.0)

@@ -7,8 +7,9 @@ who became slower than it was.
 
 The beginning is the change point of the ratio of speed to its reference: the cut that leaves the
 least squares around two means (D. V. Hinkley, Biometrika 57 (1970) 1-17). The signals that explain
-it are those whose median moved most against the same length of time before, in units of their
-spread then (1.4826 times the median absolute deviation, which a few outliers do not change).
+it are those whose median moved most against the same length of time before, or 300 rows where that
+is more, in units of their spread then (1.4826 times the median absolute deviation, which a few
+outliers do not change).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ Values = npt.NDArray[np.float64]
 _SHOWN: Final = 5
 _LEAST_Z: Final = 3.0
 _FEWEST: Final = 5
+_BASELINE: Final = 300
 _NORMAL: Final = 1.4826
 
 
@@ -138,13 +140,16 @@ def _why(
     takes_part: npt.NDArray[np.int64], since: int, others: Values, names: Sequence[str]
 ) -> tuple[Shift, ...]:
     after = takes_part[takes_part >= since]
-    before = takes_part[takes_part < since][-len(after) :]
+    # A slow onset spoils what is just before it, and must not be most of what is compared with.
+    before = takes_part[takes_part < since][-max(len(after), _BASELINE) :]
     if len(before) < _FEWEST or len(after) < _FEWEST or not len(names):
         return ()
     found = []
     for column, name in enumerate(names):
         old, new = others[before, column], others[after, column]
         old, new = old[old == old], new[new == new]
+        if (np.diff(np.concatenate([old, new])) >= 0).all():
+            continue  # a counter, which only rises, moves whatever happens
         if len(old) < _FEWEST or len(new) < _FEWEST:
             continue
         middle, now = float(np.median(old)), float(np.median(new))
@@ -187,8 +192,11 @@ class SlowWatch:
         reference: Values,
         running: npt.NDArray[np.bool_],
         others: Values,
+        *,
+        patience: int = 1,
     ) -> Slow | None:
-        """Rows that follow the last ones; what began or ended with them."""
+        """Rows that follow the last ones; what began or ended with them. `patience` is how many
+        times as long as usual it must be slow to begin."""
         if not len(time):
             return None
         rows = np.column_stack([speed, reference, running.astype(np.float64), others])
@@ -198,7 +206,7 @@ class SlowWatch:
         self._time = np.concatenate([self._time, time])[-self._rows :]
         self._value = np.concatenate([self._value, rows])[-self._rows :]
         if began is None:
-            self.now = self._find()
+            self.now = self._find(patience * self._lasting)
             return self.now
         if not self._recovers():
             return None
@@ -206,11 +214,11 @@ class SlowWatch:
         self.now = None
         return ended
 
-    def _find(self) -> Slow | None:
+    def _find(self, lasting: int) -> Slow | None:
         value = self._value
         return find_slow(
             self._time, value[:, 0], value[:, 1], value[:, 2] > 0, value[:, 3:], self.names,
-            below=self._below, lasting=self._lasting, rate=self._rate,
+            below=self._below, lasting=lasting, rate=self._rate,
         )  # fmt: skip
 
     def _recovers(self) -> bool:

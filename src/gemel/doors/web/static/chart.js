@@ -3,55 +3,14 @@
 
 import { clock, day, duration, full, minute, number } from "./format.js";
 import * as live from "./live.js";
+import { colour, hatch, lineColour, lineDash } from "./paint.js";
+import { before, broken, json } from "./sketch.js";
 
-const DASHES = ["solid", "solid", "solid", "solid", [6, 3], [6, 3], [2, 2], [2, 2]];
 const MARKED = new Set(["alarm", "finding", "stop", "slow", "order", "changeover", "command", "note", "fault"]);
 const RIGHT = 16;
 
 let library = null;
 const load = () => (library ??= import("./echarts/index.js").then((module) => module.echarts));
-
-const probe = document.createElement("i");
-
-/** A token as a colour that a canvas understands. */
-export function colour(name) {
-  if (!probe.isConnected) document.body.append(probe);
-  probe.style.color = `var(--${name})`;
-  return getComputedStyle(probe).color;
-}
-
-export const lineColour = (index) => colour(`line-${(index % 4) + 1}`);
-export const lineDash = (index) => DASHES[index % DASHES.length];
-
-function hatch() {
-  const tile = document.createElement("canvas");
-  tile.width = tile.height = 8;
-  const pen = tile.getContext("2d");
-  pen.strokeStyle = colour("hatch");
-  pen.lineWidth = 1;
-  pen.beginPath();
-  for (const shift of [-8, 0, 8]) {
-    pen.moveTo(shift, 8);
-    pen.lineTo(shift + 8, 0);
-  }
-  pen.stroke();
-  return { image: tile, repeat: "repeat" };
-}
-
-async function json(path, params) {
-  const answer = await fetch(`${path}?${new URLSearchParams(params)}`);
-  const body = await answer.json();
-  if (!answer.ok) throw new Error(body.message);
-  return body;
-}
-
-/** What each signal was at a time: a signal that rests has no samples in the window. */
-async function before(signals, start) {
-  const asked = signals.map(({ path }) => ["signal", path]);
-  const rows = await json("/api/history", [...asked, ["at", start]]);
-  const good = (i) => rows.quality[i] >= 0 && rows.value[i] !== null;
-  return new Map(rows.signal.map((path, i) => [path, good(i) ? rows.value[i] : null]));
-}
 
 export class Chart {
   constructor(element) {
@@ -387,57 +346,4 @@ function within(value, bound, range, sign) {
   const room = (range.max - range.min || Math.abs(range.max) * 0.02 || 1) * 2;
   const reached = Math.abs(value - bound) > room ? bound : value;
   return reached + sign * (range.max - range.min || 1) * 0.05;
-}
-
-/** Where a gap holds no samples the line ends, and begins again. */
-function broken(data, gaps) {
-  const out = [...data];
-  for (const gap of gaps) {
-    if (gap.refilled) continue;
-    const next = out.findIndex(([time]) => time > gap.start);
-    if (next > 0 && out[next][0] >= gap.end) out.splice(next, 0, [gap.start, null]);
-  }
-  return out;
-}
-
-// The chart of the Live page: one signal, chosen in the mimic's panel or named by the server.
-
-export function fresh(path) {
-  let good = false;
-  live.watch(path, (state) => {
-    good = state.good;
-  });
-  return () => good;
-}
-
-export function mountCharts() {
-  const element = document.querySelector("[data-chart]");
-  if (!element) return;
-  const chart = new Chart(element);
-  chart.span = Number(element.dataset.span);
-  const title = document.querySelector("[data-chart-title]");
-  const back = document.querySelector("[data-chart-follow]");
-  const draw = (signal) => {
-    title.textContent = `${signal.asset} · ${signal.title}`;
-    document.querySelector("[data-chart-unit]").textContent = signal.unit ? `· ${signal.unit}` : "";
-    chart.show([{ ...signal, fresh: fresh(signal.path) }], JSON.parse(element.dataset.limits || "[]"));
-  };
-  chart.onWindow = () => back.classList.toggle("hidden", chart.window === null);
-  back.addEventListener("click", () => chart.follow());
-  document.addEventListener("click", (event) => {
-    const span = event.target.closest("[data-chart-span]");
-    if (span) {
-      for (const other of document.querySelectorAll("[data-chart-span]")) {
-        other.setAttribute("aria-pressed", String(other === span));
-      }
-      chart.follow(Number(span.dataset.chartSpan));
-    }
-    const picked = event.target.closest("[data-pick]");
-    if (picked) {
-      draw(JSON.parse(picked.dataset.pick));
-      element.scrollIntoView({ block: "nearest" });
-    }
-  });
-  const first = JSON.parse(element.dataset.chart);
-  if (first) draw(first);
 }

@@ -2,7 +2,7 @@
 
 import { clock, weekday } from "./format.js";
 import * as live from "./live.js";
-import { mountCharts } from "./chart.js";
+import { mountCharts } from "./pick.js";
 import { drawSparks } from "./spark.js";
 import { mountTrends } from "./trends.js";
 

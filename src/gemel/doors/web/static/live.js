@@ -34,6 +34,15 @@ export function watch(path, callback) {
   };
 }
 
+/** A function that says whether the last value of a signal is good. */
+export function fresh(path) {
+  let good = false;
+  watch(path, (state) => {
+    good = state.good;
+  });
+  return () => good;
+}
+
 /** Call `callback(event)` with every new Event. */
 export function onEvent(callback) {
   listeners.add(callback);

@@ -1,7 +1,9 @@
 // The page Trends: find signals, compare up to eight over one time axis, look back, download.
 
-import { Chart, fresh, lineColour, lineDash } from "./chart.js";
+import { Chart } from "./chart.js";
 import { zone } from "./format.js";
+import { fresh } from "./live.js";
+import { lineColour, lineDash } from "./paint.js";
 
 const MOST = 8;
 

@@ -89,6 +89,8 @@ class Files(Connector):
 
     @model_validator(mode="after")
     def _consistent(self) -> Files:
+        if not self.delimiter.isascii():
+            raise ValueError(f"delimiter '{self.delimiter}' is not ASCII; write e.g. ';'")
         if not isinstance(self.speed, str) and self.speed <= 0:
             raise ValueError(f"speed is {self.speed}, must be greater than 0 or 'max'")
         try:

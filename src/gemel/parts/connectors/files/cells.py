@@ -26,6 +26,7 @@ __all__ = [
     "cell_kind",
     "map_texts",
     "numbers",
+    "parse_code",
     "parse_number",
     "truth",
     "unit_suffix",
@@ -106,6 +107,15 @@ def parse_number(text: str, decimal: str = ".", suffix: str = "") -> float | Non
     if _INFINITE.fullmatch(text):
         return float("-inf") if text.startswith("-") else float("inf")
     return None
+
+
+def parse_code(text: str) -> int | None:
+    """A whole number, decimal or as 0x1F; None if the text is none."""
+    stripped = text.strip().lower()
+    if stripped.startswith("0x"):
+        return int(stripped, 16) if re.fullmatch(r"0x[0-9a-f]{1,8}", stripped) else None
+    value = parse_number(stripped)
+    return int(value) if value is not None and abs(value) < EXACT else None
 
 
 def unit_suffix(text: str) -> str:

@@ -45,7 +45,7 @@ def encoding_of(head: bytes, where: str) -> str:
             return "utf-16-be"
     start = head[:65_536]
     strange = sum(1 for byte in start if byte in _CONTROL)
-    if strange > 0.02 * len(start) or start.count(0) > 0.2 * len(start):
+    if strange > 0.02 * len(start) or start[:100].count(0) > 0.1 * len(start[:100]):
         raise ConfigurationError("is a binary file; a CSV or Parquet file is expected", where)
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
@@ -88,7 +88,9 @@ def find_delimiter(
     """The delimiter that cuts most lines into equally many cells that mean something; empty for a
     table of one column. `rows_for` gives the rows that lines make up if a delimiter is the right
     one, where quoted cells hold line breaks. Raises `ConfigurationError` if there is no table."""
-    hint = re.fullmatch(r'"?sep=(.)"?', lines[0].strip(), re.IGNORECASE) if lines else None
+    hint = (
+        re.fullmatch(r'"?sep=([!-/:-@|\t])"?', lines[0].strip(), re.IGNORECASE) if lines else None
+    )
     if hint:
         return hint[1]
     useful = [line for line in lines if line.strip()]

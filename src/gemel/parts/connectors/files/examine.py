@@ -37,6 +37,7 @@ __all__ = ["examine"]
 
 _SAMPLE: Final = 1 << 20
 _ROWS: Final = 5_000
+_CELLS: Final = 60_000
 _LINES: Final = 64 << 10
 _SEARCH: Final = 64 << 20
 """How far a file is read to find a date that tells day from month."""
@@ -103,7 +104,8 @@ def _examine_text(path: Path, compression: str, options: Options) -> Format:
         delimiter = find_delimiter(lines, where, rows_for if has_breaks else None)
     text = replace(text, delimiter=delimiter)
     cut = rows_of(head, text, is_last=is_whole)
-    n = min(len(cut.start), _ROWS)
+    cells_per_row = max((line.count(delimiter or ",") for line in lines[-20:]), default=0) + 1
+    n = min(len(cut.start), _ROWS, max(500, _CELLS // cells_per_row))
     texts = [
         decode_text(head[cut.start[i] : cut.end[i]], encoding).strip("\ufeff\r\n").replace("\0", "")
         for i in range(n)

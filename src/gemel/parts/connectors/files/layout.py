@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from gemel.core.errors import ConfigurationError
-from gemel.parts.connectors.files.cells import parse_number
+from gemel.parts.connectors.files.cells import parse_code
 from gemel.parts.connectors.files.format import Column, Format, Options
 from gemel.parts.connectors.files.naming import slug
 
@@ -145,8 +145,8 @@ def _nameless(found: Format, free: Sequence[int]) -> tuple[int, int]:
 def _quality_codes(column: Column) -> tuple[str, str]:
     """How qualities are written, and a note if that had to be assumed."""
     filled = {c.strip() for c in column.cells if c.strip()}
-    values = [parse_number(c) if not c.lower().startswith("0x") else int(c, 16) for c in filled]
-    numbers = [int(v) for v in values if v is not None]
+    values = [parse_code(c) for c in filled]
+    numbers = [v for v in values if v is not None]
     if len(numbers) < len(values):
         words = any(
             re.match(r"(?i)good|bad|uncertain|ok|valid|invalid|true|false", c) for c in filled

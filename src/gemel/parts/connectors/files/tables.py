@@ -240,7 +240,7 @@ class _Parser:
         rows = {int(i): self._row(block, int(i)) for i in keep}
         for position in suspects:
             row = int(keep[position])
-            line = decode_text(rows[row], text.encoding)
+            line = decode_text(rows[row], text.encoding).replace("\0", "")
             cells = split_row(line, text.delimiter, text.quote)
             n = len(cells)
             if n == width or (n > width and not any(cells[width:])):

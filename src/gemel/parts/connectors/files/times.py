@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -287,8 +287,10 @@ def _decode_scientific(matrix: Bytes, rows: Ints, linear: Linear, result: Decode
     for row, cell in zip(rows.tolist(), matrix, strict=True):
         try:
             number = Decimal(cell.tobytes().decode("ascii").replace(",", "."))
+            if number.adjusted() > 20:
+                continue
             time = round((number - (linear.origin or 0)) * linear.scale)
-        except (InvalidOperation, ValueError, OverflowError):
+        except (ArithmeticError, ValueError):
             continue
         if abs(time) < 2**63:
             result.time[row] = _grain(np.array([time]), linear)[0]

@@ -28,6 +28,7 @@ from gemel.parts.connectors.files.cells import (
     MISSING_TEXTS,
     map_texts,
     numbers,
+    parse_code,
     parse_number,
     truth,
 )
@@ -229,10 +230,10 @@ def qualities(values: Any, codes: str) -> npt.NDArray[np.int16]:
         stripped = text.strip()
         if stripped.lower() in ("", "nan", "null", "none", "na", "n/a"):
             return float(GOOD)
-        number = int(stripped, 16) if stripped[:2].lower() == "0x" else parse_number(stripped)
+        number = parse_code(stripped)
         if number is None or codes == "words":
             return float(_word_quality(stripped))
-        return float(_code_quality(int(number), codes))
+        return float(_code_quality(number, codes))
 
     kind = values.type
     if pa.types.is_boolean(kind):
