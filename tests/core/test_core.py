@@ -119,7 +119,8 @@ class TestFrame:
 
     def test_arrow_timestamps_of_any_unit(self) -> None:
         times = pa.array([1_500], pa.timestamp("ms", "UTC"))
-        frame = from_table(pa.table({"signal": [1], "time": times, "value": pa.array([None], pa.float64())}))
+        value = pa.array([None], pa.float64())
+        frame = from_table(pa.table({"signal": [1], "time": times, "value": value}))
         assert frame.time[0] == 1_500_000_000
         assert np.isnan(frame.value[0])
 

@@ -14,7 +14,6 @@ import numpy as np
 from gemel.parts.historians import HISTORIANS
 from gemel.parts.historians.base import Query
 from gemel.runtime.clock import system_clock
-
 from tests.faults.feeder import ROWS, SIGNALS
 
 

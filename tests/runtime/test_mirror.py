@@ -103,14 +103,10 @@ def test_a_snapshot_does_not_change() -> None:
 
 
 @given(
-    st.lists(
-        st.tuples(st.integers(0, 2), st.integers(-50, 10), st.floats(-5, 5)), max_size=60
-    ),
+    st.lists(st.tuples(st.integers(0, 2), st.integers(-50, 10), st.floats(-5, 5)), max_size=60),
     st.integers(1, 10),
 )
-def test_cutting_the_stream_changes_nothing(
-    rows: list[tuple[int, int, float]], size: int
-) -> None:
+def test_cutting_the_stream_changes_nothing(rows: list[tuple[int, int, float]], size: int) -> None:
     whole, parts = Mirror(3), Mirror(3)
     for mirror in (whole, parts):
         mirror.rules.set(0, (-3.0, 3.0), max_rate=2.0, flat_after=3 * SECOND)

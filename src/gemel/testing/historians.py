@@ -99,7 +99,9 @@ class HistorianSuite:
         assert [(t, v) for _, t, v, _ in self.rows(store)] == [(5, 7), (10, 1), (15, 8), (20, 2)]
         assert store.marks()[0] == START + 20 * SECOND
 
-    def test_a_time_from_the_future_blocks_nothing(self, store: Store, clock: TurnableClock) -> None:
+    def test_a_time_from_the_future_blocks_nothing(
+        self, store: Store, clock: TurnableClock
+    ) -> None:
         store.commit([samples([0, 0], [10**7, 1], [1, 2], received=clock())])
         receipt = store.commit([samples([0], [2], [3], received=clock())])
         assert receipt.accepted == 1
@@ -153,12 +155,15 @@ class HistorianSuite:
         store.commit([samples([0, 0, 0], [1, 2, 3], [1, 2, 3])])
         assert [v for _, _, v, _ in self.rows(store, limit=2)] == [1, 2]
 
-    def test_everything_is_there_after_opening_again(self, tmp_path: Path, clock: TurnableClock) -> None:
+    def test_everything_is_there_after_opening_again(
+        self, tmp_path: Path, clock: TurnableClock
+    ) -> None:
         with self.historian.open(tmp_path, clock) as store:
             store.catalogue.declare("a", unit="mm", now=clock())
             text = store.catalogue.declare("lot", "text", now=clock())
             code = store.catalogue.encode(text, "L-1")
-            store.commit([samples([0, text, 0], [1, 1, 2], [1, float(code or 0), 3], position="p7")])
+            values = [1, float(code or 0), 3]
+            store.commit([samples([0, text, 0], [1, 1, 2], values, position="p7")])
             store.keep("x", {"n": 1})
             store.record([Event("note", "a", START, "me", payload={"text": "hello"})])
         with self.historian.open(tmp_path, clock) as store:

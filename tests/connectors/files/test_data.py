@@ -143,7 +143,9 @@ def test_uniwear_is_several_machines():
      "steel_plates_faults/*.csv", "carparts/*.csv"],
 )  # fmt: skip
 def test_what_discovery_writes_down_reads_the_file(pattern):
-    for path in sorted(DATA.glob(pattern))[:2]:
+    paths = sorted(DATA.glob(pattern))[:2]
+    assert paths
+    for path in paths:
         found = discover(path)
         is_plant(found)
         rows, counters = replay(found)

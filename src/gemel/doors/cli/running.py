@@ -69,7 +69,7 @@ def replay(
     file: Path, recordings: list[str], data: Path, speed: str, *, again: bool, as_json: bool
 ) -> None:
     """See `gemel replay --help`."""
-    set_up_logs(logging.WARNING)
+    set_up_logs(logging.CRITICAL)  # what is wrong is told at the end, once
     plan = _recorded(load(file), recordings, speed)
     started = time.perf_counter()
     summary = asyncio.run(_replay(plan, data, again=again, quiet=as_json))

@@ -84,30 +84,31 @@ class _Facts:
         return h("div", mimic(self.line, abnormal, noticed), self._slow(), cls="mimic")
 
     def _slow(self) -> Html:
-        """Which machine holds the line up, since when and why; else the newest finding."""
+        """Which machine stands or holds the line up, since when and why; else the newest finding."""
+        lines = [self._stop(m) for m in self.machines if m.get("stop")][:2]
         slow = [m for m in self.machines if m.get("slow")]
         if slow:
-            worst = max(slow, key=lambda m: float(m["slow"]["share"]))
-            found = worst["slow"]
-            lost = f", {figure(round(found['lost']))} pieces lost" if found.get("lost") else ""
-            why = ", ".join(words(w["signal"]) for w in found["why"][:2] if w.get("signal"))
-            said = f"slow since {self.viewer.clock(found['since'])}"
-            share = f"{100 * float(found['share']):.0f} % below its setpoint{lost}"
-            moved = f" · moved with it: {why}" if why else ""
-            return h("p", h("b", words(worst["asset"])), f" {said} · {share}{moved}", cls="quiet")
-        stopped = [m for m in self.machines if m.get("stop")]
-        if stopped:
-            stop = stopped[0]["stop"]
-            said = (
-                f" stopped since {self.viewer.clock(stop['since'])} · {stop['reason'] or 'unknown'}"
-            )
-            return h("p", h("b", words(stopped[0]["asset"])), said, cls="quiet")
-        found_now = self.open_findings()
-        if not found_now:
-            return h("p", "No open finding.", cls="quiet")
-        first = found_now[0]
-        said = f"{words(first['subject'])}: {first['payload'].get('title')}"
-        return h("p", f"{said}, since {self._since(first)}", cls="quiet")
+            lines.append(self._slowest(max(slow, key=lambda m: float(m["slow"]["share"]))))
+        found = self.open_findings()
+        if not lines and found:
+            said = f"{words(found[0]['subject'])}: {found[0]['payload'].get('title')}"
+            lines.append(h("p", f"{said}, since {self._since(found[0])}", cls="quiet"))
+        return h("div", lines or h("p", "No open finding.", cls="quiet"))
+
+    def _stop(self, machine: Plain) -> Html:
+        stop = machine["stop"]
+        said = f" stands since {self.viewer.clock(stop['since'])} · {stop['reason'] or 'unknown'}"
+        return h("p", h("b", words(machine["asset"])), said, cls="quiet")
+
+    def _slowest(self, machine: Plain) -> Html:
+        slow = machine["slow"]
+        said = f" slow since {self.viewer.clock(slow['since'])}"
+        said += f" · {100 * float(slow['share']):.0f} % below its setpoint"
+        if slow.get("lost"):
+            said += f", {figure(round(slow['lost']))} pieces lost"
+        if why := ", ".join(words(w["signal"]) for w in slow["why"][:2]):
+            said += f" · moved with it: {why}"
+        return h("p", h("b", words(machine["asset"])), said, cls="quiet")
 
     def _since(self, finding: Plain) -> str:
         return self.viewer.clock(finding["payload"].get("since") or finding["time"])
