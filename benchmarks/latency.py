@@ -47,6 +47,7 @@ PATIENCE_S = 5.0
 LOAD_SIGNALS = 1_000
 LOAD_HZ = 10
 WAIT_S = 180.0
+URI = "urn:example:latency"
 
 
 async def serve(url: str, seed: int) -> None:
@@ -65,10 +66,14 @@ async def serve(url: str, seed: int) -> None:
         answered.setdefault(int(value.Value.Value), time.perf_counter_ns())
 
     sensors = []
+    index = await server.register_namespace(URI)
     for lane in range(LANES):
         sensor, actuator = [
             await server.nodes.objects.add_variable(
-                ua.NodeId(f"{name}{lane}", 1), f"1:{name}{lane}", 0.0, ua.VariantType.Double
+                ua.NodeId(f"{name}{lane}", index),
+                f"{index}:{name}{lane}",
+                0.0,
+                ua.VariantType.Double,
             )
             for name in ("Sensor", "Actuator")
         ]
@@ -116,10 +121,12 @@ async def bare(url: str, load: str) -> None:
         def datachange_notification(self, node: Any, value: float, _: Any) -> None:
             """Only received."""
 
+    actuators: dict[str, Any] = {}
     client = Client(url)
-    actuators = {str(i): client.get_node(f"ns=1;s=Actuator{i}") for i in range(LANES)}
-    sensors = [client.get_node(f"ns=1;s=Sensor{i}") for i in range(LANES)]
     async with client:
+        index = await client.get_namespace_index(URI)
+        actuators |= {str(i): client.get_node(f"ns={index};s=Actuator{i}") for i in range(LANES)}
+        sensors = [client.get_node(f"ns={index};s=Sensor{i}") for i in range(LANES)]
         subscription = await client.create_subscription(PUBLISHING_MS, Loop())
         await subscription.subscribe_data_change(sensors)
         async with Client(load) if load else nullcontext() as other:
@@ -150,8 +157,8 @@ def plant(url: str, load: str) -> str:
     lines += ["assets:", "  line:", "    connector: line", "    signals:"]
     for lane in range(LANES):
         lines += [
-            f"      sensor{lane}: {{address: 'ns=1;s=Sensor{lane}'}}",
-            f"      actuator{lane}: {{address: 'ns=1;s=Actuator{lane}'}}",
+            f"      sensor{lane}: {{address: 'nsu={URI};s=Sensor{lane}'}}",
+            f"      actuator{lane}: {{address: 'nsu={URI};s=Actuator{lane}'}}",
         ]
     lines += ["    commands:"]
     envelope = "{low: 0, high: 1e9, dead_time: 0 s, approval: rule, fresh_within: 60 s}"

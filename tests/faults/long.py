@@ -113,7 +113,7 @@ async def _fill(folder: Path, disk: Path) -> Row:
     daemon = Daemon(load(plant), disk / "data", historian=historian)
     number, acknowledged = 0, []
     async with daemon.run():
-        while daemon.links["push"].session is None:
+        while daemon.links["push"].session is None:  # noqa: ASYNC110 - it has no event to wait for
             await asyncio.sleep(0.01)
         try:
             while number < 20_000:
@@ -278,9 +278,9 @@ def write(page: Path, found: dict[str, str]) -> None:
     text = [
         "# Reliability",
         "",
-        "Measured by `make faults`, the long forms of the fault tests. Rows that are *lost* are those"
-        " that had been acknowledged; *duplicated* are those stored twice. The last run was on "
-        f"{cores} cores, {platform.system()} {platform.release()}, Python "
+        "Measured by `make faults`, the long forms of the fault tests. Rows that are *lost* are "
+        "those that had been acknowledged; *duplicated* are those stored twice. The last run was "
+        f"on {cores} cores, {platform.system()} {platform.release()}, Python "
         f"{platform.python_version()}.",
         "",
         "| " + " | ".join(names) + " |",

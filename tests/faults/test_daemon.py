@@ -11,6 +11,7 @@ from tests.faults.overload import offer
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(600)
 def test_what_was_answered_over_http_survives_kills_of_the_daemon(tmp_path: Path) -> None:
     result = kill_under_load(tmp_path, kills=3, seed=20261122)
     assert result.acknowledged > 0
@@ -18,6 +19,7 @@ def test_what_was_answered_over_http_survives_kills_of_the_daemon(tmp_path: Path
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(600)
 def test_an_opcua_server_restarts_with_its_namespaces_reordered(tmp_path: Path) -> None:
     pytest.importorskip("asyncua")
     from tests.faults.restart import restart_reordered

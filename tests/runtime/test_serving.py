@@ -159,8 +159,8 @@ async def test_who_may_do_what(running: Served) -> None:
 
 @pytest.mark.faults
 async def test_oversized_and_strange_questions(running: Served, client: Client) -> None:
+    params = {"signal": "**", "limit": 10**9}
     with pytest.raises(ConfigurationError, match="is more than 100000 rows"):
-        params = {"signal": "**", "limit": 10**9}
         await asyncio.to_thread(client.get, "/api/history", params)
     with pytest.raises(ConfigurationError, match="no signal"):
         await asyncio.to_thread(client.ask, ["../../etc/passwd"])

@@ -63,7 +63,7 @@ _REASONS: Final[dict[int, str]] = {
     TEXT_OVERFLOW: "text dictionary full",
     NO_COMMUNICATION: "no communication",
     0x8032 - 0x10000: "waiting for initial data",
-    0x8033 - 0x10000: "unknown node id",
+    0x8033 - 0x10000: "node id invalid",
     0x8034 - 0x10000: "unknown node id",
     0x8089 - 0x10000: "configuration error",
     0x808A - 0x10000: "not connected",

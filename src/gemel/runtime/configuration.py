@@ -203,7 +203,8 @@ def _plan(document: Document, path: Path) -> Plan:
     except ConfigurationError as error:
         keys = _keys(document, error.where)
         raise ConfigurationError(error.message, document.where(keys)) from None
-    connectors = {name: _build_connector(s) for name, s in plant.connectors.items()}
+    folder = path.resolve().parent
+    connectors = {name: _build_connector(s).located(folder) for name, s in plant.connectors.items()}
     text = json.dumps(document.data, sort_keys=True)
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     watches = {name: _build_watch(s) for name, s in plant.detectors.items()}

@@ -25,7 +25,7 @@ from gemel.core.catalogue import Catalogue
 from gemel.core.errors import ConfigurationError, Unavailable
 from gemel.core.event import Event
 from gemel.core.plant import PlantSignal
-from gemel.core.time import Clock
+from gemel.core.time import Clock, zone
 from gemel.parts.connectors.base import Accepted, Receiver, Wanted
 from gemel.parts.historians import HISTORIANS
 from gemel.parts.historians.base import Store
@@ -174,6 +174,7 @@ class Daemon:
                 clock=self.clock,
                 folder=folder,
                 resolve=self.catalogue.number,
+                naive=zone(self.plan.plant.plant.time_zone),
             )
 
     def _history_complete(self) -> bool:

@@ -15,6 +15,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -82,6 +83,7 @@ class Link:
         clock: Clock,
         folder: Path,
         resolve: Callable[[str], int] | None = None,
+        naive: tzinfo = UTC,
     ) -> None:
         self.name = name
         self.connector = connector
@@ -92,6 +94,8 @@ class Link:
         self.last_received: int | None = None
         self.lag: int | None = None
         """Arrival less source time of the newest sample, ns: includes clock differences."""
+        self.failures = 0
+        """Sessions in a row that did not last, or could not be opened."""
         self.opening: int | None = None
         """When the present session was asked for; None while there is none."""
         self.session: Session | None = None
@@ -103,6 +107,7 @@ class Link:
         self._clock = clock
         self._folder = folder
         self._resolve = resolve
+        self._naive = naive
         self._numbers = np.array([w.number for w in self.wanted], np.int32)
         self.refilling = False
         """Whether history is being fetched for a gap."""
@@ -190,6 +195,7 @@ class Link:
                 raise
             except (ConfigurationError, DataError) as error:
                 self._end_session()
+                self._mirror.cut(self._numbers, True)
                 self._set("stopped", str(error))
                 log.error("%s: stopped: %s", self.name, error)
                 return
@@ -205,8 +211,9 @@ class Link:
                 self._end_session()
                 self._set("stopped", "at its end")
                 return
+            self.failures += 1
             if self._clock() - opened > 10 * SECOND:
-                pause = SHORTEST_PAUSE
+                pause, self.failures = SHORTEST_PAUSE, 1
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
             pause = min(pause * 2, LONGEST_PAUSE)
 
@@ -219,6 +226,7 @@ class Link:
             folder=self._folder,
             position=self._position,
             resolve=self._resolve,
+            naive=self._naive,
         )
         async with self.connector.open(door) as session:
             self.session = session

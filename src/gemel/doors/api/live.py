@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
@@ -86,13 +87,28 @@ async def live(socket: WebSocket) -> None:
         wanted = await socket.receive_json()
         numbers = _numbers(daemon, [str(p) for p in wanted.get("signals", [])][:1_000])
         every = max(0.05, min(60.0, float(wanted.get("every", 0.2))))
-        await _follow(socket, daemon, numbers, every, queue if wanted.get("events") else None)
+        events = queue if wanted.get("events") else None
+        following = asyncio.ensure_future(_follow(socket, daemon, numbers, every, events))
+        leaving = asyncio.ensure_future(_left(socket))
+        try:
+            await asyncio.wait({following, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (following, leaving):
+                task.cancel()
+            await asyncio.gather(following, leaving, return_exceptions=True)
     except (WebSocketDisconnect, RuntimeError):
         return
     except (GemelError, ValueError, TypeError, AttributeError) as error:
         await socket.close(4400, str(error)[:120])
     finally:
         stop()
+
+
+async def _left(socket: WebSocket) -> None:
+    """Until the other side is gone; what it says meanwhile is not asked for."""
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        while True:
+            await socket.receive_text()
 
 
 async def _follow(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import signal
@@ -10,7 +11,7 @@ import sys
 import time
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typer
 from rich.console import Console
@@ -23,6 +24,9 @@ from gemel.runtime.daemon import Daemon
 from gemel.runtime.logs import set_up_logs
 
 __all__ = ["demo", "replay", "run"]
+
+TRIES: Final = 5
+"""A recording that cannot be read so many times in a row will not be."""
 
 
 def run(file: Path, data: Path, http: str, certificate: Path | None, key: Path | None) -> None:
@@ -129,11 +133,17 @@ async def _replay(plan: Plan, data: Path, *, again: bool, quiet: bool) -> dict[s
             shown = progress.add_task("reading", total=None)
             while not task.done():
                 await asyncio.wait({task}, timeout=0.2)
+                if link.failures >= TRIES:
+                    task.cancel()
+                    break
                 stored = daemon.pipeline.history.received
                 progress.update(shown, description=f"{stored:,} samples stored")
-        await task
+        reason = link.reason
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+            reason = link.reason
         totals = link.totals()
-        problem = "" if link.reason == "at its end" else link.reason
+        problem = "" if reason == "at its end" else reason
         bad = dict(link.last_bad_items)
     history = daemon.pipeline.history
     return {

@@ -84,7 +84,7 @@ class _Facts:
         return h("div", mimic(self.line, abnormal, noticed), self._slow(), cls="mimic")
 
     def _slow(self) -> Html:
-        """Which machine stands or holds the line up, since when and why; else the newest finding."""
+        """Which machine stands or holds the line up, since when and why; else a finding."""
         lines = [self._stop(m) for m in self.machines if m.get("stop")][:2]
         slow = [m for m in self.machines if m.get("slow")]
         if slow:

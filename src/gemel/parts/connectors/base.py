@@ -19,6 +19,7 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -114,6 +115,8 @@ class Door:
     resolve: Callable[[str], int] | None = None
     """Number of a signal path that is not in `wanted`; raises `ConfigurationError`. For sources
     that name their signals, such as `http`."""
+    naive: tzinfo = UTC
+    """The plant's time zone: times without offset are read in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +262,10 @@ class Connector(Part):
     def open(self, door: Door) -> AbstractAsyncContextManager[Session]:
         """Connect. Entering raises `Unavailable` when the peer does not answer, and
         `ConfigurationError` when trying again is pointless; leaving closes everything."""
+
+    def located(self, folder: Path) -> Connector:
+        """The same settings with relative paths resolved from `folder`, that of the plant file."""
+        return self
 
     @classmethod
     async def discover(cls, target: str, clock: Clock, progress: Progress) -> Found:

@@ -1,8 +1,8 @@
 """Samples that are pushed: Arrow IPC and JSON lines, answered when they are on disk.
 
 The session has no socket of its own: the daemon's web server takes the request, checks who asks,
-and hands the body to `accept`, which returns when the rows are stored. So a 2xx means *stored*, and a
-sender that repeats what was not answered loses nothing; repeats are recognised.
+and hands the body to `accept`, which returns when the rows are stored. So a 2xx means *stored*, and
+a sender that repeats what was not answered loses nothing; repeats are recognised.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ class HttpSession:
         self._pending: dict[int, asyncio.Future[None]] = {}
         self._numbers = {w.path: w.number for w in door.wanted}
         self._types = {w.number: w for w in door.wanted}
+        self._limit = max(self._types, default=-1) + 1
+        """Numbers from here on are nobody's, as far as this session knows."""
         self._turn = asyncio.Lock()
         self._next = 1
 
@@ -149,6 +151,7 @@ class HttpSession:
             if self._door.resolve is None:
                 raise ConfigurationError(f"no signal '{path}'")
             number = self._numbers[path] = self._door.resolve(path)
+            self._limit = max(self._limit, number + 1)
         return number
 
     def _read_arrow(self, body: bytes) -> tuple[Frame, dict[str, int]]:
@@ -169,15 +172,12 @@ class HttpSession:
             table = self._with_codes(table)
         frame = from_table(table)
         if len(frame):
-            known = (frame.signal >= 0) & (frame.signal < self._limit())
+            known = (frame.signal >= 0) & (frame.signal < self._limit)
             unknown = len(frame) - int(np.count_nonzero(known))
             if unknown:
                 rejected["no signal has this number"] = unknown
                 frame = frame[known]
         return frame, rejected
-
-    def _limit(self) -> int:
-        return max(self._types, default=-1) + 1
 
     def _with_numbers(self, table: Any, rejected: dict[str, int]) -> Any:
         """Paths → numbers, looked up once per distinct path."""
@@ -254,14 +254,10 @@ class HttpSession:
             raise DataError('a line is an object with "signal", "time" and "value"')
         signal, time = item["signal"], item["time"]
         number = self._number(signal) if isinstance(signal, str) else signal
-        if (
-            not isinstance(number, int)
-            or isinstance(number, bool)
-            or not 0 <= number < self._limit()
-        ):
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < self._limit:
             raise DataError("no signal has this number")
         if isinstance(time, str):
-            time = parse_time(time)
+            time = parse_time(time, self._door.naive)
         if not isinstance(time, int) or isinstance(time, bool) or abs(time) >= 2**63:
             raise DataError('"time" is ISO 8601 text, or whole nanoseconds since 1970')
         value, quality = self._value(number, item["value"])

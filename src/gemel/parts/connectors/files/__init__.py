@@ -105,6 +105,10 @@ class Files(Connector):
         with one is told before any row is read."""
         return self._open(door)
 
+    def located(self, folder: Path) -> Files:
+        """See `Connector.located`."""
+        return self.model_copy(update={"paths": tuple(str(folder / p) for p in self.paths)})
+
     @asynccontextmanager
     async def _open(self, door: Door) -> AsyncIterator[Session]:
         from gemel.parts.connectors.files.session import FileSession

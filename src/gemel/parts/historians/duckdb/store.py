@@ -288,7 +288,8 @@ class DuckDBStore:
         total = sum(s.size for s in self._sealed)
         while self._sealed:
             first = self._sealed[0]
-            old = oldest_kept is not None and (first.last_time or first.closed) < oldest_kept
+            # By when it was closed: what was back-filled is old, and has only just come.
+            old = oldest_kept is not None and first.closed < oldest_kept
             large = settings.keep_bytes is not None and total > settings.keep_bytes
             if not old and not large:
                 return
