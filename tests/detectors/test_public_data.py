@@ -17,7 +17,7 @@ from gemel.parts.operators.swinging_door import SwingingDoor
 
 @pytest.fixture(scope="module")
 def data() -> Path:
-    given = os.environ.get("GEMEL_DATA", "")
+    given = os.environ.get("GEMEL_DATA", "../shared/data")
     if not given or not Path(given).is_dir():
         message = "GEMEL_DATA does not name the folder of public data"
         if os.environ.get("CI"):
