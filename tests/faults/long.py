@@ -115,27 +115,19 @@ async def _fill(folder: Path, disk: Path) -> Row:
     async with daemon.run():
         while daemon.links["push"].session is None:  # noqa: ASYNC110 - it has no event to wait for
             await asyncio.sleep(0.01)
-        try:
-            while number < 20_000:
-                await daemon.receive("push", body(number), ARROW)
-                acknowledged.append(number)
-                number += 1
-        except (StorageFull, Unavailable):
-            said = bool(daemon.pipeline.storage_problem)
-        else:
-            raise AssertionError("the disk never became full")
+        while (told := await _told(daemon, number)) == "stored":
+            acknowledged.append(number)
+            number += 1
+            assert number < 20_000, "the disk never became full"
+        said = bool(daemon.pipeline.storage_problem)
         alive = daemon.mirror.snapshot(system_clock()).value.max() >= number * ROWS
+        refused = await _told(daemon, number)
         ballast.unlink()
         begun = time.monotonic()
-        while True:
-            try:
-                await daemon.receive("push", body(number), ARROW)
-            except (StorageFull, Unavailable):
-                assert time.monotonic() - begun < 60, "it does not store again"
-                await asyncio.sleep(0.05)
-            else:
-                acknowledged.append(number)
-                break
+        while await _told(daemon, number) != "stored":
+            assert time.monotonic() - begun < 120, "it does not store again"
+            await asyncio.sleep(0.05)
+        acknowledged.append(number)
         recovered = time.monotonic() - begun
         signals = np.arange(50, dtype=np.int32)
         found = daemon.store.query(Query(signals, -(2**62), 2**62)).column("value").to_numpy()
@@ -144,12 +136,23 @@ async def _fill(folder: Path, disk: Path) -> Row:
     lost, twice = len(np.setdiff1d(wanted, stored)), int((times - 1).sum())
     return Row(
         f"24 MB file system filled by {len(wanted):,} acknowledged rows, then 8 MB given back",
-        "with the first row that has no room; the sender is told, the mirror goes on",
+        f"with the first row that has no room; its sender is {told}, the next {refused}",
         f"{recovered:.1f} s",
         str(lost),
         str(twice),
-        said and bool(alive) and (lost, twice) == (0, 0),
+        said and bool(alive) and told == refused == "refused" and (lost, twice) == (0, 0),
     )
+
+
+async def _told(daemon: Daemon, number: int) -> str:
+    """What the sender of a request hears: stored, refused, or nothing within 20 s."""
+    try:
+        await asyncio.wait_for(daemon.receive("push", body(number), ARROW), 20)
+    except (StorageFull, Unavailable):
+        return "refused"
+    except TimeoutError:
+        return "never answered"
+    return "stored"
 
 
 def segment_damaged(folder: Path, _: int) -> Row:
