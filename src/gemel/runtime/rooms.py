@@ -32,7 +32,7 @@ __all__ = ["Rooms"]
 
 log = logging.getLogger("gemel.rooms")
 
-LOOK_S: Final = 0.1
+LOOK_S: Final = 0.02
 """Open commands are looked at this often."""
 KEEP: Final = 5 * SECOND
 

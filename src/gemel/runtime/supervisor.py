@@ -245,23 +245,41 @@ class Link:
                 # the first start nobody waits for what is new yet.
                 first = self._totals.sessions == 1
                 await asyncio.wait({refill}, timeout=BACKFILL_FIRST_S if first else REFILL_FIRST_S)
-            patient = self.connector.delivery == "confirmed"
             self._pipeline.mend(self.name)
-            pending: asyncio.Future[None] | None = None
+            # A refusal ends the session at once, even if the source waits for it before it sends
+            # more: whoever pushed is told, and sends again.
+            refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            reading = asyncio.create_task(self._read(session, refused), name=f"{self.name}.read")
             try:
-                async for frame in session.frames():
-                    self.last_received = self._clock()
-                    if len(frame):
-                        self.lag = self.last_received - int(frame.time[-1])
-                    pending = await self._pipeline.submit(frame, patient=patient)
-                    if patient and self._pipeline.broken(self.name):
-                        raise Unavailable(self._pipeline.storage_problem or "not stored")
-                if patient and pending is not None:
-                    await pending
+                await asyncio.wait({reading, refused}, return_when=asyncio.FIRST_COMPLETED)
+                if refused.done():
+                    raise Unavailable(self._pipeline.storage_problem or "not stored")
+                await reading
             finally:
-                if refill is not None:
-                    refill.cancel()
-                    await asyncio.gather(refill, return_exceptions=True)
+                running = [t for t in (reading, refill) if t is not None]
+                for task in running:
+                    task.cancel()
+                await asyncio.gather(*running, return_exceptions=True)
+
+    async def _read(self, session: Session, refused: asyncio.Future[None]) -> None:
+        """Hand over what the session gives, until it ends. `refused` is set when rows of a source
+        that keeps them were not stored."""
+        patient = self.connector.delivery == "confirmed"
+
+        def stored(done: asyncio.Future[None]) -> None:
+            if not done.cancelled() and done.exception() is not None and not refused.done():
+                refused.set_result(None)
+
+        pending: asyncio.Future[None] | None = None
+        async for frame in session.frames():
+            self.last_received = self._clock()
+            if len(frame):
+                self.lag = self.last_received - int(frame.time[-1])
+            pending = await self._pipeline.submit(frame, patient=patient)
+            if patient:
+                pending.add_done_callback(stored)
+        if patient and pending is not None:
+            await asyncio.wait({pending})
 
     async def _refill(self, session: Session, start: int, end: int) -> None:
         """Mark the gap, fetch what was missed, and say what came back."""

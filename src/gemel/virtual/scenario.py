@@ -42,6 +42,16 @@ STORY = Scenario(
     cuts=(PlannedCut(200.0, 20.0),),
 )
 
+BRIEF = Scenario(
+    "brief",
+    faults=(
+        PlannedFault(15.0, "filler_valve", "Filler"),
+        PlannedFault(20.0, "capper_bearing", "Capper"),
+    ),
+    cuts=(PlannedCut(150.0, 8.0),),
+)
+"""The same story in two minutes, for those who have seen it."""
+
 RANDOM = Scenario("random", stops_per_hour=4.0, faults_per_hour=6.0)
 
-SCENARIOS: dict[str, Scenario] = {each.name: each for each in (QUIET, STORY, RANDOM)}
+SCENARIOS: dict[str, Scenario] = {each.name: each for each in (QUIET, STORY, BRIEF, RANDOM)}

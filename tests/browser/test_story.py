@@ -1,0 +1,85 @@
+"""The demo's story, in a real browser, on the real virtual line: nothing is faked or sped up.
+
+The scenario ``brief`` tells it in two minutes. A person follows it by looking and clicking; what is
+asserted is what stands on the screen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+PATIENCE = 150_000
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.browser,
+    pytest.mark.timeout(420),
+]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def link(tmp_path: Path) -> AsyncIterator[str]:
+    """The one-time link of a running demo."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gemel.doors.cli.main", "demo", "--no-browser",
+        "--http", "127.0.0.1:0", "--scenario", "brief", "--data", str(tmp_path / "demo"),
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert child.stdout is not None
+    try:
+        async with asyncio.timeout(180):
+            while not (line := (await child.stdout.readline()).decode()).startswith("open once"):
+                assert line, "the demo ended"
+        yield line.partition(": ")[2].strip()
+    finally:
+        child.send_signal(signal.SIGTERM)
+        await child.wait()
+        assert child.returncode == 0
+
+
+async def test_the_five_minute_story(link: str, browser: Browser) -> None:
+    page = await browser.new_page()
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+    await page.goto(link)
+    await follow(page)
+    assert hosts == {link.split("/")[2]}
+
+
+async def follow(page: Page) -> None:
+    """What a person does and sees."""
+    base = page.url.rstrip("/")
+    # The line is live, and says why the filler is slow.
+    await expect(page.get_by_text("Filler", exact=True).first).to_be_visible(timeout=PATIENCE)
+    slow = page.get_by_text("below its setpoint").first
+    await expect(slow).to_contain_text("slow since", timeout=PATIENCE)
+    proposal = page.get_by_text("Slow the filler by 4 % until valve 14 is serviced").first
+    await expect(proposal).to_be_visible(timeout=PATIENCE)
+    # A bearing is found before any alarm is raised.
+    await page.goto(base + "/health")
+    bearing = page.get_by_text("Capper bearing does not behave as learned").first
+    await expect(bearing).to_be_visible(timeout=PATIENCE)
+    await expect(page.get_by_text("No alarm waits for an answer").first).to_be_visible()
+    # 12 % is refused by the envelope, with the reason; 4 % is approved and confirmed.
+    await page.goto(base + "/advice")
+    await page.get_by_text("Other value").first.click()
+    await page.get_by_label("Value, bottles/h").first.fill("19800")
+    await page.get_by_role("button", name="Ask the envelope").first.click()
+    refusal = page.get_by_text("12 % is more than the 5 % that one command may change").first
+    await expect(refusal).to_be_visible(timeout=PATIENCE)
+    await page.get_by_role("button", name="Approve").first.click()
+    await expect(page.get_by_text("confirmed").first).to_be_visible(timeout=PATIENCE)
+    await expect(page.get_by_text("admin").first).to_be_visible()
+    # The server is cut off: the gap is refilled, and what was sent is what is stored.
+    await page.goto(base + "/connections")
+    await expect(page.get_by_text("refilled").first).to_be_visible(timeout=PATIENCE)
+    story = page.locator("section.story")
+    await expect(story).to_contain_text("gemel discover opc.tcp://", timeout=PATIENCE)
