@@ -190,7 +190,7 @@ class Plant(Settings):
         """
         found: list[PlantSignal] = []
         for path, asset in self.assets.items():
-            place = f"assets.{path}"
+            place, first = f"assets.{path}", len(found)
             if asset.connector and asset.connector not in self.connectors:
                 hint = did_you_mean(asset.connector, self.connectors)
                 raise ConfigurationError(
@@ -213,9 +213,9 @@ class Plant(Settings):
                         signal=signal,
                     )
                 )
+            known = [s.path[len(path) + 1 :] for s in found[first:]]
             for key, command in self.commands_of(path).items():
-                if not any(s.path == f"{path}/{command.signal}" for s in found):
-                    known = [s.path[len(path) + 1 :] for s in found if s.asset == path]
+                if command.signal not in known:
                     raise ConfigurationError(
                         f"no signal '{command.signal}' in '{path}'; "
                         f"{did_you_mean(command.signal, known)}",

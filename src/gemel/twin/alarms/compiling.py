@@ -28,7 +28,7 @@ from gemel.core.expression import (
 from gemel.core.expression.syntax import Binary, Lasting, Name, NumberLiteral
 from gemel.core.plant import PlantSignal
 from gemel.twin.alarms.settings import AlarmSettings
-from gemel.twin.mirror.names import Resolver
+from gemel.twin.mirror.names import Names, Resolver
 
 __all__ = ["Compiled", "Compiler", "Shape", "check"]
 
@@ -78,12 +78,8 @@ class Compiler:
     """Compiles conditions against the signals of a plan."""
 
     def __init__(self, signals: Iterable[PlantSignal]) -> None:
-        self._signals = tuple(signals)
-        self._of_asset: dict[str, list[PlantSignal]] = {}
-        for planned in self._signals:
-            self._of_asset.setdefault(planned.asset, []).append(planned)
-        self._near: dict[str, Resolver] = {}
-        self._far: dict[str, Resolver] = {}
+        self._index = Names(signals)
+        self._resolvers: dict[str, Resolver] = {}
         self._shapes: dict[Shape, bool] = {}
         self._programs: dict[tuple[str, tuple[tuple[str, Type | None], ...]], Program] = {}
 
@@ -104,7 +100,7 @@ class Compiler:
         return self._compile(alarm.asset, alarm.suppress_when, "")
 
     def _compile(self, asset: str, when_text: str, clear_text: str) -> Compiled:
-        resolver = self._resolver(asset, (when_text, clear_text))
+        resolver = self._resolver(asset)
         when = self._program(when_text, resolver)
         clear = self._program(clear_text, resolver) if clear_text else None
         names = dict.fromkeys((*when.inputs, *(clear.inputs if clear else ())))
@@ -123,22 +119,10 @@ class Compiler:
             self._programs[key] = compile_expression(text, resolver, known=known, expect=Boolean)
         return self._programs[key]
 
-    def _resolver(self, asset: str, texts: Iterable[str]) -> Resolver:
-        """Plain names of the asset itself need no look at the whole plant, which may be large."""
-        if asset not in self._near:
-            self._near[asset] = Resolver(self._of_asset.get(asset, ()), asset)
-        near = self._near[asset]
-        plain = all(
-            "." not in name and "/" not in name and name in near.known
-            for text in texts
-            if text
-            for name in _names(_parse(text))
-        )
-        if plain:
-            return near
-        if asset not in self._far:
-            self._far[asset] = Resolver(self._signals, asset)
-        return self._far[asset]
+    def _resolver(self, asset: str) -> Resolver:
+        if asset not in self._resolvers:
+            self._resolvers[asset] = Resolver(self._index, asset)
+        return self._resolvers[asset]
 
     def _together(self, compiled: Compiled, resolver: Resolver) -> Compiled:
         programs = [p for p in (compiled.when, compiled.clear) if p is not None]

@@ -9,7 +9,7 @@ from gemel.core.envelope import Envelope, Setting
 from gemel.core.errors import ConfigurationError, DataError
 from gemel.core.expression import Boolean, Program, compile_expression
 from gemel.core.plant import Command, Plant, PlantSignal
-from gemel.twin.mirror.names import Resolver
+from gemel.twin.mirror.names import Names, Resolver
 
 __all__ = ["Condition", "Target", "targets"]
 
@@ -96,9 +96,10 @@ def targets(
 ) -> dict[str, Target]:
     """Every command of a plant by its path. Raises `ConfigurationError` with the dotted place."""
     planned = {signal.path: signal for signal in signals}
+    index = Names(planned.values())
     found: dict[str, Target] = {}
     for asset in plant.assets:
-        names = Resolver(planned.values(), asset)
+        names = Resolver(index, asset)
         for key, command in plant.commands_of(asset).items():
             signal = planned[f"{asset}/{command.signal}"]
             place = f"assets.{asset}.commands.{key}"

@@ -9,9 +9,27 @@ from gemel.core.errors import ConfigurationError
 from gemel.core.expression import Boolean, Enumeration, Number, Text, Type
 from gemel.core.plant import PlantSignal, Signal
 
-__all__ = ["Resolver", "signal_type"]
+__all__ = ["Names", "Resolver", "signal_type"]
 
 _SHOWN: Final = 4
+
+
+class Names:
+    """The index of a plant's names, made once and shared by the resolvers of all assets."""
+
+    def __init__(self, signals: Iterable[PlantSignal]) -> None:
+        self.signals = {planned.path: planned for planned in signals}
+        self.short: dict[str, list[str]] = {}
+        """Paths by the last part of their asset and the signal, with dots for slashes."""
+        self.own: dict[str, dict[str, list[str]]] = {}
+        """Paths by asset and name within it."""
+        for path, planned in self.signals.items():
+            key = _dotted(path[len(planned.asset) + 1 :])
+            self.own.setdefault(planned.asset, {}).setdefault(key, []).append(path)
+            whole = _dotted(path).split(".")
+            # All endings that hold at least one part of the asset's own path.
+            for start in range(len(_dotted(planned.asset).split("."))):
+                self.short.setdefault(".".join(whole[start:]), []).append(path)
 
 
 class Resolver:
@@ -24,21 +42,17 @@ class Resolver:
     that names them. `known` are the names to suggest in place of a wrong one.
     """
 
-    def __init__(self, signals: Iterable[PlantSignal], asset: str = "") -> None:
+    def __init__(self, signals: Iterable[PlantSignal] | Names, asset: str = "") -> None:
+        names = signals if isinstance(signals, Names) else Names(signals)
         self.asset = asset
-        self._signals = {planned.path: planned for planned in signals}
-        self._short: dict[str, list[str]] = {}
-        """Paths by the last part of their asset and the signal, with dots for slashes."""
-        self._own: dict[str, list[str]] = {}
-        for path, planned in self._signals.items():
-            key = path[len(planned.asset) + 1 :]
-            if planned.asset == asset:
-                self._own.setdefault(_dotted(key), []).append(path)
-            whole = _dotted(path).split(".")
-            # All endings that hold at least one part of the asset's own path.
-            for start in range(len(_dotted(planned.asset).split("."))):
-                self._short.setdefault(".".join(whole[start:]), []).append(path)
-        self.known = (*self._own, *self._signals)
+        self._signals = names.signals
+        self._short = names.short
+        self._own = names.own.get(asset, {})
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Names to suggest in the place of a wrong one."""
+        return (*self._own, *self._signals)
 
     def __call__(self, name: str) -> Type | None:
         """The type of a name, None if it is not known. Raises `ConfigurationError` if it may mean
