@@ -134,6 +134,7 @@ class Running:
         serving.create_app = with_fakes
         try:
             async with serving.served(load(self._file), self._data) as running:
+                serving.create_app = create  # others that are served meanwhile are real
                 client = Client(running.url, running.daemon.token)
                 loop = asyncio.get_running_loop()
                 self.found = Plant(running.url, client, self.room, running, loop)

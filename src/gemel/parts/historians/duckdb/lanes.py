@@ -60,7 +60,8 @@ def split(
     time: Any,
     value: Any,
     quality: Any,
-    horizon: Any,
+    ends: Any,
+    horizons: Any,
     last_time: Any,
     last_value: Any,
     last_quality: Any,
@@ -68,13 +69,17 @@ def split(
 ) -> tuple[int, int, int]:
     """Fill `lane` (uint8[n]) and move the marks; gives the number of rows per lane.
 
-    horizon  int64[n]: source times above it are from the future
+    ends, horizons  int64[frames]: rows before ends[f] (and not of an earlier frame) are from the
+                    future where their source time is above horizons[f]
     """
     in_order = late = repeated = 0
+    frame = 0
     for i in range(len(signal)):
+        while i >= ends[frame]:
+            frame += 1
         s = signal[i]
         t = time[i]
-        if t > last_time[s] and t <= horizon[i]:
+        if t > last_time[s] and t <= horizons[frame]:
             lane[i] = 0
             in_order += 1
             last_time[s] = t
@@ -102,6 +107,6 @@ def warm_up() -> None:
     last.grow(1)
     frame = Frame.of([0], [0], [0.0])
     split(
-        frame.signal, frame.time, frame.value, frame.quality, np.zeros(1, np.int64),
-        last.time, last.value, last.quality, np.zeros(1, np.uint8),
+        frame.signal, frame.time, frame.value, frame.quality, np.ones(1, np.int64),
+        np.zeros(1, np.int64), last.time, last.value, last.quality, np.zeros(1, np.uint8),
     )  # fmt: skip

@@ -373,11 +373,11 @@ class DuckDBStore:
         self._last.grow(len(self.catalogue))
         last = self._last
         # A frame without arrival time (0) comes from a file: nothing in it is 'from the future'.
-        limits = [f.received + AHEAD if f.received else LATEST for f in frames]
-        horizon = np.repeat(np.array(limits, np.int64), [len(f) for f in frames])
+        horizons = [f.received + AHEAD if f.received else LATEST for f in frames]
+        ends = np.cumsum([len(f) for f in frames], dtype=np.int64)
         columns = (frame.signal, frame.time, frame.value, frame.quality)
         in_order, late, repeated = split(
-            *columns, horizon, last.time, last.value, last.quality, lane
+            *columns, ends, np.array(horizons, np.int64), last.time, last.value, last.quality, lane
         )
         writer = self._engine.writer
         writer.execute("begin")
