@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "AHEAD",
     "BAD",
     "CLOCK_SUSPECT",
     "FLAT_LINE",
@@ -36,6 +37,9 @@ __all__ = [
 GOOD: Final = 0
 UNCERTAIN: Final = 0x4000
 BAD: Final = -0x8000
+
+AHEAD: Final = 5_000_000_000
+"""A source time further ahead of its arrival than this, in ns, makes the source's clock suspect."""
 
 # Gemel's own reasons.
 OUT_OF_RANGE: Final = UNCERTAIN | 0xF01

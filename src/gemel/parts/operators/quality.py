@@ -16,13 +16,10 @@ from pydantic import Field, model_validator
 
 from gemel.core import quality as q
 from gemel.core.frame import EMPTY, Frame
-from gemel.core.time import SECOND, Duration
+from gemel.core.time import Duration
 from gemel.parts.operators.base import Operator, Step
 
-__all__ = ["AHEAD", "REASONS", "Quality", "Rules", "check"]
-
-AHEAD: Final = 5 * SECOND
-"""A source time further ahead of its arrival than this makes the source's clock suspect."""
+__all__ = ["REASONS", "Quality", "Rules", "check"]
 
 REASONS: Final = (
     q.NOT_A_NUMBER,
@@ -84,7 +81,7 @@ class Rules:
         if len(frame):
             self.grow(int(frame.signal.max()) + 1)
         quality = frame.quality.copy()
-        horizon = frame.received + AHEAD if frame.received else np.iinfo(np.int64).max
+        horizon = frame.received + q.AHEAD if frame.received else np.iinfo(np.int64).max
         check(
             frame.signal, frame.time, frame.value, quality, horizon,
             self.low, self.high, self.max_rate, self.flat_after,

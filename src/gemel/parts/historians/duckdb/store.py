@@ -26,7 +26,8 @@ import pyarrow as pa
 from gemel.core.errors import ConfigurationError, Damaged, StorageFull, Unavailable
 from gemel.core.event import Event
 from gemel.core.frame import Frame, Times, concatenate
-from gemel.core.time import SECOND, Clock
+from gemel.core.quality import AHEAD
+from gemel.core.time import Clock
 from gemel.core.wire import to_batch
 from gemel.parts.historians.base import Numbers, Query, Receipt
 from gemel.parts.historians.duckdb import questions
@@ -43,8 +44,6 @@ __all__ = ["DuckDBStore"]
 
 log = logging.getLogger("gemel.history")
 
-AHEAD: Final = 5 * SECOND
-"""A source time further ahead of its arrival than this never moves a mark."""
 LATEST: Final = int(np.iinfo(np.int64).max)
 
 
