@@ -35,9 +35,12 @@ __all__ = ["COMMIT_ROWS", "Pipeline", "Stage", "Watcher"]
 log = logging.getLogger("gemel.pipeline")
 
 COMMIT_ROWS: Final = 200_000
-"""A commit is made at this many rows at the latest …"""
+"""A commit is made as soon as this many rows wait …"""
 LINGER: Final = 40 * MILLISECOND
 """… or when the oldest row has waited this long."""
+GROUP_ROWS: Final = 600_000
+"""What else waits by then goes into the same commit, up to so many rows (about 60 ms of writing):
+one large commit costs less than several small ones."""
 QUEUE_ROWS: Final = 1_000_000
 """Most rows that wait in front of a stage."""
 TICK: Final = 100 * MILLISECOND
@@ -298,7 +301,7 @@ class Pipeline:
                     self._filled.wait(1.0)
             parcels: list[_Parcel] = []
             rows = 0
-            while self._outgoing and rows < COMMIT_ROWS:
+            while self._outgoing and rows < GROUP_ROWS:
                 parcel = self._outgoing.popleft()
                 parcels.append(parcel)
                 rows += len(parcel.frame)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 
@@ -24,16 +25,29 @@ async def push(name: str, request: Request, daemon: Running, _: Operator) -> dic
     (application/x-ndjson), ``{"signal": path, "time": ISO or ns, "value": …}`` each. 503 means not
     stored: send it again; what was stored before is recognised.
     """
-    told = request.headers.get("content-length", "")
-    if told.isdigit() and int(told) > LARGEST:
-        raise HTTPException(413, f"the body has {told} bytes, at most {LARGEST}; send it in parts")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST:
-            raise HTTPException(413, f"the body has more than {LARGEST} bytes; send it in parts")
-    answer = await daemon.receive(name, bytes(body), request.headers.get("content-type", ""))
+    body = await _body(request)
+    answer = await daemon.receive(name, body, request.headers.get("content-type", ""))
     if not answer.stored and answer.rejected:
         first = next(iter(answer.rejected))
         raise DataError(f"nothing could be stored: {first}")
     return {"stored": answer.stored, "rejected": answer.rejected}
+
+
+async def _body(request: Request) -> bytes | memoryview:
+    """The body, each part of it copied once, while it is warm; 413 beyond `LARGEST`."""
+    told = request.headers.get("content-length", "")
+    announced = int(told) if told.isdigit() else None
+    if announced is not None and announced > LARGEST:
+        raise HTTPException(413, f"the body has {told} bytes, at most {LARGEST}; send it in parts")
+    whole = memoryview(np.empty(announced or 0, np.uint8))
+    parts: list[bytes] = []
+    length = 0
+    async for part in request.stream():
+        if length + len(part) > (LARGEST if announced is None else announced):
+            raise HTTPException(413, f"the body has more than {LARGEST} bytes; send it in parts")
+        if announced is None:
+            parts.append(part)
+        else:
+            whole[length : length + len(part)] = part
+        length += len(part)
+    return b"".join(parts) if announced is None else whole[:length]

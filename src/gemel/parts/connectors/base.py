@@ -186,7 +186,7 @@ class Accepted:
 class Receiver(Protocol):
     """A session that is pushed to, through the daemon's web server."""
 
-    async def accept(self, body: bytes, content_type: str) -> Accepted:
+    async def accept(self, body: bytes | memoryview, content_type: str) -> Accepted:
         """Take a body; return when its rows are on disk. Raises `DataError` if nothing of it can
         be used, `Unavailable` if it was not stored and should be sent again."""
         ...

@@ -87,7 +87,7 @@ class HttpSession:
             if not waiting.done():
                 waiting.set_result(None)
 
-    async def accept(self, body: bytes, content_type: str) -> Accepted:
+    async def accept(self, body: bytes | memoryview, content_type: str) -> Accepted:
         """See `Receiver.accept`."""
         if len(body) > self._settings.largest:
             raise DataError(
@@ -154,7 +154,7 @@ class HttpSession:
             self._limit = max(self._limit, number + 1)
         return number
 
-    def _read_arrow(self, body: bytes) -> tuple[Frame, dict[str, int]]:
+    def _read_arrow(self, body: bytes | memoryview) -> tuple[Frame, dict[str, int]]:
         try:
             with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
                 table = reader.read_all()
@@ -230,9 +230,9 @@ class HttpSession:
             return float(value), q.GOOD
         raise DataError(f"a value is a number, text, true or false; found {type(value).__name__}")
 
-    def _read_lines(self, body: bytes) -> tuple[Frame, dict[str, int]]:
+    def _read_lines(self, body: bytes | memoryview) -> tuple[Frame, dict[str, int]]:
         rows = _Rows()
-        for index, line in enumerate(body.split(b"\n"), 1):
+        for index, line in enumerate(bytes(body).split(b"\n"), 1):
             if not line.strip():
                 continue
             try:

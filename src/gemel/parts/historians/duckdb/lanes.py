@@ -8,21 +8,30 @@ send all that follow into the late lane.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from numba import njit
 
-from gemel.core.frame import Frame, Times, Values
+from gemel.core.frame import Frame, Times, Values, concatenate
+from gemel.core.quality import AHEAD
+from gemel.core.wire import to_batch
 
-__all__ = ["IN_ORDER", "LATE", "NO_MARK", "REPEATED", "Last", "split", "warm_up"]
+__all__ = ["NO_MARK", "Lanes", "Last", "sort", "warm_up"]
 
 IN_ORDER: Final = 0
 LATE: Final = 1
 REPEATED: Final = 2
 
 NO_MARK: Final = int(np.iinfo(np.int64).min)
+NEVER: Final = int(np.iinfo(np.int64).max)
+
+SMALL: Final = 16_384
+"""Frames below so many rows are put together first; copying larger ones costs more than a call."""
 
 
 class Last:
@@ -54,8 +63,56 @@ class Last:
         return np.flatnonzero(self.time != NO_MARK).astype(np.int32)
 
 
+@dataclass(slots=True)
+class Lanes:
+    """The rows of a commit by the lane that they take."""
+
+    in_order: list[pa.RecordBatch] = field(default_factory=list)
+    late: list[Frame] = field(default_factory=list)
+    repeated: int = 0
+
+
+def sort(frames: Sequence[Frame], last: Last) -> Lanes:
+    """Give every row its lane, and move the marks in `last`."""
+    lanes = Lanes()
+    for group in _groups(frames):
+        # A frame without arrival time (0) comes from a file: nothing in it is 'from the future'.
+        horizons = [f.received + AHEAD if f.received else NEVER for f in group]
+        ends = np.cumsum([len(f) for f in group], dtype=np.int64)
+        frame = concatenate(group)
+        lane = np.empty(len(frame), np.uint8)
+        in_order, late, repeated = _split(
+            frame.signal, frame.time, frame.value, frame.quality, ends,
+            np.array(horizons, np.int64), last.time, last.value, last.quality, lane,
+        )  # fmt: skip
+        if in_order == len(frame):
+            lanes.in_order.append(to_batch(frame))
+        elif in_order:
+            lanes.in_order.append(to_batch(frame[lane == IN_ORDER]))
+        if late:
+            lanes.late.append(frame[lane == LATE])
+        lanes.repeated += repeated
+    return lanes
+
+
+def _groups(frames: Sequence[Frame]) -> Iterator[list[Frame]]:
+    """Frames with rows, in order: large ones alone, small neighbours together."""
+    group: list[Frame] = []
+    rows = 0
+    for frame in frames:
+        if not len(frame):
+            continue
+        if rows + len(frame) > SMALL and group:
+            yield group
+            group, rows = [], 0
+        group.append(frame)
+        rows += len(frame)
+    if group:
+        yield group
+
+
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def split(
+def _split(
     signal: Any,
     time: Any,
     value: Any,
@@ -102,11 +159,7 @@ def split(
 
 
 def warm_up() -> None:
-    """Compile `split` before the first rows arrive; a Frame's columns are a type of their own."""
+    """Compile the kernel before the first rows arrive."""
     last = Last()
     last.grow(1)
-    frame = Frame.of([0], [0], [0.0])
-    split(
-        frame.signal, frame.time, frame.value, frame.quality, np.ones(1, np.int64),
-        np.zeros(1, np.int64), last.time, last.value, last.quality, np.zeros(1, np.uint8),
-    )  # fmt: skip
+    sort([Frame.of([0], [0], [0.0])], last)

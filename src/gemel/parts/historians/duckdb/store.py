@@ -26,12 +26,11 @@ import pyarrow as pa
 from gemel.core.errors import ConfigurationError, Damaged, StorageFull, Unavailable
 from gemel.core.event import Event
 from gemel.core.frame import Frame, Times, concatenate
-from gemel.core.quality import AHEAD
 from gemel.core.time import Clock
 from gemel.core.wire import to_batch
 from gemel.parts.historians.base import Numbers, Query, Receipt
 from gemel.parts.historians.duckdb import questions
-from gemel.parts.historians.duckdb.lanes import IN_ORDER, LATE, NO_MARK, Last, split, warm_up
+from gemel.parts.historians.duckdb.lanes import NO_MARK, Last, sort, warm_up
 from gemel.parts.historians.duckdb.ledger import Ledger, Sealed
 from gemel.parts.historians.duckdb.questions import Source
 from gemel.parts.historians.duckdb.sealing import Files, damaged_blocks, repair, seal, sync_folder
@@ -337,14 +336,13 @@ class DuckDBStore:
     def commit(self, frames: Sequence[Frame]) -> Receipt:
         """See `Store.commit`."""
         with self._write:
-            frame = concatenate(frames)
-            if len(frame) and self._free() < self._settings.keep_free:
+            if any(map(len, frames)) and self._free() < self._settings.keep_free:
                 raise StorageFull(
                     f"less than {self._settings.keep_free // 1024**2} MiB free in "
                     f"{self._folder}; samples are not stored until there is room"
                 )
             try:
-                receipt = self._commit(frames, frame)
+                receipt = self._commit(frames)
                 self._rotate_if_due()
             except (duckdb.Error, OSError) as error:
                 raise self._reopened(error) from None
@@ -359,45 +357,39 @@ class DuckDBStore:
             return StorageFull(f"no room in {self._folder}: {text}")
         return Unavailable(f"history could not be written: {text}")
 
-    def _commit(self, frames: Sequence[Frame], frame: Frame) -> Receipt:
-        n = len(frame)
+    def _commit(self, frames: Sequence[Frame]) -> Receipt:
         self._store_catalogue()
-        if n and (int(frame.signal.max()) >= len(self.catalogue) or int(frame.signal.min()) < 0):
-            raise ConfigurationError("a frame has a signal number that the catalogue never gave")
+        signals = len(self.catalogue)
+        for frame in frames:
+            if len(frame) and not 0 <= frame.signal.min() <= frame.signal.max() < signals:
+                raise ConfigurationError("a frame has a signal number the catalogue never gave")
         live = self._live[-1]
         number = live.next_commit
         known = max(self._clock(), live.known[-1] if live.known else NO_MARK)
         positions = {f.source: f.position for f in frames if f.position is not None}
-        lane = np.empty(n, np.uint8)
-        self._last.grow(len(self.catalogue))
-        last = self._last
-        # A frame without arrival time (0) comes from a file: nothing in it is 'from the future'.
-        horizons = [f.received + AHEAD if f.received else LATEST for f in frames]
-        ends = np.cumsum([len(f) for f in frames], dtype=np.int64)
-        columns = (frame.signal, frame.time, frame.value, frame.quality)
-        in_order, late, repeated = split(
-            *columns, ends, np.array(horizons, np.int64), last.time, last.value, last.quality, lane
-        )
+        self._last.grow(signals)
+        lanes = sort(frames, self._last)
         writer = self._engine.writer
         writer.execute("begin")
-        if in_order:
-            batch = to_batch(frame)
-            whole = in_order == n
-            self._engine.insert(live, batch if whole else batch.filter(pa.array(lane == IN_ORDER)))
-        stored_late = self._store_late(frame[lane == LATE], live, number) if late else 0
+        if lanes.in_order:
+            self._engine.insert(live, lanes.in_order)
+        late = concatenate(lanes.late)
+        stored_late = self._store_late(late, live, number) if len(late) else 0
         writer.execute(
             f"insert into {live.alias}.commits values ({number}, {known}, {live.rows}, ?)",
             (json.dumps(positions) if positions else None,),
         )
         writer.execute("commit")
+        accepted = sum(len(batch) for batch in lanes.in_order)
         live.known.append(known)
         live.first_rows.append(live.rows)
         live.positions.update(positions)
-        live.rows += in_order
+        live.rows += accepted
         live.late += stored_late
-        if n:
-            live.widen(int(frame.time.min()), int(frame.time.max()))
-        return Receipt(in_order, stored_late, repeated + late - stored_late, positions)
+        for frame in frames:
+            if len(frame):
+                live.widen(int(frame.time.min()), int(frame.time.max()))
+        return Receipt(accepted, stored_late, lanes.repeated + len(late) - stored_late, positions)
 
     def _store_late(self, late: Frame, live: Live, number: int) -> int:
         """Store the late rows that are not equal to a stored one; gives how many."""
