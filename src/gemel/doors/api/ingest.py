@@ -39,7 +39,7 @@ async def _body(request: Request) -> bytes | memoryview:
     announced = int(told) if told.isdigit() else None
     if announced is not None and announced > LARGEST:
         raise HTTPException(413, f"the body has {told} bytes, at most {LARGEST}; send it in parts")
-    whole = memoryview(np.empty(announced or 0, np.uint8))
+    whole = np.empty(announced or 0, np.uint8).data
     parts: list[bytes] = []
     length = 0
     async for part in request.stream():

@@ -44,8 +44,10 @@ _STOPPED: Final = "the twin stopped before"
 
 class Decisions:
     """All commands of a plant on their way. Every call comes from the event loop, and none blocks
-    it: the disk is waited for in a thread. One change at a time; writing to machines holds up
-    nobody else. `restore` first, then `tick` several times a second, `close` at the end.
+    it: the disk is waited for in a thread. Each looks, decides and gives its steps to the ledger
+    without waiting in between, so that decisions never cross; waiting for the disk, and for
+    machines, holds up nobody else. `restore` first, then `tick` many times a second, `close` at
+    the end.
     """
 
     def __init__(
@@ -63,7 +65,6 @@ class Decisions:
         self._send = send
         self._checker = Checker(eyes, self.ledger, self.targets.values())
         self._moves = Moves(eyes, self._checker)
-        self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._changes: set[asyncio.Task[Any]] = set()
         self._given = 0
@@ -79,7 +80,7 @@ class Decisions:
         `ConfigurationError` if there is no such command, `Unavailable` if the journal cannot be
         written.
         """
-        return await self._alone(self._propose(proposal, actor))
+        return await self._whole(self._propose(proposal, actor))
 
     async def approve(self, command_id: str, actor: Actor, reason: str = "") -> Command:
         """Approve; with the last approval that is needed it is checked again and sent.
@@ -87,15 +88,15 @@ class Decisions:
         Returns when that is on disk, without waiting for the machine. Raises `Refused` if this
         person may not, or the command is past approval.
         """
-        return await self._alone(self._approve(command_id, actor, reason))
+        return await self._whole(self._approve(command_id, actor, reason))
 
     async def decline(self, command_id: str, actor: Actor, reason: str) -> Command:
         """Say no. Raises `Refused` without a reason, or if the command is past approval."""
-        return await self._alone(self._withdraw(command_id, "declined", actor, reason))
+        return await self._whole(self._withdraw(command_id, "declined", actor, reason))
 
     async def cancel(self, command_id: str, actor: Actor, reason: str = "") -> Command:
         """Withdraw a command that was not sent yet; nothing that was sent can be called back."""
-        return await self._alone(self._withdraw(command_id, "cancelled", actor, reason))
+        return await self._whole(self._withdraw(command_id, "cancelled", actor, reason))
 
     async def kill(self, place: str, actor: Actor, reason: str = "") -> None:
         """Stop all commands of an asset and what is below it, or of the plant (``""``).
@@ -108,7 +109,7 @@ class Decisions:
         self._known_place(place)
         reason = reason or f"set by {actor.name}"
         self.ledger.stop(place, reason)
-        await self._alone(self._kill(place, actor, reason))
+        await self._whole(self._kill(place, actor, reason))
 
     async def release(self, place: str, actor: Actor, reason: str) -> None:
         """Release a kill switch. Takes an engineer and a reason."""
@@ -117,7 +118,7 @@ class Decisions:
             raise Refused("releasing a kill switch needs a reason")
         if place not in (self.ledger.stopped or {}):
             raise Refused(f"no kill switch is set at '{place or 'the plant'}'")
-        await self._alone(self._release(place, actor, reason))
+        await self._whole(self._release(place, actor, reason))
 
     def commands(self) -> list[Command]:
         """The open commands and the last ended ones, newest first."""
@@ -153,10 +154,8 @@ class Decisions:
         await self.ledger.write(steps)
 
     async def tick(self) -> None:
-        """Look at all open commands: expiry, read-back, watches. Call it a few times a second; a
-        call while another one is at work does nothing."""
-        if not self._lock.locked():
-            await self._alone(self._tick())
+        """Look at all open commands: expiry, read-back, watches. Call it many times a second."""
+        await self._whole(self._tick())
 
     async def settled(self) -> None:
         """Wait until every write that is on its way has been answered."""
@@ -168,7 +167,7 @@ class Decisions:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._changes, return_exceptions=True)
-        self.ledger.close()
+        await self.ledger.close()
 
     # Proposing and approving
 
@@ -186,14 +185,16 @@ class Decisions:
             if proposal.source != "reasoner" or not proposal.proposed_by:
                 raise Refused("a proposal without a person needs a reasoner's name")
             update = {}
-        view = self._eyes.look()
         known = await self.ledger.find(proposal.id) if proposal.id else None
+        known = self.ledger.commands.get(proposal.id, known)  # it may have come meanwhile
+        view = self._eyes.look()
         update["id"] = proposal.id or self._new_id(target, view.now)
         proposal = proposal.model_copy(update=update)
         if known is not None:
             if known.proposal != proposal:
                 raise Refused(f"the id '{proposal.id}' belongs to another command")
-            return known
+            await self.ledger.on_disk()
+            return self.ledger.commands.get(known.id, known)
         steps = Steps(self.ledger, view.now)
         expires = view.now + target.envelope.time_to_live
         expires = min(expires, proposal.expires or expires)
@@ -209,7 +210,8 @@ class Decisions:
         must(actor, target.envelope.approver, "approve this command")
         if actor.name in command.approvals:
             if command.state != "checked":
-                return command  # told twice
+                await self.ledger.on_disk()
+                return await self.command(command_id)  # told twice
             raise Refused(f"a second person must approve; {actor.name} has approved already")
         if command.state != "checked":
             raise Refused(f"the command is {command.state}: {command.reason or 'too late'}")
@@ -234,7 +236,8 @@ class Decisions:
             raise Refused("declining needs a reason, so that the next proposal can be better")
         command = await self.command(command_id)
         if command.state == kind:
-            return command
+            await self.ledger.on_disk()
+            return await self.command(command_id)
         if not may_follow(command.state, kind):
             raise Refused(f"the command is {command.state}; it cannot be {kind} any more")
         steps = Steps(self.ledger, self._eyes.look().now)
@@ -269,16 +272,15 @@ class Decisions:
             else:
                 if not outcome.accepted:
                     kind, reason = "rejected", outcome.reason or "rejected by the peer"
-        async with self._lock:
-            command = self.ledger.commands[permit.command_id]
-            if not may_follow(command.state, kind):
-                return  # read-back was quicker, and knows better
-            steps = Steps(self.ledger, self._eyes.look().now)
-            steps.add(command, kind, reason=reason)
-            try:
-                await self.ledger.write(steps)
-            except GemelError as error:
-                log.error("what became of command %s is not written: %s", command.id, error)
+        command = self.ledger.commands[permit.command_id]
+        if not may_follow(command.state, kind):
+            return  # read-back was quicker, and knows better
+        steps = Steps(self.ledger, self._eyes.look().now)
+        steps.add(command, kind, reason=reason)
+        try:
+            await self.ledger.write(steps)
+        except GemelError as error:
+            log.error("what became of command %s is not written: %s", command.id, error)
 
     # Watching over time
 
@@ -340,15 +342,9 @@ class Decisions:
         self._given += 1
         return make_id(self.ledger.began, "command", target.path, now, self._given)[:16]
 
-    async def _alone(self, work: Coroutine[Any, Any, T]) -> T:
-        """One change at a time, and to its end: a caller who goes away must not leave the journal
-        and the memory apart."""
-
-        async def locked() -> T:
-            async with self._lock:
-                return await work
-
-        task = asyncio.create_task(locked())
+    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        """To its end, even if the caller goes away: what is on disk as sent must be sent."""
+        task = asyncio.create_task(work)
         self._changes.add(task)
         task.add_done_callback(self._changes.discard)
         return await asyncio.shield(task)

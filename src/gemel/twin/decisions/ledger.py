@@ -1,18 +1,23 @@
-"""The commands as the journal tells them: written down first, true afterwards.
+"""The commands as the journal tells them: decided in memory, told and acted upon once on disk.
 
-The ledger is all that decisions remember. It changes in one way: entries go to the journal, and
-what is on disk is then followed in memory and told as Events. Used in the event loop; the disk is
-waited for in a thread of its own.
+The ledger is all that decisions remember. It changes in one way: `write` takes entries, which hold
+at once for what is decided next, and returns when they are on disk; then they are told as Events.
+What waits while the disk is at work goes there together, with one wait for the platter. If it
+cannot be written, everything since the last written entry is taken back, as if it had never been.
+Used in the event loop; the disk is waited for in a thread of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
-from gemel.core.errors import Damaged, GemelError
+from gemel.core.errors import Damaged, GemelError, Unavailable
 from gemel.core.event import Event, Payload
 from gemel.core.time import HOUR
 from gemel.twin.decisions.command import FINAL, SIDE, Command, follow
@@ -20,6 +25,8 @@ from gemel.twin.decisions.journal import Draft, Entry, Journal
 from gemel.twin.decisions.people import SYSTEM
 
 __all__ = ["CommandEvent", "KillSwitchEvent", "Ledger", "Steps"]
+
+log = logging.getLogger("gemel.decisions")
 
 _KEPT: Final = 500
 """Ended commands that are kept in memory; the journal has all."""
@@ -81,6 +88,8 @@ class Steps:
     def __init__(self, ledger: Ledger, now: int) -> None:
         self.now = now
         self.drafts: list[Draft] = []
+        self.commands: list[Command | None] = []
+        """The command as each entry leaves it; None where the entry is about something else."""
         self._ledger = ledger
         self._moved: dict[str, Command] = {}
 
@@ -99,6 +108,7 @@ class Steps:
     def note(self, kind: str, subject: str, actor: str, reason: str, **payload: Any) -> None:
         """An entry about something else than a command."""
         self.drafts.append(Draft(self.now, actor, kind, subject, "", {"reason": reason, **payload}))
+        self.commands.append(None)
 
     def get(self, command_id: str) -> Command | None:
         """A command as these steps leave it."""
@@ -112,8 +122,19 @@ class Steps:
     def _put(self, command: Command | None, draft: Draft) -> Command:
         moved = follow(command, draft)
         self.drafts.append(draft)
+        self.commands.append(moved)
         self._moved[moved.id] = moved
         return moved
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """Steps on their way to disk."""
+
+    steps: Steps
+    done: asyncio.Future[None]
+    before: dict[str, Command | None] = field(default_factory=dict)
+    """The commands that they changed, as they were."""
 
 
 class Ledger:
@@ -131,10 +152,13 @@ class Ledger:
         self._emit = emit
         self._events: dict[str, str] = {}
         self._sent: dict[str, list[int]] = {}
+        self._waiting: list[_Waiting] = []
+        self._writing: asyncio.Task[None] | None = None
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="gemel.journal")
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Wait for what is being written, and end the thread. The journal stays open."""
+        await self.on_disk()
         self._disk.shutdown()
 
     # What is known
@@ -173,27 +197,77 @@ class Ledger:
 
     # Writing
 
-    async def write(self, *steps: Steps) -> None:
-        """Put entries on disk; then, and only then, they are true.
+    async def write(self, steps: Steps) -> None:
+        """Decide: the steps hold from now on. Returns when they are on disk.
 
-        Raises `Unavailable` if they are not known to be on disk: nothing has changed then.
+        They are taken before anything is waited for: between looking and this call nothing else can
+        have been decided. Raises `Unavailable` if they are not known to be on disk: then they, and
+        what was decided upon them, are taken back.
         """
-        drafts = [draft for part in steps for draft in part.drafts]
-        if not drafts:
+        if not steps.drafts:
             return
-        try:
-            entries = await self._in_thread(lambda: self._journal.append(*drafts))
-        except GemelError as error:
-            self.problem = str(error)
-            raise
-        self.problem = ""
-        self._emit([self._follow(entry) for entry in entries])
-        self._forget()
+        waiting = _Waiting(steps, asyncio.get_running_loop().create_future())
+        for draft, command in zip(steps.drafts, steps.commands, strict=True):
+            if command is not None:
+                waiting.before.setdefault(command.id, self.commands.get(command.id))
+                self.commands[command.id] = command
+                if draft.kind == "sent":
+                    self._count_sent(command.path, draft.time)
+        self._waiting.append(waiting)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_all(), name="journal")
+        await asyncio.shield(waiting.done)
 
-    def _follow(self, entry: Entry) -> Event:
+    async def on_disk(self) -> None:
+        """Wait until everything decided so far is on disk, or taken back."""
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting, []
+            drafts = [draft for waiting in group for draft in waiting.steps.drafts]
+            try:
+                entries = await self._in_thread(partial(self._journal.append, *drafts))
+            except Exception as error:
+                # What was decided meanwhile stands on what is not on disk: it goes as well.
+                self._take_back([*group, *self._waiting], error)
+                self._waiting = []
+                continue
+            self.problem = ""
+            commands = [command for waiting in group for command in waiting.steps.commands]
+            self._emit([self._tell(*told) for told in zip(entries, commands, strict=True)])
+            for waiting in group:
+                waiting.done.set_result(None)
+            self._forget()
+
+    def _take_back(self, group: Sequence[_Waiting], error: Exception) -> None:
+        if not isinstance(error, GemelError):
+            log.error("the journal failed", exc_info=error)
+            error = Unavailable(f"the journal failed: {type(error).__name__}: {error}")
+        self.problem = str(error)
+        for waiting in reversed(group):
+            for command_id, before in waiting.before.items():
+                if before is None:
+                    self.commands.pop(command_id, None)
+                else:
+                    self.commands[command_id] = before
+            for draft in waiting.steps.drafts:
+                if draft.kind == "sent":
+                    self._sent[draft.subject].pop()
+            waiting.done.set_exception(error)
+            waiting.done.exception()  # nobody may be waiting any more
+
+    def _count_sent(self, path: str, time: int) -> None:
+        times = self._sent.setdefault(path, [])
+        times.append(time)
+        while times[0] <= time - HOUR:
+            del times[0]
+
+    def _tell(self, entry: Entry, command: Command | None) -> Event:
         draft = entry.draft
         chain = {"sequence": entry.sequence, "head": str(entry.head)}
-        if not draft.command_id:
+        if command is None:
             self._switch(draft)
             switch = KillSwitchEvent.model_validate(
                 {
@@ -204,13 +278,6 @@ class Ledger:
                 }
             )
             return _event("kill_switch", draft, draft.time, switch, entry)
-        command = follow(self.commands.get(draft.command_id), entry)
-        self.commands[command.id] = command
-        if draft.kind == "sent":
-            times = self._sent.setdefault(command.path, [])
-            times.append(draft.time)
-            while times[0] <= draft.time - HOUR:
-                del times[0]
         payload = CommandEvent.model_validate({**command.report(), **chain})
         event = _event(
             "command", draft, command.proposed, payload, entry,
