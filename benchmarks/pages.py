@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from benchmarks import browser
 from benchmarks.push import arrow, free_port
 from gemel.client import Client
 from gemel.core.errors import GemelError
@@ -31,6 +32,21 @@ START_S = 600.0
 """Longest wait for a start; a plant of 100,000 assets is read by then on any machine."""
 BATCH = 200_000
 SIGNALS = 1_000  # of the plant whose start is timed
+DAEMON = """\
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("pandas", "scipy", "sklearn"):
+            raise ModuleNotFoundError(name, name=name)
+
+sys.meta_path.insert(0, Absent())
+from gemel.doors.cli.main import main
+
+main()
+"""
+"""`gemel` as it is installed: what only development needs is not there. Arrow and numba would
+import it when they find it, for more than a second."""
 ARROW = "application/vnd.apache.arrow.stream"
 
 
@@ -41,7 +57,7 @@ def twin(folder: Path, plant: str, **environment: str) -> Iterator[Client]:
     data = folder / "data"
     command = [
         "env", *(f"{name}={value}" for name, value in environment.items()),
-        sys.executable, "-m", "gemel.doors.cli.main", "run", str(folder / "plant.yaml"),
+        sys.executable, "-c", DAEMON, "run", str(folder / "plant.yaml"),
         "--data", str(data), "--http", f"127.0.0.1:{free_port()}",
     ]  # fmt: skip
     with (folder / "log").open("w") as log:
@@ -97,11 +113,13 @@ def first_page(assets: int, requests: int) -> dict[str, Any]:
                 page = client.get("/api/assets", {"limit": 100})
                 taken.append(time.perf_counter() - begun)
                 assert (page["total"], len(page["items"])) == (assets, min(100, assets))
+            html = browser.html(Path(name), "/", requests // 2 + 1)
     return {
         "assets": assets,
         "requests": requests,
         "first_ms": 1e3 * taken[0],
         **quantiles(taken[1:]),
+        "html": {"first_ms": 1e3 * html[0], **quantiles(html[1:])},
         "start_s": start_s,
     }
 
@@ -131,12 +149,17 @@ def chart(samples: int, requests: int) -> dict[str, Any]:
                 taken.append(time.perf_counter() - begun)
             seen = np.array([v for v in shown["value"] if v is not None])
             assert (seen.min(), seen.max()) == (value.min(), value.max()), "an extreme is missing"
+            drawn = None
+            if browser.FOUND:
+                last = int(moment[-1])
+                drawn = browser.drawn(Path(name), "line/s0", begin, last, requests)
     return {
         "samples": samples,
         "points": len(seen),
         "requests": requests,
         "first_ms": 1e3 * taken[0],
         **quantiles(taken[1:]),
+        "drawn": drawn,
     }
 
 

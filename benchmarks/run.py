@@ -121,12 +121,46 @@ def pages(quick: bool) -> Found:
         f"start with {signals} signals, second start": start["warm_s"],
     }
     rows = [{"": what, "seconds": value} for what, value in seconds.items()]
+    html, drawn = page["html"], chart["drawn"]
+    rows.append({"": f"page Live of {many} assets as HTML, p50", "seconds": html["p50_ms"] / 1e3})
+    rows.append({"": f"page Live of {many} assets as HTML, p99", "seconds": html["p99_ms"] / 1e3})
     slowest = max(chart["first_ms"], chart["max_ms"]) / 1e3
-    return Found(rows, found, [
+    reached = [
         (f"first page: p99 {page['p99_ms']:.1f} ms; less than 20 ms wanted", page["p99_ms"] < 20),
+        (f"page Live as HTML: p99 {html['p99_ms']:.1f} ms; less than 20 ms wanted",
+         html["p99_ms"] < 20),
         (f"chart: {slowest:.2f} s at most; less than 1 s wanted", slowest < 1),
         (f"ready after {start['warm_s']:.1f} s; at most 5 s wanted", start["warm_s"] <= 5),
-    ])  # fmt: skip
+    ]  # fmt: skip
+    if drawn is not None:
+        opened, looked = max(drawn["page_s"]), max(drawn["chart_s"])
+        rows.append({"": "chart on the screen, with its page, slowest", "seconds": opened})
+        rows.append({"": "chart on the screen, on an open page, slowest", "seconds": looked})
+        reached.append((f"on the screen: {looked:.2f} s; less than 1 s wanted", looked < 1))
+    return Found(rows, found, reached)
+
+
+def memory(quick: bool) -> Found:
+    from benchmarks import memory as benchmark
+
+    found = benchmark.run(0.5 if quick else 10.0)
+    rows, reached = [], []
+    for name in benchmark.CASES:
+        one = found[name]
+        shown = ("rows_per_second", "minute_1_mb", "maximum_mb")
+        rows.append(
+            {"": name, **{key: one[key] for key in shown},
+             "last minute, median, MB": one["median_of_each_minute_mb"][-1],
+             "% per minute": 100 * one["slope_per_minute"],
+             "most on disk, GB": one["most_bytes_on_disk"] / 1e9,
+             "segments not closed yet": one["segments"]["open"]}
+        )  # fmt: skip
+        behind = "" if one["kept_up"] else ", slower than wanted"
+        reached.append(
+            (f"{name}: {100 * one['slope_per_minute']:+.2f} % per minute{behind}; less than 1 % "
+             "wanted", one["slope_per_minute"] < benchmark.MOST_PER_MINUTE)
+        )  # fmt: skip
+    return Found(rows, found, reached)
 
 
 def stored_bytes(_: bool) -> Found:
@@ -160,6 +194,25 @@ def detection(_: bool) -> Found:
                 tables.append((f"{name}, {title}", rows))
                 notes.append(f"{name}, {title}. {benchmark.beaten(rows)}")
     return Found(tables[0][1], found, notes=tuple(notes), tables=tuple(tables[1:]))
+
+
+def detection_twin(_: bool) -> Found:
+    from benchmarks import detection_twin as benchmark
+
+    found = benchmark.run(data())
+    counts = [result["samples"] for result in found.values()]
+    stored = all(c["stored"] == c["in files"] and c["all as in the file"] for c in counts)
+    tables = [
+        (data_set, [{"detector": name.removeprefix(f"{data_set}, ")} | row
+                    for name, r in found.items() if name.startswith(data_set) for row in r["rows"]])
+        for data_set in ("skab", "tep")
+    ]  # fmt: skip
+    each = [(f"{name}, each run", r["per run"]) for name, r in found.items()]
+    told = sum(c["stored"] for c in counts)
+    raw = {name: {k: v for k, v in r.items() if k != "per run"} for name, r in found.items()}
+    return Found(tables[0][1], raw, [
+        (f"{told:,} samples read back from history, each as in its file; all wanted", stored)
+    ], tables=(*tables[1:], *each))  # fmt: skip
 
 
 def data() -> Path:
@@ -207,8 +260,20 @@ SECTIONS = {
         "plain data: the first 100 of 100,000 assets, 200 requests; a chart of 1,500 points "
         "over a million samples of one signal, with every extreme, 20 requests and the first "
         "one; from the start of the process until a sample was answered as stored, 1,000 "
-        "signals, with empty caches of Python and numba, then again.",
+        "signals, with empty caches of Python and numba, then again. The daemon runs without "
+        "packages that only development needs. The page Live as HTML without its scripts, 100 "
+        "requests; the chart in Chromium until it is on the screen, with its page and on an open "
+        "one.",
         pages,
+    ),
+    "memory": Section(
+        "Memory under full load",
+        "2,000 signals in batches of 200,000 rows through the whole way as under *Samples through "
+        "the whole way*, in a process of its own, as fast as it goes and at 1 kHz, ten minutes "
+        "each. Segments close after 20 million rows, the oldest are removed above 2 GB. Resident "
+        "memory from outside every 5 s; growth is the slope over the last half by its median. All "
+        "rows are accounted for by receipts; what is kept is read back and counted.",
+        memory,
     ),
     "stored_bytes": Section(
         "Bytes on disk",
@@ -226,10 +291,23 @@ SECTIONS = {
     ),
     "detection": Section(
         "Fault detection",
-        "SKAB: fitted on rows 1 to 400 of each run, limits on the last 30 % of them, scored "
-        "after them. Tennessee Eastman: fitted on d00, limits on d00_te, faults from row 161. "
-        "Settings are the defaults, chosen on training runs; no point adjustment.",
+        "SKAB: fitted on rows 1 to 400 of each run, limits of pca and cva from four blocks of them,"
+        " each scored by a model of the others; of all else from the last 30 %; scored after them, "
+        "change points as on the leaderboard of v0.9, on 17 of its 34 runs. Tennessee Eastman: "
+        "fitted on d00, limits on d00_te, faults from row 161; an alarm that lasts from before has "
+        "found nothing. Settings are the defaults, chosen on training runs; no point adjustment.",
         detection,
+    ),
+    "detection_twin": Section(
+        "Fault detection by the whole twin",
+        "The same runs played by `gemel replay` at full speed: files, admission, mirror, history, "
+        "a detector that learns from the first rows that pass (SKAB 400; Tennessee Eastman d00 and "
+        "d00_te), alarms, ledger. From the Events that were stored: delays from the onset of the "
+        "fault to the first finding, or alarm, that is told after it (10 s, or three rows of "
+        "Tennessee Eastman, above the limit), in the time of the recording; FDR and FAR of what is "
+        "open, over rows. Alarms: five standard deviations from the mean of the normal rows, for "
+        "each signal. other/2 of SKAB, whose fault begins in the learned rows, is left out.",
+        detection_twin,
     ),
 }  # fmt: skip
 

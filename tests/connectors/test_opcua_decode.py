@@ -65,7 +65,7 @@ SCALARS = st.one_of(
     st.tuples(st.floats(allow_nan=False), st.just(KINDS.Double)),
     st.tuples(st.text(max_size=20), st.just(KINDS.String)),
 )
-TIMES = st.none() | st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1)).map(  # noqa: DTZ001
+TIMES = st.none() | st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1)).map(  # noqa: DTZ001 - naive
     lambda t: t.replace(tzinfo=UTC)
 )
 ITEMS = st.lists(

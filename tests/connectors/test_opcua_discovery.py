@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -18,26 +20,33 @@ from gemel.parts.connectors.opcua.address import parse
 from gemel.parts.connectors.opcua.guess import level_of, role_of, slug
 from gemel.testing.connectors import collect, door_for
 
+SCRIPT = Path(__file__).with_name("opcua_server.py")
+
 
 @asynccontextmanager
-async def line(folder, *options):
-    """The virtual line as a process; gives its address."""
+async def started(folder, *command):
+    """A server as a process; gives what it writes when it is ready."""
     ready = folder / "url"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gemel.virtual", "--endpoint", "opc.tcp://127.0.0.1:0",
-        "--port-file", str(ready), *options, stdout=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+        sys.executable, *command, "--port-file", str(ready), stdout=asyncio.subprocess.DEVNULL
+    )
     try:
         for _ in range(600):
             if ready.exists() and ready.read_text().strip():
                 break
-            assert process.returncode is None, "the virtual line ended"
+            assert process.returncode is None, "the server ended"
             await asyncio.sleep(0.1)
         yield ready.read_text().strip()
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+def line(folder, *options):
+    """The virtual line; gives its address."""
+    endpoint = ("--endpoint", "opc.tcp://127.0.0.1:0")
+    return started(folder, "-m", "gemel.virtual", *endpoint, *options)
 
 
 async def test_twenty_thousand_nodes_give_the_line_and_no_clutter(tmp_path):
@@ -73,6 +82,20 @@ async def test_twenty_thousand_nodes_give_the_line_and_no_clutter(tmp_path):
     [command] = [c for c in assets["line2/filler"].commands if c.signal == "speed_setpoint"]
     assert (command.low, command.high) == (6000.0, 26000.0)
     print(f"discovery of a server with 20,000 nodes took {took:.1f} s")
+
+
+async def test_what_changes_fast_gets_a_sample_that_sees_each_change(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        options = ("--port", str(probe.getsockname()[1]), "--period", "0.04")
+    async with started(tmp_path, str(SCRIPT), *options) as port:
+        found = await OpcUa.discover(f"opc.tcp://127.0.0.1:{port}", time.time_ns, str)
+    samples = {s.key: s.sample for asset in found.assets for s in asset.signals}
+    assert samples["counter"] is not None
+    assert samples["counter"] <= 20_000_000
+    assert samples["speed"] == samples["counter"]
+    assert samples["setpoint"] is None, "what does not change needs no more than usual"
+    assert "sample" not in found.settings
 
 
 async def test_what_was_found_makes_a_plant_file_that_runs(tmp_path):

@@ -1,6 +1,6 @@
 // An OPC UA server by other hands: node-opcua with the companion specifications, and one machine.
 //
-//   node server.js PORT READY_FILE
+//   node server.js PORT READY_FILE [PERIOD_MS]
 //
 // It counts every change of a value that it makes. The file READY_FILE appears when it is ready, and
 // holds the URL. A line on standard input ends it; it then prints its counts as JSON.
@@ -22,7 +22,7 @@ const {
 const { nodesets } = require("node-opcua-nodesets");
 
 const URI = "urn:example.org:mill";
-const PERIOD_MS = 100;
+const PERIOD_MS = Number(process.argv[4] || 100);
 
 async function main(port, readyFile) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "foreign-opcua-"));

@@ -29,6 +29,7 @@ from gemel.parts.connectors.base import (
 )
 from gemel.parts.connectors.opcua.discovery import discover
 from gemel.parts.connectors.opcua.link import Access, connect
+from gemel.parts.connectors.opcua.pace import Pace, usual_sample
 from gemel.parts.connectors.opcua.security import (
     Mode,
     Policy,
@@ -36,7 +37,7 @@ from gemel.parts.connectors.opcua.security import (
     is_loopback,
     own_identity,
 )
-from gemel.parts.connectors.opcua.session import OpcUaSession, Pace
+from gemel.parts.connectors.opcua.session import OpcUaSession
 
 __all__ = ["OpcUa"]
 
@@ -59,8 +60,11 @@ class OpcUa(Connector):
     publishing: Duration = Field(
         100 * MILLISECOND, gt=0, description="How often the server sends what has changed"
     )
-    sample: Duration = Field(
-        100 * MILLISECOND, gt=0, description="Sampling interval of signals that give none"
+    sample: Duration | None = Field(
+        None,
+        gt=0,
+        description="Sampling interval of signals that give none; empty for half of `publishing`, "
+        "at most 50 ms. Half of what a value takes to change is needed to see each change",
     )
     keep_alive: Duration = Field(
         SECOND, gt=0, description="How often a quiet connection is checked"
@@ -165,7 +169,7 @@ class OpcUa(Connector):
     def _pace(self) -> Pace:
         return Pace(
             publishing=self.publishing,
-            sample=self.sample,
+            sample=self.sample or usual_sample(self.publishing),
             keep_alive=self.keep_alive,
             silence=self.silence,
             notifications=self.max_notifications_per_publish,

@@ -17,6 +17,7 @@ from gemel.parts.connectors.opcua.address import text_of
 from gemel.parts.connectors.opcua.browse import Object, Variable, Walk
 from gemel.parts.connectors.opcua.describe import Candidate
 from gemel.parts.connectors.opcua.guess import is_group, is_safety, level_of, role_of, slug
+from gemel.parts.connectors.opcua.pace import LONGEST_SAMPLE, sample_for
 
 __all__ = ["Arrangement", "arrange"]
 
@@ -261,10 +262,19 @@ def _signal(key: str, candidate: Candidate, namespaces: Sequence[str]) -> FoundS
         unit=candidate.unit,
         range=candidate.range,
         labels=labels,
+        sample=_sample(candidate),
         role=guess.role,
         confidence=guess.confidence if guess.role else 0.5,
         why="; ".join(reasons),
     )
+
+
+def _sample(candidate: Candidate) -> int | None:
+    """What must be said because the usual sampling would miss changes, ns."""
+    if candidate.interval is None:
+        return None
+    sample = sample_for(candidate.interval)
+    return sample if sample < LONGEST_SAMPLE else None
 
 
 def _roles_once(signals: dict[str, FoundSignal]) -> list[FoundSignal]:

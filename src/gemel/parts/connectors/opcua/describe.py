@@ -36,6 +36,8 @@ class Candidate:
     type: SignalType
     variant: str
     changes: bool = False
+    interval: int | None = None
+    """How far its changes are apart, ns, where that is known."""
     writable: bool = False
     data_type: Any = None
     unit: str = ""

@@ -1,6 +1,7 @@
 """Discovery: from an address to a proposed plant file.
 
-    connect → walk → look at values twice → describe what matters → group into assets → guess
+    connect → walk → look at values twice → describe what matters → see how often it changes →
+    group into assets → guess
 
 The same server gives the same proposal: what changes while discovery looks decides only which of
 many plain variables without unit, range and telling name are process data.
@@ -18,12 +19,13 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from gemel.core.errors import ConfigurationError
-from gemel.core.time import SECOND, Clock
+from gemel.core.time import SECOND, Clock, duration_text
 from gemel.parts.connectors.base import Found, Progress
 from gemel.parts.connectors.opcua.arrange import arrange
 from gemel.parts.connectors.opcua.browse import walk
 from gemel.parts.connectors.opcua.describe import look, look_closer
 from gemel.parts.connectors.opcua.link import Access, connect, endpoints_of
+from gemel.parts.connectors.opcua.observe import observe
 from gemel.parts.connectors.opcua.security import Trust, is_loopback, own_identity
 
 __all__ = ["discover"]
@@ -55,6 +57,7 @@ async def discover(
             arrangement = arrange(walked, candidates)
             await tell(f"describing {len(arrangement.chosen)} signals")
             await look_closer(link, arrangement.chosen)
+            all_observed = await observe(link, arrangement.chosen, tell)
             assets, site = arrangement.assets(link.namespaces)
             requests, protection = link.requests, link.policy
     seconds = (clock() - started) / SECOND
@@ -75,6 +78,10 @@ async def discover(
         settings["security"] = "None"
     if user:
         settings |= {"user": user, "password_env": PASSWORD_ENV}
+    samples = [s.sample for asset in assets for s in asset.signals if s.sample]
+    if samples and not all_observed:
+        settings["sample"] = duration_text(min(samples))
+        notes.append("too many signals to look at each: the fastest of those seen sets 'sample'")
     return Found(settings, assets, site, tuple(notes), truncated)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -20,43 +19,16 @@ from gemel.parts.connectors.opcua.convert import Converter
 from gemel.parts.connectors.opcua.decode import Published, read_publish
 from gemel.parts.connectors.opcua.history import read_before, read_raw
 from gemel.parts.connectors.opcua.link import Link, status_text
+from gemel.parts.connectors.opcua.pace import Pace
 from gemel.parts.connectors.opcua.resolve import Resolver
 from gemel.parts.connectors.opcua.write import Writer
 
-__all__ = ["OpcUaSession", "Pace"]
+__all__ = ["OpcUaSession"]
 
 _ROWS: Final = 65_536
 _ITEMS_PER_SUBSCRIPTION: Final = 10_000
-_QUEUE_MARGIN: Final = 10
 _LIFETIME: Final = 60 * SECOND
 _log = logging.getLogger(__name__)
-
-
-class Pace:
-    """How fast things go; from the connector's settings, in ns."""
-
-    def __init__(
-        self,
-        publishing: int,
-        sample: int,
-        keep_alive: int,
-        silence: int,
-        notifications: int,
-        requests: int,
-        buffer_rows: int,
-    ) -> None:
-        self.publishing = publishing
-        self.sample = sample
-        self.keep_alive = keep_alive
-        self.silence = silence
-        self.notifications = notifications
-        self.requests = requests
-        self.buffer_rows = buffer_rows
-
-    def queue(self, sample: int, publishing_ms: float) -> int:
-        """Values that an item must be able to hold until they are published: twice what one
-        interval brings, and a margin; a shorter queue loses samples silently."""
-        return math.ceil(2 * publishing_ms * MILLISECOND / max(sample, 1)) + _QUEUE_MARGIN
 
 
 class OpcUaSession:
@@ -180,7 +152,10 @@ class OpcUaSession:
         answer = (await self._link.call(request, ua.CreateSubscriptionResponse)).Parameters
         revised = float(answer.RevisedPublishingInterval)
         if revised > parameters.RequestedPublishingInterval * 1.01:
-            self.counters.note("publishing interval made longer by the server")
+            self.counters.note(
+                f"subscriptions published every {revised:g} ms by the server, "
+                f"every {parameters.RequestedPublishingInterval:g} ms was wanted"
+            )
             _log.info(
                 "%s: the server publishes every %g ms, %s was wanted",
                 self._door.name, revised, duration_text(pace.publishing),
@@ -210,19 +185,58 @@ class OpcUaSession:
             request.Parameters.ItemsToCreate.append(item)
         answer = await self._link.call(request, ua.CreateMonitoredItemsResponse)
         full = []
+        longer: list[tuple[int, Any, int]] = []
         asked = request.Parameters.ItemsToCreate
         for handle, item, result in zip(handles, asked, answer.Results, strict=True):
             if result.StatusCode.is_good():
                 wanted = item.RequestedParameters
-                if float(result.RevisedSamplingInterval) > wanted.SamplingInterval * 1.01:
-                    self.counters.note("sampling interval made longer by the server")
-                if int(result.RevisedQueueSize) < wanted.QueueSize:
-                    self.counters.note("queue made shorter by the server")
+                needed = self._revised(wanted, result, interval_ms)
+                if needed > wanted.QueueSize:
+                    longer.append((int(result.MonitoredItemId), wanted, needed))
             elif result.StatusCode.value == ua.StatusCodes.BadTooManyMonitoredItems:
                 full.append(handle)
             else:
                 self._refuse(handle, "{} ({})".format(*status_text(result.StatusCode.value)))
+        if longer:
+            await self._lengthen(subscription, longer, interval_ms)
         return full
+
+    def _revised(self, wanted: Any, result: Any, interval_ms: float) -> int:
+        """Note what the server made of a wish; gives the queue that it takes now."""
+        sample_ms = float(result.RevisedSamplingInterval)
+        if sample_ms > wanted.SamplingInterval * 1.01:
+            self.counters.note(
+                f"signals sampled every {sample_ms:g} ms by the server, "
+                f"every {wanted.SamplingInterval:g} ms was wanted"
+            )
+        needed = self._pace.queue(round(sample_ms * MILLISECOND), interval_ms)
+        given = int(result.RevisedQueueSize)
+        if given < min(needed, wanted.QueueSize):
+            self.counters.note(
+                f"signals with a queue of {given} at the server, {needed} is needed: "
+                "changes between two messages may be lost"
+            )
+        return needed
+
+    async def _lengthen(
+        self, subscription: int, items: Sequence[tuple[int, Any, int]], interval_ms: float
+    ) -> None:
+        """Ask for the queue that items need which the server samples faster than was asked."""
+        request = ua.ModifyMonitoredItemsRequest()
+        request.Parameters.SubscriptionId = subscription
+        request.Parameters.TimestampsToReturn = ua.TimestampsToReturn.Both
+        for number, wanted, needed in items:
+            wanted.QueueSize = needed
+            item = ua.MonitoredItemModifyRequest()
+            item.MonitoredItemId = number
+            item.RequestedParameters = wanted
+            request.Parameters.ItemsToModify.append(item)
+        answer = await self._link.call(request, ua.ModifyMonitoredItemsResponse)
+        for (_, wanted, _), result in zip(items, answer.Results, strict=True):
+            if result.StatusCode.is_good():
+                self._revised(wanted, result, interval_ms)
+            else:
+                self.counters.note("signals whose queue the server does not make longer")
 
     def _refuse(self, handle: int, reason: str) -> None:
         wanted = self._door.wanted[handle]
