@@ -57,7 +57,7 @@ async def watch() -> None:
     """The twin itself, for a moment."""
     daemon = Daemon(load(Path("plant.yaml")), Path("data"))
     async with daemon.run():
-        while daemon.pipeline.history.accepted < 200:  # noqa: ASYNC110
+        while daemon.pipeline.history.accepted < 200:  # noqa: ASYNC110 - a counter
             await asyncio.sleep(0.05)
         status = daemon.status()
         (link,) = status["connectors"]

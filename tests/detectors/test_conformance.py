@@ -16,8 +16,14 @@ EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
     ],
     "pca": [
         {},
-        {"lags": 2, "missing": 0.5, "smoothing": 0.3},
+        {"lags": 2, "missing": 0.5, "smoothing": 0.3, "blocks": 1},
         {"rule": "parallel", "statistic": "spe", "shrinkage": 1, "smoothing": 1},
+        {"averages": [0.05], "wander": 0.5, "memory": 100},
+    ],
+    "cva": [
+        {},
+        {"past": 5, "future": 2, "states": 3, "averages": [1], "blocks": 1, "missing": 0.5},
+        {"statistic": "spe", "shrinkage": 0, "smoothing": 1},
     ],
 }
 

@@ -1,8 +1,10 @@
+import math
+
 import numpy as np
 import pytest
 
 from gemel.core.errors import DataError
-from gemel.core.limits import held_out, rows_needed, set_limit
+from gemel.core.limits import Limit, held_out, rows_needed, set_limit
 
 
 def test_a_quantile_within_reach_is_read_from_the_rows() -> None:
@@ -30,6 +32,29 @@ def test_a_fitted_tail_reaches_beyond_the_rows(draw: str) -> None:
         assert limit.source == "generalised Pareto"
         found.append(1 - np.searchsorted(every, limit.value) / len(every))
     assert 0.0005 < np.mean(found) < 0.003  # the empirical maximum of 300 rows would give 0.0033
+
+
+def test_rows_that_come_in_groups_count_as_the_groups() -> None:
+    """The same scores in the order of an EWMA of weight 0.1, and mixed."""
+    random = np.random.default_rng(2)
+    limits: dict[bool, list[Limit]] = {False: [], True: []}
+    for _ in range(100):
+        score = _averaged(random.normal(size=700))[200:] ** 2
+        limits[True].append(set_limit(score, 0.001))
+        limits[False].append(set_limit(random.permutation(score), 0.001))
+    groups = {key: np.mean([limit.groups for limit in found]) for key, found in limits.items()}
+    assert 40 < groups[False] <= 50
+    assert 10 < groups[True] < 20
+    values = {key: np.mean([limit.value for limit in found]) for key, found in limits.items()}
+    assert values[True] > 1.02 * values[False]
+
+
+def _averaged(noise: np.ndarray, weight: float = 0.1) -> np.ndarray:
+    out, level = np.empty(len(noise)), 0.0
+    for i, value in enumerate(noise):
+        level += weight * (value - level)
+        out[i] = level
+    return out / math.sqrt(weight / (2 - weight))
 
 
 def test_scores_that_are_no_number_do_not_count() -> None:

@@ -40,7 +40,7 @@ def test_tep_training_faults_are_found_and_more_than_by_t2_and_q(data: Path) -> 
 @pytest.mark.data
 def test_tep_limits_come_from_the_held_out_run(data: Path) -> None:
     normal, share = tep_normal(data)
-    evidence = PCA(held_out=share, gap=0).fit(normal).evidence()
+    evidence = PCA(held_out=share, gap=0, blocks=1, lags=2).fit(normal).evidence()
     assert evidence["rows"]["held_out"] == 958  # two rows after the pause lack their lags
     assert evidence["held_out_from"] == int(normal.time[500])
 
@@ -78,7 +78,30 @@ def test_nab_score_of_the_perfect_the_silent_and_the_late() -> None:
     assert nab([(time, truth, every)])["NAB low FP"] < -100
 
 
+def test_nab_windows_that_overlap_and_detections_without_a_price() -> None:
+    """By hand: windows [0, 60] and, cut on its left, [60, 70]."""
+    time = np.arange(200) * 10**9
+    truth, found = np.zeros(200, bool), np.zeros(200, bool)
+    truth[[0, 10]] = True
+    found[[30, 31, 65]] = True  # half way; free; half way again
+    half = (1 - 0.11) / 2
+    assert nab([(time, truth, found)])["NAB standard"] == pytest.approx(
+        100 * (2 * half + 2) / 4, abs=0.2
+    )
+    found[150] = True
+    assert nab([(time, truth, found)])["NAB standard"] == pytest.approx(
+        100 * (2 * half - 0.11 + 2) / 4, abs=0.2
+    )
+
+
 def test_delay_asks_for_three_in_a_row() -> None:
     alarm = np.array([1, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0], bool)
     assert delay(alarm, 3, 3.0) == 12
     assert delay(alarm[:7], 3, 3.0) is None
+
+
+def test_an_alarm_from_before_the_fault_has_not_found_it() -> None:
+    alarm = np.array([0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1], bool)
+    assert delay(alarm, 2, 1.0) == 6
+    assert delay(alarm[:6], 2, 1.0) is None
+    assert alarm[2:6].all()

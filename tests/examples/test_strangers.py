@@ -130,7 +130,7 @@ async def test_the_daemon_reconnects_and_shows_the_gap(site: Path, tmp_path: Pat
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something to become true; the test's own limit ends it."""
-    while not condition():  # noqa: ASYNC110
+    while not condition():  # noqa: ASYNC110 - nothing tells when it is so
         await asyncio.sleep(0.02)
 
 

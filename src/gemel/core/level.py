@@ -33,20 +33,29 @@ def wanders(values: Values, share: float) -> npt.NDArray[np.bool_]:
     return np.asarray(between > share * np.where(total > 0, total, np.inf), np.bool_)
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def take_level(
-    value: Values, chosen: npt.NDArray[np.bool_], weight: float, level: Values, out: Values
+    value: Values,
+    chosen: npt.NDArray[np.bool_],
+    weight: float,
+    level: Values,
+    seen: npt.NDArray[np.int64],
+    out: Values,
 ) -> None:
     """Write float64[n,k] `value` to `out`, less the slow mean of earlier rows where `chosen`.
 
-    `level` [k] is that mean, NaN before the first value; it is brought up to date with `weight`.
+    `level` [k] is that mean, NaN before the first value, `seen` [k] how many values it has seen;
+    both are brought up to date. The mean is a plain one until a value weighs as little as `weight`,
+    so that a single odd value at the start does not stay in it for long.
     """
     for i in range(value.shape[0]):
         for j in range(value.shape[1]):
             x = value[i, j]
             out[i, j] = x
-            if chosen[j] and np.isfinite(x):
-                if np.isnan(level[j]):
-                    level[j] = x
-                out[i, j] = x - level[j]
-                level[j] += weight * (x - level[j])
+            if np.isfinite(x):
+                if chosen[j]:
+                    if seen[j] == 0:
+                        level[j] = x
+                    out[i, j] = x - level[j]
+                    level[j] += max(weight, 1 / (seen[j] + 1)) * (x - level[j])
+                seen[j] += 1

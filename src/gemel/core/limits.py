@@ -37,8 +37,9 @@ class Limit:
     rows     held-out rows it was set on
     source   'quantile' of the rows, or 'generalised Pareto' tail beyond them
     start    where the fitted tail begins; NaN for a quantile
-    shape    of the fitted tail, 0 (exponential) to 0.5; NaN for a quantile
+    shape    of the fitted tail, 1 / groups to 0.5; NaN for a quantile
     scale    of the fitted tail, in the unit of the scores; NaN for a quantile
+    groups   independent groups in which the rows of the tail came; NaN for a quantile
     """
 
     value: float
@@ -48,6 +49,7 @@ class Limit:
     start: float = float("nan")
     shape: float = float("nan")
     scale: float = float("nan")
+    groups: float = float("nan")
 
     def evidence(self) -> dict[str, Any]:
         """What is known, JSON-able."""
@@ -59,13 +61,17 @@ def set_limit(scores: npt.ArrayLike, rate: float) -> Limit:
 
     The quantile is the one whose expected exceedance by the next row is at most `rate` whatever
     the distribution (order statistic of rank ⌈(n + 1)(1 - rate)⌉). A tail with a negative shape
-    ends somewhere; that is not believed from few rows, its shape is 0 instead. Rows that follow
-    each other are seldom independent: then the tail is less certain than `rows` suggests.
+    ends somewhere; that is not believed from few rows. Nor is a scale that is known from m rows:
+    averaged over what it may be, an exponential tail is one of shape 1/m, and so much is the least.
+    Rows that follow each other are seldom independent: m are the `groups` in which the highest come
+    (extremal index; Ferro and Segers, J. Royal Statistical Society B 65 (2003) 545), for which
+    `scores` must be in the order of time.
 
     Raises `DataError` with fewer than `HELD_OUT_ROWS` scores that are numbers.
     """
-    known = np.sort(np.asarray(scores, np.float64).ravel())
-    known = known[np.isfinite(known)]
+    row = np.asarray(scores, np.float64).ravel()
+    row = row[np.isfinite(row)]
+    known = np.sort(row)
     n = len(known)
     if n < HELD_OUT_ROWS:
         raise DataError(
@@ -82,11 +88,26 @@ def set_limit(scores: npt.ArrayLike, rate: float) -> Limit:
     if mean <= 0:
         return Limit(start, rate, n, "generalised Pareto", start, 0.0, 0.0)
     shape = 2 - mean / (mean - 2 * moment) if mean > 2 * moment else 0.5
-    shape = min(max(shape, 0.0), 0.5)
+    groups = _groups(row > start)
+    shape = min(max(shape, 1 / groups), 0.5)
     scale = mean * (1 - shape)
     beyond = count / (n * rate)  # how many times rarer than the start of the tail
     reach = np.log(beyond) if shape < 1e-9 else (beyond**shape - 1) / shape
-    return Limit(start + scale * float(reach), rate, n, "generalised Pareto", start, shape, scale)
+    return Limit(start + scale * float(reach), rate, n, "generalised Pareto", start, shape, scale,
+                 groups)  # fmt: skip
+
+
+def _groups(above: npt.NDArray[np.bool_]) -> float:
+    """How many independent groups the marked rows form, at least 2: their number times the extremal
+    index, by the intervals estimator."""
+    gaps = np.diff(np.flatnonzero(above)).astype(np.float64)
+    if len(gaps) == 0:
+        return 2.0
+    if gaps.max() <= 2:
+        index = 2 * gaps.sum() ** 2 / (len(gaps) * (gaps**2).sum())
+    else:
+        index = 2 * (gaps - 1).sum() ** 2 / (len(gaps) * ((gaps - 1) * (gaps - 2)).sum())
+    return max(min(float(index), 1.0) * (len(gaps) + 1), 2.0)
 
 
 def held_out(rows: int, fraction: float, gap: int) -> tuple[slice, slice]:

@@ -90,8 +90,9 @@ class ControlChart(Detector):
         moving = wanders(normal.value[fitting], self.wander)
         level = np.empty_like(normal.value)
         take_level(
-            np.ascontiguousarray(normal.value), moving, 1 / self.memory, np.full(k, np.nan), level
-        )
+            np.ascontiguousarray(normal.value), moving, 1 / self.memory, np.full(k, np.nan),
+            np.zeros(k, np.int64), level,
+        )  # fmt: skip
         centre, scale = _scaling(normal.value[fitting], level[fitting], level[setting])
         model = _Model(
             self.method, self.smoothing, self.reference, self.memory, normal.names, moving, centre,
@@ -201,23 +202,26 @@ class _Scorer:
         # EWMA, or upper and lower CUSUM; Shewhart charts remember nothing.
         self._memory = np.zeros((2, k))
         self._level = np.full(k, np.nan)
+        self._seen = np.zeros(k, np.int64)
         if state is not None:
-            if state["version"] != 1 or len(state["memory"][0]) != k:
+            if state["version"] != 2 or len(state["memory"][0]) != k:
                 raise DataError("state of another control_chart model")
             self._memory[:] = state["memory"]
             self._level[:] = np.array(state["level"], np.float64)
+            self._seen[:] = state["seen"]
 
     def state(self) -> dict[str, Any]:
         # JSON has no NaN: it is written as null.
         level = [None if v != v else v for v in self._level.tolist()]
-        return {"version": 1, "memory": self._memory.tolist(), "level": level}
+        memory, seen = self._memory.tolist(), self._seen.tolist()
+        return {"version": 2, "memory": memory, "level": level, "seen": seen}
 
     def statistic(self, value: Values) -> Values:
         """Statistic of each signal in each row, float64[n,k]; NaN where the value is missing."""
         model = self._model
         level = np.empty_like(value)
         value = np.ascontiguousarray(value)
-        take_level(value, model.wanders, 1 / model.memory, self._level, level)
+        take_level(value, model.wanders, 1 / model.memory, self._level, self._seen, level)
         rows = (level - model.centre) / model.scale
         if model.method == "shewhart":
             out = np.abs(rows)

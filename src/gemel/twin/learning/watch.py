@@ -26,7 +26,7 @@ from gemel.core.frame import Frame
 from gemel.core.plant import PlantSignal
 from gemel.core.settings import Settings
 from gemel.core.time import MINUTE, SECOND, Clock, Duration
-from gemel.parts.detectors.base import Detector, Model, Score, Scorer
+from gemel.parts.detectors.base import Detector, Model, Score, Scorer, Window
 from gemel.parts.historians.base import Store
 from gemel.twin.learning.windows import Normal, NormalRows, recorded
 
@@ -129,8 +129,15 @@ class DetectorWatch:
         executor: Executor,
         clock: Clock,
         complete: Callable[[], bool] = lambda: True,
+        *,
+        replayed: bool = False,
     ) -> None:
-        """`complete` says whether history is: nothing is learned while a gap is being refilled."""
+        """`complete` says whether history is: nothing is learned while a gap is being refilled.
+
+        With `replayed`, samples go by faster than a model can be fitted beside them, and their
+        times are long past: it learns from the first `learn` of normal rows that pass, and what
+        follows waits for it. What is found then depends on the recording only.
+        """
         self.name = name
         self.settings = settings
         self.state: Literal["learning", "watching", "failed"] = "learning"
@@ -158,6 +165,7 @@ class DetectorWatch:
         self._scorer: Scorer | None = None
         self._fitting: Future[Model | None] | None = None
         self._next_try = 0
+        self._passed: list[Window] | None = [] if replayed else None
         self._above: _Run | None = None
         self._below_since: int | None = None
         self._take_up()
@@ -184,18 +192,21 @@ class DetectorWatch:
     def feed(self, frame: Frame) -> Iterable[Event]:
         """Score the rows that the samples close."""
         window = self._rows.push(frame)
+        events: list[Event] = []
+        if self._passed is not None and self.state == "learning":
+            window, events = self._gather(window)
         if self._scorer is None or not len(window):
-            return ()
+            return events
         score = self._scorer(window)
         known = np.flatnonzero(~np.isnan(score.value))
         if len(known):
             i = known[-1]
             self.last = (int(score.time[i]), float(score.value[i]), float(score.limit[i]))
-        return [event for i in known for event in self._judge(score, int(i))]
+        return events + [event for i in known for event in self._judge(score, int(i))]
 
     def tick(self, now: int) -> Iterable[Event]:
         """Try to learn, until there is a model."""
-        if self.state != "learning":
+        if self.state != "learning" or self._passed is not None:
             return ()
         if self._fitting is None:
             if now >= self._next_try:
@@ -232,6 +243,29 @@ class DetectorWatch:
         except DataError as error:
             self.reason = str(error)
             raise
+
+    def _gather(self, window: Window) -> tuple[Window, list[Event]]:
+        """Of a replay: learn as soon as enough rows have passed. Gives the rows after them."""
+        assert self._passed is not None  # noqa: S101 - only of a replay
+        wanted = max(self.settings.learn // self.settings.step, 1)
+        before = sum(len(w) for w in self._passed)
+        self._passed.append(window.rows(slice(0, wanted - before)))
+        if before + len(window) < wanted:
+            share = (before + len(window)) / wanted
+            self.reason = f"has {share:.0%} of the normal operation to learn from"
+            return window.rows(slice(0, 0)), []
+        normal = Window(
+            np.concatenate([w.time for w in self._passed]),
+            np.concatenate([w.value for w in self._passed]),
+            window.names,
+        )
+        self._passed.clear()
+        try:
+            model = self._detector.fit(normal)
+        except GemelError as error:
+            self.state, self.reason = "failed", str(error)
+            return window.rows(slice(0, 0)), []
+        return window.rows(slice(wanted - before, None)), self._begin(model, self._clock())
 
     def _begin(self, model: Model, now: int) -> list[Event]:
         saved = model.save()
@@ -306,7 +340,7 @@ class DetectorWatch:
         )
         return Event(
             "finding", self.settings.asset, run.start, self.name, self._clock(), end,
-            finding.model_dump(),
+            finding.model_dump(), lasts=end is None,
         )  # fmt: skip
 
 

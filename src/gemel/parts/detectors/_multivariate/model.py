@@ -1,4 +1,4 @@
-"""The fitted model of principal components, and what scores with it."""
+"""A score that is a sum of squares along directions, and what computes it from rows."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from numba import njit
 from gemel.core.errors import DataError
 from gemel.core.frame import Times, Values
 from gemel.core.level import take_level
-from gemel.parts.detectors.base import Score, Window
+from gemel.parts.detectors.base import Window
 
-__all__ = ["PCAModel"]
+__all__ = ["QuadraticModel"]
+
+_ARRAYS = ("centre", "scale", "directions", "precision", "weight", "own")
 
 
 def _nothing() -> Values:
@@ -23,17 +25,22 @@ def _nothing() -> Values:
 
 
 @dataclass(slots=True, eq=False)
-class PCAModel:
-    """k signals, w = k (lags + 1) columns with lags, r known directions.
+class QuadraticModel:
+    """k signals, w = k (lags + 1) columns with lags, r directions.
 
+    average                 weight of the newest row in the EWMA of the rows; 1: none
+    smoothing               weight of the newest score in the EWMA of the scores; 1: none
     centre, scale, wanders  [k]     of the signals, without their slow mean where they wander
-    directions              [r,w]   orthonormal rows
-    variance, weight        [r+1]   along the directions, and of everything else
+    directions              [r,w]   of the standardised rows
+    precision, weight       [r+1]   along the directions, and of everything else (0 where the
+                                    directions are not orthonormal): what is expected of missing
+                                    values, and the score
     own                     [w]     diagonal of the quadratic form of the score
     mean, limit             of the score in normal operation
     """
 
     lags: int
+    average: float
     smoothing: float
     memory: int
     missing: float
@@ -43,19 +50,23 @@ class PCAModel:
     scale: Values
     wanders: npt.NDArray[np.bool_]
     directions: Values = field(default_factory=_nothing)
-    variance: Values = field(default_factory=_nothing)
+    precision: Values = field(default_factory=_nothing)
     weight: Values = field(default_factory=_nothing)
     own: Values = field(default_factory=_nothing)
     mean: float = 0.0
     limit: float = float("inf")
-    made: dict[str, Any] = field(default_factory=dict)
 
-    def start(self, state: dict[str, Any] | None = None) -> PCAScorer:
-        return PCAScorer(self, state)
+    @property
+    def settling(self) -> int:
+        """Rows after a start until the EWMA of a row and its lags varies as that of many rows."""
+        return 0 if self.average == 1 else round(2 / self.average - 1) + self.lags
+
+    def start(self, state: dict[str, Any] | None = None) -> QuadraticScorer:
+        return QuadraticScorer(self, state)
 
     def completion(self, gone: npt.NDArray[np.bool_]) -> Values:
         """Matrix from the known columns of a row to what is expected of the missing ones."""
-        weight = 1 / self.variance
+        weight = self.precision
         lost, known = self.directions[:, gone], self.directions[:, ~gone]
         within = (lost.T * (weight[:-1] - weight[-1])) @ lost + weight[-1] * np.eye(lost.shape[1])
         across = (lost.T * (weight[:-1] - weight[-1])) @ known
@@ -63,69 +74,64 @@ class PCAModel:
         return filled
 
     def save(self) -> dict[str, Any]:
-        return (
-            {"version": 1, "detector": "pca"}
-            | {
-                f.name: v.tolist() if isinstance(v := getattr(self, f.name), np.ndarray) else v
-                for f in fields(self)
-            }
-            | {"names": list(self.names)}
-        )
+        return {
+            f.name: v.tolist() if isinstance(v := getattr(self, f.name), np.ndarray) else v
+            for f in fields(self)
+        } | {"names": list(self.names)}
 
     @classmethod
-    def load(cls, saved: dict[str, Any]) -> PCAModel:
+    def load(cls, saved: dict[str, Any]) -> QuadraticModel:
         """The model that `save` gave."""
-        if (saved.get("detector"), saved.get("version")) != ("pca", 1):
-            raise DataError(
-                f"saved model is {saved.get('detector')} version {saved.get('version')}, "
-                "must be pca version 1"
-            )
         values = {f.name: saved[f.name] for f in fields(cls)}
-        for name in ("centre", "scale", "directions", "variance", "weight", "own"):
+        for name in _ARRAYS:
             values[name] = np.array(saved[name], np.float64)
         values["wanders"] = np.array(saved["wanders"], np.bool_)
         values["names"] = tuple(saved["names"])
         return cls(**values)
 
-    def evidence(self) -> dict[str, Any]:
-        return dict(self.made)
 
-
-class PCAScorer:
+class QuadraticScorer:
     """Rows in blocks, so that lagged copies of a long window need little memory."""
 
-    def __init__(self, model: PCAModel, state: dict[str, Any] | None) -> None:
+    def __init__(self, model: QuadraticModel, state: dict[str, Any] | None) -> None:
         k = len(model.names)
         self._model = model
         lags = model.lags
         self._time: int | None = None
         self._completions: dict[bytes, Values] = {}
         self._level = np.full(k, np.nan)
+        self._average = model.centre.copy()
+        self._seen = np.zeros(k, np.int64)
+        self._rows = 0
         self._history = np.full((lags, k), np.nan)
         self._smooth = np.full(k, model.mean / k)
         if state is not None:
-            if state["version"] != 1 or len(state["level"]) != k or len(state["history"]) != lags:
-                raise DataError("state of another pca model")
+            if len(state["level"]) != k or len(state["history"]) != lags:
+                raise DataError("state of another model")
             self._time = state["time"]
             self._level[:] = np.array(state["level"], np.float64)
+            self._average[:] = state["average"]
+            self._seen[:] = state["seen"]
+            self._rows = state["rows"]
             self._smooth[:] = state["smooth"]
             if lags:
                 self._history[:] = np.array(state["history"], np.float64)
 
     def state(self) -> dict[str, Any]:
         return {
-            "version": 1,
             "time": self._time,
             # JSON has no NaN: it is written as null.
             "level": [None if v != v else v for v in self._level.tolist()],
+            "average": self._average.tolist(),
+            "seen": self._seen.tolist(),
+            "rows": self._rows,
             "history": [[None if v != v else v for v in row] for row in self._history.tolist()],
             "smooth": self._smooth.tolist(),
         }
 
-    def __call__(self, window: Window) -> Score:
+    def __call__(self, window: Window) -> tuple[Values, Values]:
+        """Scores, float64[n], and the share of each signal in them, float64[n,k]."""
         model = self._model
-        if window.names != model.names:
-            raise DataError(f"window of {window.names[:5]}…, the model is of {model.names[:5]}…")
         n, k = len(window), len(model.names)
         value, contribution = np.full(n, np.nan), np.zeros((n, k))
         for piece, fresh in self._pieces(window.time):
@@ -133,12 +139,14 @@ class PCAScorer:
                 self._smooth[:] = model.mean / k
             rows = self._embed(window.value[piece], fresh)
             lost, usable = self._complete(rows)
+            # The EWMA of a few rows varies more than that of many: such rows have no score.
+            usable[: max(model.settling - self._rows, 0)] = False
+            self._rows += len(rows)
             _score(
                 rows, lost, usable, model.directions, model.weight, model.own,
                 model.smoothing, self._smooth, value[piece], contribution[piece],
             )  # fmt: skip
-        limit = np.full(n, model.limit)
-        return Score(window.time, value, limit, value > limit, contribution)
+        return value, contribution
 
     def rows(self, window: Window) -> Values:
         """Standardised rows with their lags, float64[n,w]; NaN where a value is missing."""
@@ -159,15 +167,15 @@ class PCAScorer:
         model, lags = self._model, self._model.lags
         if fresh:
             self._level[:] = np.nan
+            self._average[:] = model.centre
             self._history[:] = np.nan
+            self._seen[:] = self._rows = 0
         level = np.empty_like(value)
-        take_level(
-            np.ascontiguousarray(value),
-            model.wanders,
-            1 / model.memory,
-            self._level,
-            level,
-        )
+        value = np.ascontiguousarray(value)
+        seen = self._seen.copy()
+        take_level(value, model.wanders, 1 / model.memory, self._level, self._seen, level)
+        if model.average < 1:
+            _average(level, model.average, self._average, seen)
         rows = np.concatenate([self._history, (level - model.centre) / model.scale])
         self._history = rows[len(rows) - lags :].copy()
         n = len(value)
@@ -187,6 +195,20 @@ class PCAScorer:
                 self._completions[key] = self._model.completion(gone)
             rows[i, gone] = self._completions[key] @ rows[i, ~gone]
         return lost, np.asarray(usable, np.bool_)
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _average(rows: Values, weight: float, average: Values, seen: npt.NDArray[np.int64]) -> None:
+    """EWMA of each column of float64[n,k], in place; a missing value leaves it as it was.
+
+    `seen` [k] values are in it already; it begins as a plain mean, as the slow mean does.
+    """
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            if np.isfinite(rows[i, j]):
+                average[j] += max(weight, 1 / (seen[j] + 1)) * (rows[i, j] - average[j])
+                seen[j] += 1
+                rows[i, j] = average[j]
 
 
 # A sum in another order is as good, and many times faster; NaN is kept as it is.
