@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from files_reading import at, door, read, write
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gemel.core.catalogue import Catalogue
@@ -92,6 +92,15 @@ WORD = st.text(alphabet="abcäß ,;\t|\"'\n.x", max_size=8)
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+@example(
+    rows=[("0", "", ""), ("0", "", ""), ("", "", '| "')],
+    delimiter="|",
+    comma=False,
+    crlf=False,
+    quoting=csv.QUOTE_MINIMAL,
+    encoding="utf-8",
+    size=50,
+)  # a blank before a quote that is content
 @given(
     rows=st.lists(st.tuples(CELL, CELL, WORD), min_size=3, max_size=30),
     delimiter=st.sampled_from(",;\t|"), comma=st.booleans(), crlf=st.booleans(),
