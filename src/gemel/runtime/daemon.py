@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from gemel.core.catalogue import Catalogue
-from gemel.core.errors import ConfigurationError, Unavailable
+from gemel.core.errors import ConfigurationError, Unavailable, Unknown, did_you_mean
 from gemel.core.event import Event
 from gemel.core.plant import PlantSignal
 from gemel.core.time import Clock, zone
@@ -67,6 +67,11 @@ class Daemon:
         for planned in plan.signals:
             self.signals_of.setdefault(planned.asset, []).append(planned)
         self.asset_paths = sorted(plan.plant.assets)
+        self.signal_paths = sorted(self.planned)
+        self.paths_of_role: dict[str, list[str]] = {}
+        for path in self.signal_paths:
+            if (role := self.planned[path].signal.role) is not None:
+                self.paths_of_role.setdefault(role, []).append(path)
         self.recent: deque[Event] = deque(maxlen=1_000)
         """The last Events, newest last, for pages that have just been opened."""
         self.token = secrets.token_urlsafe(32)
@@ -214,11 +219,14 @@ class Daemon:
 
     # What doors ask
 
-    async def receive(self, connector: str, body: bytes | memoryview, content_type: str) -> Accepted:
+    async def receive(
+        self, connector: str, body: bytes | memoryview, content_type: str
+    ) -> Accepted:
         """Samples pushed to a connector; returns when they are on disk."""
         link = self.links.get(connector)
         if link is None:
-            raise ConfigurationError(f"no connector named '{connector}'")
+            hint = did_you_mean(connector, self.links)
+            raise Unknown(f"no connector named '{connector}'; {hint}")
         if link.session is None:
             raise Unavailable(f"connector '{connector}' is {link.state}: {link.reason}")
         if not isinstance(link.session, Receiver):
