@@ -214,7 +214,9 @@ class Daemon:
 
     # What doors ask
 
-    async def receive(self, connector: str, body: bytes | memoryview, content_type: str) -> Accepted:
+    async def receive(
+        self, connector: str, body: bytes | memoryview, content_type: str
+    ) -> Accepted:
         """Samples pushed to a connector; returns when they are on disk."""
         link = self.links.get(connector)
         if link is None:

@@ -229,7 +229,7 @@ class Ledger:
             drafts = [draft for waiting in group for draft in waiting.steps.drafts]
             try:
                 entries = await self._in_thread(partial(self._journal.append, *drafts))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, all who wait are told
                 # What was decided meanwhile stands on what is not on disk: it goes as well.
                 self._take_back([*group, *self._waiting], error)
                 self._waiting = []
