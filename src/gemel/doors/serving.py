@@ -8,7 +8,7 @@ import gc
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,9 +102,8 @@ async def served(
             )
             if task.done():
                 raise ConfigurationError(f"the web server did not start: {task.exception()}")
-            _prompt()
             link = f"{url}/api/enter?once={access.link()}"
-            with daemon.announce(url):
+            with _prompt(), daemon.announce(url):
                 yield Served(daemon, access, url, link, app)
         finally:
             server.should_exit = True
@@ -113,14 +112,21 @@ async def served(
             access.close()
 
 
-def _prompt() -> None:
-    """Make the interpreter answer quickly for the rest of the life of this process."""
+@contextlib.contextmanager
+def _prompt() -> Iterator[None]:
+    """Let the interpreter answer quickly while it serves."""
     # What was made so far stays. Collecting it again and again would stop all threads, each time
     # for a tenth of a second.
     gc.collect()
     gc.freeze()
-    # A thread that computes lets the event loop wait for so long, not for 5 ms.
+    usual = sys.getswitchinterval()
+    # A thread that computes lets the event loop wait for so long.
     sys.setswitchinterval(SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
+        gc.unfreeze()
 
 
 class _Server(uvicorn.Server):
