@@ -226,7 +226,7 @@ class Pipeline:
             for parcel in parcels:
                 self._pass(parcel)
             now = self._clock()
-            if now >= next_tick or parcels:
+            if now >= next_tick or (stopping and parcels):
                 next_tick = now + TICK
                 for watcher in tuple(self.watchers):
                     self._ask(watcher, watcher.tick, now)
