@@ -30,7 +30,7 @@ from gemel.client import Client
 SIGNALS = 2_000
 ROWS = 200_000  # of each Arrow body: 200 ms of 1,000 signals at 1 kHz
 LINES = 10_000  # of each body of line protocol
-WRITERS = 2
+WRITERS = 4
 
 
 def rows(batches: int, start: int) -> list[list[dict[str, Any]]]:
@@ -228,7 +228,7 @@ def influx(bodies: list[list[bytes]], count: int, start: int) -> float:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run(batches: int = 10, rounds: int = 3) -> dict[str, Any]:
+def run(batches: int = 40, rounds: int = 3) -> dict[str, Any]:
     """Median rows per second of each, and the ratios round by round."""
     found: dict[str, list[float]] = {"gemel": [], "victoriametrics": [], "influxdb": []}
     for _ in range(rounds):
@@ -253,7 +253,7 @@ def run(batches: int = 10, rounds: int = 3) -> dict[str, Any]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batches", type=int, default=10)
+    parser.add_argument("--batches", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     print(json.dumps(run(given.batches, given.rounds), indent=2))

@@ -7,10 +7,12 @@ import contextlib
 import gc
 import logging
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
@@ -24,6 +26,8 @@ from gemel.runtime.daemon import Daemon
 __all__ = ["Served", "serve", "served"]
 
 log = logging.getLogger("gemel")
+
+SWITCH_S: Final = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,6 @@ async def serve(
 ) -> None:
     """Run until cancelled. `ready` is called once, when requests are answered."""
     async with served(plan, data, host, port, certificate, key) as running:
-        # What was made for the plant stays: a collection that looked at all of it again would hold
-        # every answer up, for half a second with 100,000 assets.
-        gc.freeze()
         (ready or _say)(running)
         await asyncio.Event().wait()
 
@@ -102,13 +103,29 @@ async def served(
             if task.done():
                 raise ConfigurationError(f"the web server did not start: {task.exception()}")
             link = f"{url}/api/enter?once={access.link()}"
-            with daemon.announce(url):
+            with _prompt(), daemon.announce(url):
                 yield Served(daemon, access, url, link, app)
         finally:
             server.should_exit = True
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             access.close()
+
+
+@contextlib.contextmanager
+def _prompt() -> Generator[None]:
+    """Let the interpreter answer quickly while it serves."""
+    # What was made so far stays: a collection that looked at all of it again would stop all threads
+    # for a tenth of a second, and for half a second with 100,000 assets.
+    gc.freeze()
+    usual = sys.getswitchinterval()
+    # A thread that computes lets the event loop wait for so long.
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
+        gc.unfreeze()
 
 
 class _Server(uvicorn.Server):

@@ -37,7 +37,9 @@ log = logging.getLogger("gemel.pipeline")
 COMMIT_ROWS: Final = 200_000
 """A commit is made as soon as this many rows wait …"""
 LINGER: Final = 40 * MILLISECOND
-"""… or when the oldest row has waited this long."""
+"""… or when the oldest row that somebody waits for has waited this long …"""
+LONGEST_LINGER: Final = 100 * MILLISECOND
+"""… and any other row, or Event. Every wait for the disk holds up all others, commands too."""
 GROUP_ROWS: Final = 600_000
 """What else waits by then goes into the same commit, up to so many rows (about 60 ms of writing):
 one large commit costs less than several small ones."""
@@ -79,9 +81,8 @@ class Stage:
 class _Parcel:
     frame: Frame
     done: asyncio.Future[None] | None
-    urgent: bool
     patient: bool
-    arrived: int
+    due: int
 
 
 @dataclass(slots=True)
@@ -120,6 +121,7 @@ class Pipeline:
         self._outgoing: deque[_Parcel] = deque()
         self._outgoing_rows = 0
         self._events: deque[Event] = deque(maxlen=100_000)
+        self._events_due = 0
         self._missing: dict[str, _Missing] = {}
         self._broken: set[str] = set()
         self._fed = threading.Condition()
@@ -171,7 +173,8 @@ class Pipeline:
         done = self._loop.create_future()
         done.add_done_callback(_seen)
         with self._fed:
-            self._intake.append(_Parcel(frame, done, urgent, patient, self._clock()))
+            linger = 0 if urgent else LINGER if patient else LONGEST_LINGER
+            self._intake.append(_Parcel(frame, done, patient, self._clock() + linger))
             self._intake_rows += len(frame)
             self._fed.notify()
         return done
@@ -191,6 +194,8 @@ class Pipeline:
         if not found:
             return
         with self._filled:
+            if not self._events:
+                self._events_due = self._clock() + LONGEST_LINGER
             self._events.extend(found)
             self._filled.notify()
         self._call(self.on_events, found)
@@ -221,7 +226,7 @@ class Pipeline:
             for parcel in parcels:
                 self._pass(parcel)
             now = self._clock()
-            if now >= next_tick or parcels:
+            if now >= next_tick or (stopping and parcels):
                 next_tick = now + TICK
                 for watcher in tuple(self.watchers):
                     self._ask(watcher, watcher.tick, now)
@@ -288,17 +293,15 @@ class Pipeline:
         with self._filled:
             while True:
                 ending = not self._computing
-                if self._events or ending:
+                if ending or self._outgoing_rows >= COMMIT_ROWS:
                     break
-                if self._outgoing:
-                    first = self._outgoing[0]
-                    waited = self._clock() - first.arrived
-                    urgent = any(p.urgent for p in self._outgoing)
-                    if urgent or waited >= LINGER or self._outgoing_rows >= COMMIT_ROWS:
-                        break
-                    self._filled.wait((LINGER - waited) / 1e9)
-                else:
-                    self._filled.wait(1.0)
+                dues = [p.due for p in self._outgoing]
+                if self._events:
+                    dues.append(self._events_due)
+                wait = (min(dues) - self._clock()) / 1e9 if dues else 1.0
+                if wait <= 0:
+                    break
+                self._filled.wait(wait)
             parcels: list[_Parcel] = []
             rows = 0
             while self._outgoing and rows < GROUP_ROWS:

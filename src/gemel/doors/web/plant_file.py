@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from nicegui import ui
 
@@ -37,6 +37,12 @@ def _absent(around: Surroundings) -> None:
     ui.html(panel("Plant file", told), sanitize=False)
 
 
+_IS_DARK: Final = """
+({dark: true, light: false})[document.documentElement.dataset.theme]
+    ?? matchMedia("(prefers-color-scheme: dark)").matches
+"""
+
+
 class _Editor:
     """The file in an editor, what a dry run says, and what saving would change."""
 
@@ -54,11 +60,12 @@ class _Editor:
         with ui.element("section").classes("panel"):
             ui.html(self._tools(), sanitize=False).classes("tools")
             editor = ui.codemirror(
-                self._text, language="YAML", theme="basicLight", line_wrapping=False,
+                self._text, language="YAML", theme="githubLight", line_wrapping=False,
                 on_change=lambda event: self._typed(str(event.value)),
             ).classes("editor")  # fmt: skip
             editor.props("disable" if not self._viewer.may("engineer") else "")
         self._editor = editor
+        ui.timer(0, self._dress, once=True)
         self._said = Part("problems", self._problem_list())
         self._change = Part("difference", Html(""))
         self._former = Part("versions", self._version_list())
@@ -66,6 +73,11 @@ class _Editor:
         self._viewer.on("save", self._save)
         self._viewer.on("discard", self._discard)
         self._viewer.on("version", self._take_back)
+
+    async def _dress(self) -> None:
+        """Dark letters on a dark ground cannot be read: only the browser knows its scheme."""
+        if await ui.run_javascript(_IS_DARK):
+            self._editor.theme = "githubDark"
 
     def _tools(self) -> Html:
         if not self._viewer.may("engineer"):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -154,12 +154,15 @@ class Ledger:
         self._sent: dict[str, list[int]] = {}
         self._waiting: list[_Waiting] = []
         self._writing: asyncio.Task[None] | None = None
-        self._disk = ThreadPoolExecutor(1, thread_name_prefix="gemel.journal")
+        # Two: a question must not wait until what is being written has reached the platter.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="gemel.journal")
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="gemel.journal.read")
 
     async def close(self) -> None:
         """Wait for what is being written, and end the thread. The journal stays open."""
         await self.on_disk()
-        self._disk.shutdown()
+        self._writer.shutdown()
+        self._reader.shutdown()
 
     # What is known
 
@@ -190,8 +193,8 @@ class Ledger:
         """A command, from the journal if it ended long ago."""
         if command_id in self.commands:
             return self.commands[command_id]
-        entries = await self._in_thread(
-            lambda: self._journal.entries(command_id=command_id, limit=_ALL)
+        entries = await _in_thread(
+            self._reader, lambda: self._journal.entries(command_id=command_id, limit=_ALL)
         )
         return _followed(entries)
 
@@ -228,8 +231,8 @@ class Ledger:
             group, self._waiting = self._waiting, []
             drafts = [draft for waiting in group for draft in waiting.steps.drafts]
             try:
-                entries = await self._in_thread(partial(self._journal.append, *drafts))
-            except Exception as error:
+                entries = await _in_thread(self._writer, partial(self._journal.append, *drafts))
+            except Exception as error:  # noqa: BLE001 - whatever it is, all who wait are told
                 # What was decided meanwhile stands on what is not on disk: it goes as well.
                 self._take_back([*group, *self._waiting], error)
                 self._waiting = []
@@ -313,7 +316,7 @@ class Ledger:
         the plant is then set, until a person releases it.
         """
         try:
-            began, entries, switches, sent = await self._in_thread(lambda: self._read(now))
+            began, entries, switches, sent = await _in_thread(self._reader, lambda: self._read(now))
         except Damaged as error:
             await self._stop_all(now, str(error))
             return
@@ -364,8 +367,9 @@ class Ledger:
         entries = [mine for mine in found if mine]
         return str(journal.head()), entries, switches, journal.times("sent", now - HOUR)
 
-    async def _in_thread(self, function: Callable[[], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._disk, function)
+
+async def _in_thread(executor: Executor, function: Callable[[], Any]) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(executor, function)
 
 
 def revert_id(command_id: str) -> str:
