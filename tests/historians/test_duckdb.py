@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from gemel.core.frame import Frame
 from gemel.core.time import HOUR, SECOND
 from gemel.parts.historians.base import Query
 from gemel.parts.historians.duckdb import DuckDB
-from gemel.parts.historians.duckdb.store import DuckDBStore
+from gemel.parts.historians.duckdb.sealing import seal
+from gemel.parts.historians.duckdb.store import MOST_WAITING, DuckDBStore
 from gemel.testing.clock import TurnableClock
 
 START = 1_700_000_000 * SECOND
@@ -264,3 +266,36 @@ def test_the_manifest_names_every_block(tmp_path: Path, clock: TurnableClock) ->
         assert sealed.rows == ROWS
         assert len(sealed.blocks) == 3
         assert json.loads(json.dumps(sealed.known.tolist())) == sealed.known.tolist()
+
+
+def test_commits_wait_when_closing_does_not_keep_up(
+    tmp_path: Path, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = threading.Event()
+
+    def slow(*arguments: object) -> object:
+        assert free.wait(30)
+        return seal(*arguments)
+
+    monkeypatch.setattr("gemel.parts.historians.duckdb.store.seal", slow)
+    committed = 0
+
+    def commit_all() -> None:
+        nonlocal committed
+        for i in range(20):
+            store.commit([Frame.of([0], [START + i * SECOND], [float(i)])])
+            committed += 1
+
+    with opened(tmp_path, clock, segment_rows=1) as store:
+        store.catalogue.declare("a")
+        worker = threading.Thread(target=commit_all)
+        worker.start()
+        while store.report()["segments"]["open"] < MOST_WAITING + 2:
+            assert worker.is_alive()
+        worker.join(0.5)
+        assert committed == MOST_WAITING + 1
+        free.set()
+        worker.join(30)
+        store.seal()
+        assert store.report()["segments"] == {"closed": 20, "open": 1}
+        assert len(everything(store)) == 20

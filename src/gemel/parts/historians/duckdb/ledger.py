@@ -48,8 +48,19 @@ create table if not exists event(
 create index if not exists event_by_kind on event(kind, time);
 create index if not exists event_by_subject on event(subject, time);
 create index if not exists event_superseded on event(supersedes) where supersedes is not null;
+create index if not exists event_by_time on event(time);
+create index if not exists event_by_end on event(end) where end is not null;
+create index if not exists event_by_length on event(end - time) where end is not null;
+create table if not exists lasting(id text primary key) without rowid;
 create table if not exists kept(name text primary key, state text not null) without rowid;
 """
+
+_BEGUN: Final = "e.time >= ?"
+_REACHING: Final = """+e.time < ? and e.end >= ? and e.end < ? +
+    (select max(end - time) from event where end is not null)"""
+"""What began before a time and ended at or after it. Nothing reaches further than the longest one
+did, and so only the ends of so long a span are looked at. The plus keeps SQLite to the ends."""
+_LASTING: Final = "e.time < ? and e.id in (select id from lasting)"
 
 R = TypeVar("R")
 
@@ -102,6 +113,9 @@ class Ledger:
             self._db.execute("pragma synchronous=full")
             self._db.executescript(_SCHEMA)
             self._db.execute("insert or ignore into meta values ('format', ?)", (str(FORMAT),))
+        elif not self._db.execute("select 1 from sqlite_master where name='lasting'").fetchone():
+            # Of a version that did not tell what lasts from what has no extent.
+            self._db.execute("create temp table lasting(id text primary key)")
         found = int(self._db.execute("select value from meta where key='format'").fetchone()[0])
         if found > FORMAT:
             raise ConfigurationError(
@@ -197,15 +211,29 @@ class Ledger:
 
     def record(self, events: Iterable[Event]) -> None:
         """Store events; the same event again changes nothing."""
-        rows = [
-            (e.id, e.kind, e.subject, e.time, e.end, e.known, e.source, e.sequence, e.cause,
-             e.supersedes, json.dumps(dict(e.payload), separators=(",", ":")))
-            for e in events
-        ]  # fmt: skip
-        if rows:
+        rows, lasting, ended = [], [], []
+        for e in events:
+            rows.append(
+                (e.id, e.kind, e.subject, e.time, e.end, e.known, e.source, e.sequence, e.cause,
+                 e.supersedes, json.dumps(dict(e.payload), separators=(",", ":")))
+            )  # fmt: skip
+            if e.lasts:
+                lasting.append((e.id, e.id))
+            if e.supersedes is not None:
+                ended.append((e.supersedes,))
+
+        def work(db: sqlite3.Connection) -> None:
             marks = ", ".join("?" * 11)
-            sql = f"insert or ignore into event values ({marks})"
-            self._write(lambda db: db.executemany(sql, rows))
+            db.executemany(f"insert or ignore into event values ({marks})", rows)
+            db.executemany(
+                "insert or ignore into lasting select ? where not exists "
+                "(select 1 from event where supersedes = ?)",
+                lasting,
+            )
+            db.executemany("delete from lasting where id = ?", ended)
+
+        if rows:
+            self._write(work)
 
     def events(
         self,
@@ -217,28 +245,29 @@ class Ledger:
         order: str,
     ) -> list[Event]:
         """Events that touch [start, end) and are not superseded."""
-        where, values = ["not exists (select 1 from event s where s.supersedes = e.id)"], []
+        common, given = ["not exists (select 1 from event s where s.supersedes = e.id)"], []
         for condition, value in (
-            ("e.kind = ?", kind),
+            ("{plus}e.kind = ?", kind),
             ("(e.subject = ? or e.subject glob ? || '/*')", subject),
-            ("coalesce(e.end, e.time) >= ?", start),
-            ("e.time < ?", end),
+            ("{plus}e.time < ?", end),
         ):
             if value is not None:
-                where.append(condition)
-                values += [value] * condition.count("?")
-        direction = "desc" if order == "newest" else "asc"
+                common.append(condition)
+                given += [value] * condition.count("?")
+        order_by = "order by time {0}, known {0}".format("desc" if order == "newest" else "asc")
+        parts, values = [], []
+        for touching in ("true",) if start is None else (_BEGUN, _REACHING, _LASTING):
+            plus = "+" if touching in (_REACHING, _LASTING) else ""
+            where = " and ".join([*common, touching]).format(plus=plus)
+            parts.append(f"select * from (select * from event e where {where} {order_by} limit ?)")
+            values += [*given, *[start] * touching.count("?"), limit]
         sql = (
-            "select kind, subject, time, source, known, end, payload, cause, supersedes, sequence "
-            f"from event e where {' and '.join(where)} "
-            f"order by time {direction}, known {direction} limit ?"
+            "select kind, subject, time, source, known, end, payload, cause, supersedes, sequence, "
+            f"id in (select id from lasting) from ({' union all '.join(parts)}) {order_by} limit ?"
         )
         with self._lock:
             rows = self._db.execute(sql, (*values, limit)).fetchall()
-        return [
-            Event(kind, subject, time, source, known, end, json.loads(payload), cause, sup, number)
-            for kind, subject, time, source, known, end, payload, cause, sup, number in rows
-        ]
+        return [_event(row) for row in rows]
 
     # Kept states
 
@@ -257,6 +286,15 @@ class Ledger:
             return None
         state: dict[str, Any] = json.loads(row[0])
         return state
+
+
+def _event(row: tuple[Any, ...]) -> Event:
+    """A row of the events as a value."""
+    kind, subject, time, source, known, end, payload, cause, supersedes, sequence, lasts = row
+    return Event(
+        kind, subject, time, source, known, end, json.loads(payload), cause, supersedes, sequence,
+        bool(lasts),
+    )  # fmt: skip
 
 
 def _sealed(row: tuple[Any, ...]) -> Sealed:

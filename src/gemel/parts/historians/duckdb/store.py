@@ -15,7 +15,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
@@ -44,6 +44,10 @@ __all__ = ["DuckDBStore"]
 log = logging.getLogger("gemel.history")
 
 LATEST: Final = int(np.iinfo(np.int64).max)
+
+MOST_WAITING: Final = 4
+"""Segments that may wait to be closed; then commits wait, since open ones take three times the
+room, and the disk would fill before it is told."""
 
 
 class DuckDBStore:
@@ -335,6 +339,7 @@ class DuckDBStore:
 
     def commit(self, frames: Sequence[Frame]) -> Receipt:
         """See `Store.commit`."""
+        self._wait_for_sealing()
         with self._write:
             if any(map(len, frames)) and self._free() < self._settings.keep_free:
                 raise StorageFull(
@@ -347,6 +352,11 @@ class DuckDBStore:
             except (duckdb.Error, OSError) as error:
                 raise self._reopened(error) from None
             return receipt
+
+    def _wait_for_sealing(self) -> None:
+        pending = [future for future in tuple(self._sealing) if not future.done()]
+        if len(pending) > MOST_WAITING:
+            wait(pending, return_when=FIRST_COMPLETED)
 
     def _reopened(self, error: Exception) -> Exception:
         """After a failed write DuckDB answers nothing until it is opened again."""
