@@ -6,6 +6,12 @@ BIN := $(VENV)/bin
 UV := 0.13.9
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 APT := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get
+# The machine's own certificates: a company's network often puts its own between.
+export UV_SYSTEM_CERTS := 1
+export NODE_USE_SYSTEM_CA := 1
+
+# Two files of tests beside each other: some mostly wait (see tests/conftest.py).
+BESIDE ?= --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench faults docs lock clean
@@ -17,7 +23,7 @@ demo: $(VENV)/.demo ## start the virtual line and its twin, and open the browser
 	$(BIN)/gemel demo $(ARGS)
 
 test: $(VENV)/.dev $(VENV)/.debian $(VENV)/.npm ## all tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(BESIDE) $(ARGS)
 
 check: $(VENV)/.dev ## style, types and the direction of imports
 	$(BIN)/ruff check .
@@ -62,15 +68,16 @@ $(VENV)/.dev: $(VENV)/.uv requirements-dev.lock pyproject.toml
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
 	@touch $@
 
-# Debian packages that tests need: a browser, and Node.js for the foreign OPC UA server.
+# The browser of the page tests.
 $(VENV)/.debian: | $(VENV)/.uv
-	@command -v chromium >/dev/null && command -v node >/dev/null && command -v npm >/dev/null || \
-	  { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends chromium \
-	    $$(command -v node >/dev/null || echo nodejs) $$(command -v npm >/dev/null || echo npm); }
+	@command -v chromium >/dev/null || \
+	  { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends chromium; }
 	@touch $@
 
-$(VENV)/.npm: $(wildcard tests/foreign/*/package-lock.json) | $(VENV)/.debian
-	@for lock in $^; do (cd $$(dirname $$lock) && npm ci --silent --no-audit --no-fund) || exit 1; done
+# Foreign peers that run on Node.js, which the development packages bring.
+$(VENV)/.npm: $(wildcard tests/foreign/*/package-lock.json) | $(VENV)/.dev
+	@export PATH="$$(realpath $(BIN)):$$PATH"; for lock in $^; do \
+	  (cd $$(dirname $$lock) && npm ci --silent --ignore-scripts --no-audit --no-fund) || exit 1; done
 	@touch $@
 
 # Peers that the benchmarks run against.

@@ -292,7 +292,7 @@ def commands() -> str:
         "Exit codes: 0 good; 1 something that you can mend, told in one sentence; 2 wrong usage. "
         "`gemel status` also ends with 1 when the twin is impaired.\n",
     ]
-    for name, command in group.commands.items():
+    for name, command in all_commands(group):
         text += [f"## gemel {name}\n", f"{inspect.cleandoc(command.help)}\n"]
         text += [f"```console\n$ gemel {name}{usage(command)}\n```\n"]
         if command.params:
@@ -300,6 +300,15 @@ def commands() -> str:
             text += [option(p) for p in command.params if p.name != "help"]
             text.append("")
     return "\n".join([*text, virtual_line()])
+
+
+def all_commands(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Commands with their whole name, also those of groups."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from all_commands(command, f"{prefix}{name} ")
+        else:
+            yield prefix + name, command
 
 
 def usage(command: Any) -> str:
@@ -333,14 +342,14 @@ def option(parameter: Any) -> str:
 
 
 def virtual_line() -> str:
-    parser = virtual._parser()  # noqa: SLF001
+    parser = virtual._parser()  # noqa: SLF001 - argparse tells no other way
     text = [
         "## python -m gemel.virtual\n",
         f"{parser.description}\n",
         "| option | default | meaning |",
         "|---|---|---|",
     ]
-    for action in parser._actions:  # noqa: SLF001
+    for action in parser._actions:  # noqa: SLF001 - argparse tells no other way
         if action.dest == "help":
             continue
         choices = "|".join(action.choices) if action.choices else None
@@ -394,7 +403,8 @@ def request(path: str, route: Any) -> str:
     else:
         method = ", ".join(sorted(route.methods))
         dependant = route.dependant
-        parameters = [p.alias for p in (*dependant.path_params, *dependant.query_params)]
+        asked = (dependant, *dependant.dependencies)
+        parameters = [p.alias for d in asked for p in (*d.path_params, *d.query_params)]
         parameters += [f"body: {p.name}" for p in dependant.body_params]
     names = ", ".join(f"`{p}`" for p in dict.fromkeys(parameters))
     said = inspect.cleandoc(route.endpoint.__doc__ or "").split("\n\n")[0]

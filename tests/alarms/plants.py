@@ -112,3 +112,10 @@ class Plant:
 def moves(events: list[Event]) -> list[tuple[str, float]]:
     """Transitions and when, in seconds since T0."""
     return [(e.payload["transition"], (e.time - T0) / SECOND) for e in events if e.kind == "alarm"]
+
+
+HIGH = {"asset": "line/filler", "when": "level > 502.5"}
+
+
+def plant(**more: Any) -> Plant:
+    return Plant({"high": HIGH | more})

@@ -13,7 +13,7 @@ from gemel.twin.alarms.state import NORMAL, AlarmState, Cause, Word, after
 
 A, B, C, D = Word.NORMAL, Word.UNACKNOWLEDGED, Word.ACKNOWLEDGED, Word.RETURNED
 E, F = Word.LATCHED_UNACKNOWLEDGED, Word.LATCHED_ACKNOWLEDGED
-G, H, I = Word.SHELVED, Word.SUPPRESSED, Word.OUT_OF_SERVICE  # noqa: E741
+G, H, I = Word.SHELVED, Word.SUPPRESSED, Word.OUT_OF_SERVICE  # noqa: E741 - the standard
 
 STATE = {
     A: AlarmState(),

@@ -191,7 +191,7 @@ def open_page(browser: Browser, plant: Plant) -> Open:
     async def opened(path: str, role: str = "admin", **options: Any) -> AsyncIterator[Page]:
         context = await browser.new_context(**options)
         context.set_default_timeout(PATIENCE)
-        secret = plant.served.access.token(f"{role} of a test", role)  # type: ignore[arg-type]
+        secret = plant.served.access.token(f"{role} of a test", role)
         await context.add_cookies([{"name": "gemel_session", "value": secret, "url": plant.url}])
         page = await context.new_page()
         asked: list[str] = []

@@ -203,7 +203,7 @@ def test_no_permit_outside_the_limits_ever(
         return
     assert low is not None
     assert high is not None
-    assert low <= permit.value <= high  # type: ignore[operator]
+    assert low <= permit.value <= high
     assert present is not None
     if not revert and step is not None:
         assert abs(value - present) <= step * (1 + 1e-6)

@@ -20,7 +20,7 @@ SITUATION = Situation(
 
 
 def _permit(**change: object) -> Permit:
-    return ENVELOPE.permit(replace(REQUEST, **change), SITUATION)  # type: ignore[arg-type]
+    return ENVELOPE.permit(replace(REQUEST, **change), SITUATION)
 
 
 class Peer:
@@ -67,7 +67,7 @@ async def test_takes_only_permits_that_are_whole_and_last() -> None:
     object.__setattr__(altered, "value", 1e9)
     for wrong in (altered, object.__new__(Permit), Write("c1", "db1.x", 5.0), None):
         with pytest.raises(Refused, match="not a permit that the envelope made"):
-            await guard.send(wrong)  # type: ignore[arg-type]
+            await guard.send(wrong)
     now = 0
     with pytest.raises(Refused, match="no connector 'other'"):
         await guard.send(_permit(connector="other"))

@@ -173,7 +173,7 @@ def test_reading_by_pages_subject_and_command(tmp_path: Path) -> None:
     journal = _filled(tmp_path / "journal.sqlite")
 
     def numbers(**wanted: object) -> list[int]:
-        return [entry.sequence for entry in journal.entries(**wanted)]  # type: ignore[arg-type]
+        return [entry.sequence for entry in journal.entries(**wanted)]
 
     assert numbers(limit=4) == [1, 2, 3, 4]
     assert numbers(after=4, limit=4) == [5, 6, 7, 8]

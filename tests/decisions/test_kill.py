@@ -82,7 +82,7 @@ async def test_killed_at_any_moment_nothing_is_sent_twice_or_without_a_trace(
     for turn in range(20):
         forks.start(CHILD, str(tmp_path), "go", str(turn))
         _wait_for(tmp_path / "written", turn + 1)
-        time.sleep(0.0007 * turn)  # noqa: ASYNC251
+        time.sleep(0.0007 * turn)  # noqa: ASYNC251 - the loop is to wait
         forks.kill()
         world = World(tmp_path, approval="rule")
         await world.decisions.restore()

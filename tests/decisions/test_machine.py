@@ -69,7 +69,7 @@ class Way(RuleBasedStateMachine):
     def send(self, write: Write) -> Outcome:
         world = self.world
         assert world.journal.entries(command_id=write.command_id, kind="sent"), "not on disk"
-        assert 15000 <= write.value <= 24000  # type: ignore[operator]
+        assert 15000 <= write.value <= 24000
         assert not world.decisions.ledger.stopped
         self.writes.append((world.now, write))
         if self.mode == "lost":

@@ -94,8 +94,7 @@ def test_generated_pages_are_up_to_date(name: str) -> None:
 
 
 def commands() -> dict[str, Any]:
-    group: Any = get_command(app)
-    return dict(group.commands)
+    return dict(GENERATE.all_commands(get_command(app)))
 
 
 @pytest.mark.parametrize("name", sorted(commands()))
@@ -128,13 +127,20 @@ def typed(prefix: str) -> Iterator[tuple[str, str]]:
                     yield str(page.relative_to(ROOT)), words
 
 
+def named(line: str) -> tuple[str, list[str]]:
+    """The name of the command of a line, which may have two words, and its arguments."""
+    _, *words = shlex.split(line, comments=True)
+    length = 1 if words[0] in commands() else 2
+    return " ".join(words[:length]), words[length:]
+
+
 GEMEL = sorted(set(typed("gemel ")))
 PLACEHOLDER = re.compile(r"\b(FILE|DIR|NAME|URL-OR-FILE|DATA)\b|\[OPTIONS\]")
 
 
 @pytest.mark.parametrize(("page", "line"), GEMEL, ids=lambda v: v)
 def test_documented_command_lines_parse(page: str, line: str) -> None:
-    _, name, *arguments = shlex.split(line, comments=True)
+    name, arguments = named(line)
     command = commands()[name]
     if arguments and arguments != ["[OPTIONS]"] and "[OPTIONS]" not in arguments:
         with command.make_context(name, arguments, resilient_parsing=False):
@@ -148,7 +154,7 @@ def test_documented_options_of_the_virtual_line_parse(page: str, line: str) -> N
 
 def test_the_pages_show_command_lines() -> None:
     assert len(GEMEL) > 20
-    assert {shlex.split(line)[1] for _, line in GEMEL} == {*commands()}
+    assert {named(line)[0] for _, line in GEMEL} == {*commands()}
 
 
 # Settings

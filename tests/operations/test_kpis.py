@@ -39,11 +39,11 @@ def shift(**more: object) -> Totals:
         "judged": True,
         "booked": True,
     }
-    return Totals(**(values | more))  # type: ignore[arg-type]
+    return Totals(**(values | more))
 
 
 def of(totals: Totals, **more: float) -> dict[str, Kpi]:
-    return measure(totals, 0, 8 * HOUR, **({"ideal_rate": 1000.0} | more))  # type: ignore[arg-type]
+    return measure(totals, 0, 8 * HOUR, **({"ideal_rate": 1000.0} | more))
 
 
 BY_HAND = {

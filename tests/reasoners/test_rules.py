@@ -36,7 +36,7 @@ def test_speaks_when_it_becomes_true_and_again_after_hold_off() -> None:
     rule = _rule(when="x > 5", hold_off="3 s", finding={"title": "high"})
     said = _say(rule, 1, 6, 7, 1, 6, 6, 6, 6, 1, 1)
     assert [f.time // S for f in said if isinstance(f, Finding)] == [1, 4, 7]
-    assert said[0].because == ("x = 6 mm > 5",)  # type: ignore[union-attr]
+    assert said[0].because == ("x = 6 mm > 5",)
 
 
 def test_proposes_with_evidence_and_a_value_computed_at_that_row() -> None:
@@ -51,7 +51,7 @@ def test_proposes_with_evidence_and_a_value_computed_at_that_row() -> None:
     assert proposal.evidence.window == (3 * S, 3 * S)
     assert proposal.title == "watchful: line2/filler/speed_setpoint"
     [again] = _say(rule, 1, 6, 7, 8, 9)
-    assert again.id == proposal.id  # type: ignore[union-attr]
+    assert again.id == proposal.id
 
 
 def test_no_value_no_proposal() -> None:

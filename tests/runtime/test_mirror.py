@@ -111,7 +111,7 @@ def test_cutting_the_stream_changes_nothing(rows: list[tuple[int, int, float]], 
     for mirror in (whole, parts):
         mirror.rules.set(0, (-3.0, 3.0), max_rate=2.0, flat_after=3 * SECOND)
     columns = [list(c) for c in zip(*rows, strict=True)] or [[], [], []]
-    given_frame = frame(*columns)  # type: ignore[arg-type]
+    given_frame = frame(*columns)
     whole.admit(given_frame)
     for piece in given_frame.pieces(size):
         parts.admit(piece)

@@ -49,12 +49,12 @@ def store(tmp_path: Path) -> Iterable[Failing]:
 
 
 def stored(store: Failing) -> list[float]:
-    table = store.query(Query(np.array([0, 1], np.int32), -(2**60), 2**60))  # type: ignore[operator]
+    table = store.query(Query(np.array([0, 1], np.int32), -(2**60), 2**60))
     return sorted(table.column("value").to_pylist())
 
 
 async def test_what_was_acknowledged_is_stored_and_counted(store: Failing) -> None:
-    pipeline = Pipeline(store, Mirror(2), system_clock)  # type: ignore[arg-type]
+    pipeline = Pipeline(store, Mirror(2), system_clock)
     told: list[dict[str, str]] = []
     pipeline.on_committed = told.append
     pipeline.start()
@@ -69,7 +69,7 @@ async def test_what_was_acknowledged_is_stored_and_counted(store: Failing) -> No
 
 
 async def test_stopping_stores_what_was_submitted(store: Failing) -> None:
-    pipeline = Pipeline(store, Mirror(2), system_clock)  # type: ignore[arg-type]
+    pipeline = Pipeline(store, Mirror(2), system_clock)
     pipeline.start()
     for i in range(20):
         await pipeline.submit(frame(i * 10))
@@ -78,7 +78,7 @@ async def test_stopping_stores_what_was_submitted(store: Failing) -> None:
 
 
 async def test_unknown_signals_are_rejected_and_counted(store: Failing) -> None:
-    pipeline = Pipeline(store, Mirror(2), system_clock)  # type: ignore[arg-type]
+    pipeline = Pipeline(store, Mirror(2), system_clock)
     pipeline.start()
     await (await pipeline.submit(Frame.of([0, 7, -1, 1], [1, 1, 1, 1], [1, 2, 3, 4])))
     await pipeline.stop()
@@ -88,7 +88,7 @@ async def test_unknown_signals_are_rejected_and_counted(store: Failing) -> None:
 
 async def test_a_full_disk_leaves_a_gap_and_the_mirror_lives(store: Failing) -> None:
     mirror = Mirror(2)
-    pipeline = Pipeline(store, mirror, system_clock)  # type: ignore[arg-type]
+    pipeline = Pipeline(store, mirror, system_clock)
     seen: list[Event] = []
     pipeline.on_events = seen.extend
     pipeline.start()
@@ -107,12 +107,12 @@ async def test_a_full_disk_leaves_a_gap_and_the_mirror_lives(store: Failing) -> 
     assert (gap.time, gap.end) == (0, 9_000_000)
     assert gap.payload["rows"] == 10
     assert gap.payload["signals"] == (0, 1)
-    assert [e.kind for e in store.events("gap")] == ["gap"]  # type: ignore[operator]
+    assert [e.kind for e in store.events("gap")] == ["gap"]
 
 
 async def test_nothing_of_a_patient_source_is_stored_after_a_refusal(store: Failing) -> None:
     """A later position would acknowledge the rows that were refused."""
-    pipeline = Pipeline(store, Mirror(2), system_clock)  # type: ignore[arg-type]
+    pipeline = Pipeline(store, Mirror(2), system_clock)
     pipeline.start()
     store.full = True
     first = await pipeline.submit(frame(0, position="1"), patient=True)
@@ -128,7 +128,7 @@ async def test_nothing_of_a_patient_source_is_stored_after_a_refusal(store: Fail
     await (await pipeline.submit(frame(0, 20, position="2"), patient=True))
     await pipeline.stop()
     assert stored(store) == list(range(20))
-    assert store.position("s") == "2"  # type: ignore[operator]
+    assert store.position("s") == "2"
 
 
 class Breaking:
@@ -142,7 +142,7 @@ class Breaking:
 
 
 async def test_a_failing_part_is_set_aside_and_reported(store: Failing) -> None:
-    pipeline = Pipeline(store, Mirror(2), system_clock)  # type: ignore[arg-type]
+    pipeline = Pipeline(store, Mirror(2), system_clock)
     seen: list[Event] = []
     pipeline.on_events = seen.extend
     pipeline.watchers.append(Breaking())

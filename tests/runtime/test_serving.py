@@ -74,7 +74,7 @@ async def test_pushed_samples_are_mirrored_stored_and_asked(client: Client) -> N
         ),
     )
     assert told["stored"] == 4
-    reasons = " ".join(told["rejected"])  # type: ignore[arg-type]
+    reasons = " ".join(told["rejected"])
     assert "did you mean 'line/m1/speed'" in reasons
     assert "'soon' is not a time" in reasons
     state = await asyncio.to_thread(client.get, "/api/state", {"signal": "line/m1/*"})
@@ -137,7 +137,7 @@ async def test_who_may_do_what(running: Served) -> None:
 
         async def status(method: str, path: str, token: str | None, **more: object) -> int:
             headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-            answer = await http.request(method, path, headers=headers, **more)  # type: ignore[arg-type]
+            answer = await http.request(method, path, headers=headers, **more)
             if answer.status_code >= 400:
                 assert answer.json()["message"]
             return answer.status_code

@@ -79,7 +79,7 @@ async def test_a_recording_ends_and_says_so(tmp_path: Path) -> None:
     )
     async with Daemon(load(plant), tmp_path / "history").run() as daemon:
         async with asyncio.timeout(60):
-            while daemon.links["file"].state != "stopped":  # noqa: ASYNC110
+            while daemon.links["file"].state != "stopped":  # noqa: ASYNC110 - nothing tells when it is so
                 await asyncio.sleep(0.02)
         report = daemon.links["file"].report()
         assert (report["state"], report["reason"]) == ("stopped", "at its end")

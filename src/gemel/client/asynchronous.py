@@ -116,9 +116,16 @@ class AsyncClient:
         """One asset with its signals and commands."""
         return _plain(await self.get("/api/asset", {"path": path}))
 
-    async def signals(self, match: str = "**", after: str = "", limit: int = 100) -> Plain:
-        """A page of signals that a glob matches, in order of path."""
-        params = {"match": match, "after": after or None, "limit": limit}
+    async def descriptions(self, paths: Sequence[str]) -> list[Plain]:
+        """Assets with their signals and commands, at most 100."""
+        found: list[Plain] = await self.get("/api/descriptions", {"path": paths}) if paths else []
+        return found
+
+    async def signals(
+        self, match: str = "**", after: str = "", limit: int = 100, role: str | None = None
+    ) -> Plain:
+        """A page of signals that a glob matches, in order of path; of one role, if it is given."""
+        params = {"match": match, "role": role, "after": after or None, "limit": limit}
         return _plain(await self.get("/api/signals", params))
 
     # State and history

@@ -6,7 +6,14 @@ from typing import Final
 
 import httpx
 
-from gemel.core.errors import ConfigurationError, DataError, GemelError, Refused, Unavailable
+from gemel.core.errors import (
+    ConfigurationError,
+    DataError,
+    GemelError,
+    Refused,
+    Unavailable,
+    Unknown,
+)
 
 __all__ = ["failure"]
 
@@ -14,7 +21,7 @@ _ERRORS: Final[dict[int, type[GemelError]]] = {
     400: ConfigurationError,
     401: Refused,
     403: Refused,
-    404: ConfigurationError,
+    404: Unknown,
     409: Refused,
     413: DataError,
     422: DataError,

@@ -20,7 +20,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from gemel.core.errors import ConfigurationError, did_you_mean
+from gemel.core.errors import ConfigurationError, Unknown, did_you_mean
 
 __all__ = [
     "TEXT_BYTES",
@@ -97,25 +97,21 @@ class Catalogue:
         return self._entries[number]
 
     def number(self, path: str) -> int:
-        """The number of a path. Raises `ConfigurationError` with the nearest known one."""
+        """The number of a path. Raises `Unknown` with the nearest known one."""
         try:
             return self._numbers[path]
         except KeyError:
-            raise ConfigurationError(
-                f"no signal '{path}'; {did_you_mean(path, self._numbers)}"
-            ) from None
+            raise Unknown(f"no signal '{path}'; {did_you_mean(path, self._numbers)}") from None
 
     def find(self, pattern: str) -> npt.NDArray[np.int32]:
         """Numbers of the paths that a glob matches, in order of path; ``*`` crosses no slash,
-        ``**`` does. Raises `ConfigurationError` when there is none."""
+        ``**`` does. Raises `Unknown` when there is none."""
         if not any(c in pattern for c in "*?["):
             return np.array([self.number(pattern)], np.int32)
         match = glob_pattern(pattern).fullmatch
         found = sorted((path, number) for path, number in self._numbers.items() if match(path))
         if not found:
-            raise ConfigurationError(
-                f"no signal matches '{pattern}'; {did_you_mean(pattern, self._numbers)}"
-            )
+            raise Unknown(f"no signal matches '{pattern}'; {did_you_mean(pattern, self._numbers)}")
         return np.array([number for _, number in found], np.int32)
 
     def declare(

@@ -2,6 +2,7 @@
 
     GemelError
     ├── ConfigurationError      mend the plant file, a setting or an argument
+    │   └── Unknown             nothing has this name: ask for another
     ├── Refused                 not allowed: by role, by the envelope, by the state of things
     ├── DataError               this piece of data is unusable: count it, keep the rest
     │   └── Damaged             stored data fail their check: quarantine, refetch
@@ -24,6 +25,7 @@ __all__ = [
     "Refused",
     "StorageFull",
     "Unavailable",
+    "Unknown",
     "did_you_mean",
 ]
 
@@ -45,7 +47,11 @@ class ConfigurationError(GemelError):
 
     def at(self, where: str) -> ConfigurationError:
         """The same error with its place put in front, unless it already has one."""
-        return self if self.where else ConfigurationError(self.message, where)
+        return self if self.where else type(self)(self.message, where)
+
+
+class Unknown(ConfigurationError):
+    """There is nothing of the name that was asked for; the message names the nearest."""
 
 
 class Refused(GemelError):

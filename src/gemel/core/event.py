@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from gemel.core.settings import Settings
@@ -30,6 +30,7 @@ class Event:
     subject   path of the asset or signal it is about
     time      when it began, ns UTC
     end       when it ended, None while it lasts or if it has no extent
+    lasts     whether it is still going on
     known     when the twin knew it, ns UTC
     source    who says so: a connector, part, person or room of the twin
     cause     id of the Event that led to this one
@@ -45,6 +46,14 @@ class Event:
     cause: str | None = None
     supersedes: str | None = None
     sequence: int = 0
+    lasts: bool = False
+
+    def ended(self, end: int) -> Event:
+        """The Event of the end of what lasted; it supersedes this one."""
+        return replace(
+            self, end=end, lasts=False, cause=self.id, supersedes=self.id,
+            sequence=self.sequence + 1,
+        )  # fmt: skip
 
     @property
     def id(self) -> str:

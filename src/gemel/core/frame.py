@@ -32,7 +32,7 @@ class Frame:
     time      int64[n]    source time, ns since 1970-01-01 UTC
     value     float64[n]  in the signal's unit, or a code of its enumeration or dictionary
     quality   int16[n]    see `gemel.core.quality`
-    received  ns UTC      when the connector had the samples in hand
+    received  ns UTC      when the connector had the samples in hand; 0 for recorded data
     source    name of the connector
     position  the connector's resume token: everything up to here is in this Frame or before it
     """
@@ -99,7 +99,7 @@ class Frame:
             and np.array_equal(self.quality, other.quality)
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # arrays have none
 
     def __getitem__(self, rows: Any) -> Frame:
         """The chosen rows (slice, mask or positions) as a Frame of the same origin."""

@@ -9,12 +9,14 @@ of a file. Reasons: docs/design/kind.md.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from gemel.core.errors import ConfigurationError, did_you_mean
@@ -53,6 +55,28 @@ class Kind(Generic[T]):
     def names(self) -> list[str]:
         """Names of all members: files, and parts that other packages bring."""
         return sorted({*self.files(), *self._brought()})
+
+    def declared(self, attribute: str) -> dict[str, Any]:
+        """What the members in the folder say of themselves, by name; who says nothing is left out.
+
+        `attribute` is a class attribute with a literal value. It is read from the source: to know
+        which connector takes an address, no connector's library has to be there or be imported.
+        """
+        told = {}
+        for name in self.files():
+            spec = importlib.util.find_spec(f"{self.package}.{name}")
+            if spec is None or spec.origin is None:
+                continue
+            for node in ast.parse(Path(spec.origin).read_bytes()).body:
+                for line in node.body if isinstance(node, ast.ClassDef) else ():
+                    if (
+                        isinstance(line, ast.AnnAssign)
+                        and isinstance(line.target, ast.Name)
+                        and line.target.id == attribute
+                        and line.value is not None
+                    ):
+                        told[name] = ast.literal_eval(line.value)
+        return told
 
     def load(self, name: str) -> type[T]:
         """Import one part. Raises `ConfigurationError` if there is none or a library is missing."""

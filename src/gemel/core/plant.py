@@ -30,6 +30,7 @@ __all__ = [
     "Site",
 ]
 
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _PATH = re.compile(r"[^\s/\[\]{}*?][^/\[\]{}*?]*(/[^\s/\[\]{}*?][^/\[\]{}*?]*)*")
 
 
@@ -213,8 +214,9 @@ class Plant(Settings):
                         signal=signal,
                     )
                 )
-            known = [s.path[len(path) + 1 :] for s in found[first:]]
-            for key, command in self.commands_of(path).items():
+            commands = self.commands_of(path)
+            known = [s.path[len(path) + 1 :] for s in found[first:]] if commands else []
+            for key, command in commands.items():
                 if command.signal not in known:
                     raise ConfigurationError(
                         f"no signal '{command.signal}' in '{path}'; "
@@ -251,18 +253,18 @@ class Plant(Settings):
                         f"assets.{path}.values",
                     ) from None
 
-            return re.sub(r"\{(\w+)\}", value, text)
+            return _PLACEHOLDER.sub(value, text)
 
-        return {
-            fill(key): signal.model_copy(
-                update={
-                    "address": fill(signal.address),
-                    "title": fill(signal.title),
-                    "unit": fill(signal.unit),
-                }
-            )
-            for key, signal in self.types[asset.type].signals.items()
-        }
+        found: dict[str, Signal] = {}
+        for key, signal in self.types[asset.type].signals.items():
+            texts = {name: getattr(signal, name) for name in ("address", "title", "unit")}
+            # What has no placeholder is one frozen value for all assets of the type.
+            if any("{" in text for text in texts.values()):
+                filled = {name: fill(text) for name, text in texts.items()}
+                found[fill(key)] = signal.model_copy(update=filled)
+            else:
+                found[fill(key)] = signal
+        return found
 
 
 @dataclass(frozen=True, slots=True)

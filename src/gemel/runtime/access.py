@@ -1,9 +1,8 @@
 """Who may do what: people, tokens and sessions of one data folder.
 
-Roles, each including the ones before it: *viewer* sees, *operator* acknowledges and approves,
-*engineer* changes the plant file and limits, *admin* manages access. Passwords are kept as scrypt
-hashes, tokens and sessions as SHA-256; none can be read back. There is no default password: the
-first admin comes in through a link that is printed once and works once.
+Passwords are kept as scrypt hashes, tokens and sessions as SHA-256; none can be read back. There is
+no default password: the first admin comes in through a link that is printed once and works once.
+Every request looks here, so that who is removed is out at once.
 """
 
 from __future__ import annotations
@@ -13,17 +12,17 @@ import hmac
 import secrets
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final
 
-from gemel.core.errors import ConfigurationError, Refused
+from gemel.core.errors import ConfigurationError, Refused, Unknown, did_you_mean
+from gemel.core.role import ROLES, Role, includes
 from gemel.core.time import HOUR, MINUTE, SECOND, Clock
 
-__all__ = ["ROLES", "Access", "Actor", "Role"]
-
-Role: TypeAlias = Literal["viewer", "operator", "engineer", "admin"]
-ROLES: Final[tuple[Role, ...]] = get_args(Role)
+__all__ = ["Access", "Actor", "Token"]
 
 SESSION_LASTS: Final = 12 * HOUR
 LINK_LASTS: Final = 15 * MINUTE
@@ -31,13 +30,14 @@ TRIES: Final = 5
 """Wrong passwords in a row before a name has to wait."""
 WAIT: Final = 30 * SECOND
 SHORTEST_PASSWORD: Final = 12
+_ID_DIGITS: Final = 12
 
 _SCHEMA: Final = """
 create table if not exists person(
     name text primary key, role text not null, password text not null default '') without rowid;
 create table if not exists token(
     hash text primary key, kind text not null, name text not null, role text not null,
-    expires integer) without rowid;
+    expires integer, owner text not null default '') without rowid;
 """
 
 
@@ -50,12 +50,26 @@ class Actor:
 
     def may(self, least: Role) -> bool:
         """Whether this role includes `least`."""
-        return ROLES.index(self.role) >= ROLES.index(least)
+        return includes(self.role, least)
 
     def must(self, least: Role) -> None:
         """Raise `Refused` unless the role includes `least`."""
         if not self.may(least):
             raise Refused(f"this needs the role {least}; {self.name} is {self.role}")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A program's token, as far as it can be told after it was made."""
+
+    id: str
+    """The beginning of its hash."""
+    name: str
+    role: Role
+    owner: str
+    """Who made it."""
+    expires: int | None
+    """ns UTC; None is never."""
 
 
 class Access:
@@ -69,6 +83,9 @@ class Access:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         path.chmod(0o600)
         self._db.executescript(_SCHEMA)
+        columns = {row[1] for row in self._db.execute("pragma table_info(token)")}
+        if "owner" not in columns:  # a file from before tokens had an owner
+            self._db.execute("alter table token add column owner text not null default ''")
         self._db.execute("delete from token where expires < ?", (clock(),))
 
     def close(self) -> None:
@@ -77,23 +94,41 @@ class Access:
 
     # People
 
-    def first_run(self) -> bool:
-        """Whether nobody has a password yet."""
-        with self._lock:
-            row = self._db.execute("select 1 from person where password != '' limit 1").fetchone()
-        return row is None
-
     def set_person(self, name: str, role: Role, password: str) -> None:
-        """Add a person, or change role and password; ends the person's sessions."""
+        """Add a person, or change role and password.
+
+        Ends the person's sessions, and the tokens that the person made and that may do more than
+        the new role. Raises `Refused` if there would be no admin any more.
+        """
         if not name.strip() or len(name) > 100:
             raise ConfigurationError("a name has 1 to 100 characters")
         if len(password) < SHORTEST_PASSWORD:
             raise ConfigurationError(f"a password has at least {SHORTEST_PASSWORD} characters")
         salt = secrets.token_bytes(16)
         stored = f"{salt.hex()}:{_scrypt(password, salt).hex()}"
-        with self._lock:
-            self._db.execute("insert or replace into person values (?, ?, ?)", (name, role, stored))
-            self._db.execute("delete from token where kind = 'session' and name = ?", (name,))
+        with self._transaction() as db:
+            if role != "admin":
+                _keep_an_admin(db, name)
+            db.execute("insert or replace into person values (?, ?, ?)", (name, role, stored))
+            _end_logins(db, name)
+            db.executemany(
+                "delete from token where kind = 'token' and owner = ? and role = ?",
+                [(name, more) for more in ROLES if not includes(role, more)],
+            )
+
+    def remove_person(self, name: str) -> None:
+        """Remove a person; sessions, and tokens that the person made, end at once.
+
+        Raises `Unknown` if there is none of that name, `Refused` if it is the last admin.
+        """
+        with self._transaction() as db:
+            known = [row[0] for row in db.execute("select name from person")]
+            if name not in known:
+                raise Unknown(f"no person '{name}'; {did_you_mean(name, known)}")
+            _keep_an_admin(db, name)
+            db.execute("delete from person where name = ?", (name,))
+            _end_logins(db, name)
+            db.execute("delete from token where kind = 'token' and owner = ?", (name,))
 
     def people(self) -> list[Actor]:
         """Everybody who may log in."""
@@ -142,9 +177,30 @@ class Access:
             raise Refused("this link was used before, or is too old; start Gemel again for another")
         return self._issue("session", row[0], row[1], SESSION_LASTS)
 
-    def token(self, name: str, role: Role, lasts: int | None = None) -> str:
-        """A token for a program."""
-        return self._issue("token", name, role, lasts)
+    def token(self, name: str, role: Role, lasts: int | None = None, owner: str = "") -> str:
+        """A token for a program; it ends with the person who made it, its `owner`."""
+        return self._issue("token", name, role, lasts, owner)
+
+    def tokens(self) -> list[Token]:
+        """All tokens that are valid, in order of name."""
+        with self._lock:
+            rows = self._db.execute(
+                "select substr(hash, 1, ?), name, role, owner, expires from token "
+                "where kind = 'token' and (expires is null or expires > ?) order by name, hash",
+                (_ID_DIGITS, self._clock()),
+            ).fetchall()
+        return [Token(*row) for row in rows]
+
+    def revoke(self, id: str) -> None:
+        """End a token at once. Raises `Unknown` if there is none."""
+        with self._lock:
+            ended = self._db.execute(
+                "delete from token where kind = 'token' and substr(hash, 1, ?) = ?",
+                (_ID_DIGITS, id),
+            ).rowcount
+        if not ended:
+            known = ", ".join(f"{t.id} ({t.name})" for t in self.tokens()[:12])
+            raise Unknown(f"no token '{id}'; known: {known or 'none'}")
 
     def who(self, secret: str) -> Actor | None:
         """Whose session or token a secret is; None if it is nobody's, or too old."""
@@ -158,19 +214,42 @@ class Access:
         return Actor(row[0], row[1])
 
     def end(self, secret: str) -> None:
-        """End a session, or revoke a token."""
+        """End a session."""
         with self._lock:
             self._db.execute("delete from token where hash = ?", (_digest(secret),))
 
-    def _issue(self, kind: str, name: str, role: str, lasts: int | None) -> str:
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._db.execute("begin immediate")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("rollback")
+                raise
+            self._db.execute("commit")
+
+    def _issue(self, kind: str, name: str, role: str, lasts: int | None, owner: str = "") -> str:
         secret = secrets.token_urlsafe(32)
         expires = None if lasts is None else self._clock() + lasts
         with self._lock:
             self._db.execute(
-                "insert into token values (?, ?, ?, ?, ?)",
-                (_digest(secret), kind, name, role, expires),
+                "insert into token(hash, kind, name, role, expires, owner) "
+                "values (?, ?, ?, ?, ?, ?)",
+                (_digest(secret), kind, name, role, expires, owner),
             )
         return secret
+
+
+def _end_logins(db: sqlite3.Connection, name: str) -> None:
+    db.execute("delete from token where kind in ('session', 'link') and name = ?", (name,))
+
+
+def _keep_an_admin(db: sqlite3.Connection, name: str) -> None:
+    """Raise `Refused` if `name` is the only admin."""
+    admins = [row[0] for row in db.execute("select name from person where role = 'admin'")]
+    if admins == [name]:
+        raise Refused(f"{name} is the last admin; make somebody else admin first")
 
 
 def _digest(secret: str) -> str:

@@ -6,9 +6,11 @@ types applied, names resolved.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ from gemel.twin.alarms import AlarmSettings
 from gemel.twin.alarms import check as check_alarms
 from gemel.twin.decisions import targets
 from gemel.twin.learning import Normal, WatchSettings, chosen_signals
-from gemel.twin.mirror.names import Resolver
+from gemel.twin.mirror.names import Names, Resolver
 from gemel.twin.operations import OperationsSettings, machines
 
 __all__ = ["Advice", "Plan", "check", "load", "read_document"]
@@ -94,13 +96,15 @@ def read_document(path: Path) -> Document:
 
 def load(path: Path) -> Plan:
     """The plan of a plant file. Raises `ConfigurationError` with the first problem."""
-    document = read_document(path)
-    for advice in _structure(document):
-        raise ConfigurationError(advice.sentence, advice.where)
-    plan = _plan(document, path)
-    for advice in _trial(document, plan):
-        raise ConfigurationError(advice.sentence, advice.where)
-    return plan
+    with _uncollected():
+        document = read_document(path)
+        plant, found = _structure(document)
+        for advice in found:
+            raise ConfigurationError(advice.sentence, advice.where)
+        plan = _plan(document, path, plant)
+        for advice in _trial(document, plan):
+            raise ConfigurationError(advice.sentence, advice.where)
+        return plan
 
 
 def check(path: Path) -> list[Advice]:
@@ -109,29 +113,45 @@ def check(path: Path) -> list[Advice]:
         document = read_document(path)
     except ConfigurationError as error:
         return [Advice(error.where or path.name, "error", error.message)]
-    found = list(_structure(document))
+    plant, found = _structure(document)
     if not found:
         found += _parts(document)
     if not any(a.severity == "error" for a in found):
         try:
-            plan = _plan(document, path)
+            plan = _plan(document, path, plant)
             found += [*_trial(document, plan), *_doubts(document, plan)]
         except ConfigurationError as error:
             found.append(Advice(error.where, "error", error.message))
     return found
 
 
-def _structure(document: Document) -> Iterator[Advice]:
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without garbage collection: a large file makes millions of objects that all stay, and each
+    collection looks at all of them again, for a third of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _structure(document: Document) -> tuple[Plant | None, list[Advice]]:
+    """The plant as the file says it, or what is wrong with its fields."""
     data = document.data
     if "format" not in data:
-        yield Advice(document.name, "error", "'format' is missing; begin the file with 'format: 1'")
-        return
+        sentence = "'format' is missing; begin the file with 'format: 1'"
+        return None, [Advice(document.name, "error", sentence)]
     try:
-        Plant.model_validate_json(json.dumps(data), strict=True)
+        return Plant.model_validate_json(json.dumps(data), strict=True), []
     except ValidationError as error:
+        found = []
         for problem in problems(error, Plant):
             path = tuple(p for p in problem.path if p != "[key]")
-            yield Advice(document.where(path), "error", _named(path, problem.sentence))
+            found.append(Advice(document.where(path), "error", _named(path, problem.sentence)))
+        return None, found
 
 
 def _named(path: tuple[str | int, ...], sentence: str) -> str:
@@ -194,10 +214,10 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], Any]] = {
 }
 
 
-def _plan(document: Document, path: Path) -> Plan:
+def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
     for advice in _parts(document):
         raise ConfigurationError(advice.sentence, advice.where)
-    plant = Plant.read(document.data, document.name)
+    plant = plant or Plant.read(document.data, document.name)
     try:
         signals = plant.expand()
     except ConfigurationError as error:
@@ -231,8 +251,9 @@ def _trial(document: Document, plan: Plan) -> Iterator[Advice]:
     for name, field_name, sentence in check_alarms(plan.alarms, plan.signals, plan.plant.assets):
         where = document.where(("alarms", name, field_name))
         yield Advice(where, "error", f"alarm '{name}': {field_name}: {sentence}")
+    index = Names(plan.signals)
     for name, reasoner in plan.reasoners.items():
-        names = Resolver(plan.signals, reasoner.asset)
+        names = Resolver(index, reasoner.asset)
         try:
             reasoner.start(name, names, known=names.known)
         except ConfigurationError as error:

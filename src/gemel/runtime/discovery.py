@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -15,22 +15,32 @@ from gemel.runtime.clock import system_clock
 
 __all__ = ["discover", "plant_file"]
 
-_SCHEMES = {"opc.tcp": "opcua", "opc.https": "opcua"}
+_UNDECLARED: Final = {"opc.tcp": "opcua", "opc.https": "opcua"}
+"""Schemes of connectors that do not say them of themselves yet."""
 
 
 async def discover(target: str, progress: Callable[[str], Any]) -> Found:
     """Let the connector that knows `target` look at it. Raises `ConfigurationError`."""
+    return await CONNECTORS.load(_kind_for(target)).discover(target, system_clock, progress)
+
+
+def _kind_for(target: str) -> str:
     scheme, separator, _ = target.partition("://")
-    if separator:
-        kind = _SCHEMES.get(scheme)
-        if kind is None:
-            known = ", ".join(f"{s}://" for s in _SCHEMES)
-            raise ConfigurationError(
-                f"nothing here can look at '{scheme}://'; known: {known}, and CSV or Parquet files"
-            )
-    else:
-        kind = "files"
-    return await CONNECTORS.load(kind).discover(target, system_clock, progress)
+    if not separator:
+        suffixes = _by_word("suffixes")
+        return suffixes[max((s for s in suffixes if target.lower().endswith(s)), key=len)]
+    schemes = _UNDECLARED | _by_word("schemes")
+    if scheme.lower() in schemes:
+        return schemes[scheme.lower()]
+    known = ", ".join(f"{s}://" for s in sorted(schemes))
+    raise ConfigurationError(
+        f"nothing here can look at '{scheme}://'; known: {known}, and CSV or Parquet files"
+    )
+
+
+def _by_word(attribute: str) -> dict[str, str]:
+    declared = CONNECTORS.declared(attribute).items()
+    return {word: kind for kind, words in declared for word in words}
 
 
 def plant_file(found: Found, target: str) -> str:

@@ -65,12 +65,21 @@ class Rooms:
         sending: bool,
     ) -> Rooms:
         """Make all rooms and take up their states. `sending` is False for replay: then the guard
-        has no way to a machine."""
+        has no way to a machine, and detectors learn from what passes."""
         numbers = dict(numbers)
         loop = asyncio.get_running_loop()
         watches = {
             name: DetectorWatch(
-                name, settings, detector, plan.signals, numbers, store, executor, clock, complete
+                name,
+                settings,
+                detector,
+                plan.signals,
+                numbers,
+                store,
+                executor,
+                clock,
+                complete,
+                replayed=not sending,
             )
             for name, (settings, detector) in plan.watches.items()
         }

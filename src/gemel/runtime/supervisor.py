@@ -154,6 +154,7 @@ class Link:
             "lost": totals.lost,
             "refilled": totals.refilled,
             "reasons": totals.reasons,
+            "notes": dict(self.session.counters.notes) if self.session else {},
             "bad_items": bad,
             "last_received": self.last_received,
             "lag": self.lag,

@@ -162,7 +162,8 @@ class ConnectorSuite(ABC):
             numbers = {w.number for w in door.wanted}
             for frame in found:
                 assert frame.source == door.name
-                assert frame.received >= began
+                # Recorded data have no time of arrival, which is said by 0.
+                assert frame.received >= began or (not peer.can_die and frame.received == 0)
                 assert len(frame) <= 65_536
                 assert set(frame.signal.tolist()) <= numbers
                 assert (frame.time > 0).all()

@@ -11,12 +11,12 @@ A stranger runs it on a part of his own::
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gemel.core.errors import DataError
-from gemel.core.frame import Values
 from gemel.parts.detectors.base import Detector, Model, Score, Window
 from gemel.testing.operators import written
 
@@ -179,13 +179,13 @@ class DetectorSuite:
 
 
 def _joined(scores: list[Score]) -> Score:
-    def column(name: str) -> Values:
-        whole: Values = np.concatenate([getattr(score, name) for score in scores])
-        return whole
+    def column(name: str) -> Any:
+        return np.concatenate([getattr(score, name) for score in scores])
 
     return Score(
-        *(column(name) for name in ("time", "value", "limit", "alarm", "contribution"))  # type: ignore[arg-type]
-    )
+        time=column("time"), value=column("value"), limit=column("limit"), alarm=column("alarm"),
+        contribution=column("contribution"),
+    )  # fmt: skip
 
 
 def _same(found: Score, wanted: Score) -> None:

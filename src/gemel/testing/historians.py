@@ -52,7 +52,7 @@ class HistorianSuite:
 
     def rows(self, store: Store, **question: int | None) -> list[tuple[int, int, float, int]]:
         """All rows as (signal, seconds after START, value, quality)."""
-        asked = Query(np.array([0, 1, 2], np.int32), *EVER, **question)  # type: ignore[arg-type]
+        asked = Query(np.array([0, 1, 2], np.int32), *EVER, **question)  # type: ignore[arg-type]  # by name
         table = store.query(asked).to_pydict()
         return [
             (s, (t - START) // SECOND, v, k)
@@ -188,6 +188,32 @@ class HistorianSuite:
         assert store.events("gap", "lin") == []
         assert len(store.events("gap", "line", START - 5, START + 5)) == 1
         assert store.events("gap", start=START + 5) == []
+
+    def test_events_are_found_as_long_as_they_reach(self, store: Store) -> None:
+        def lasting(subject: str, start: int) -> Event:
+            return Event("stop", subject, START + start * SECOND, "me", lasts=True)
+
+        long, short, still = lasting("long", 0), lasting("short", 1), lasting("still", 2)
+        moment = Event("note", "moment", START + 3 * SECOND, "me")
+        store.record([long, short, still, moment])
+        store.record([long.ended(START + 100 * SECOND), short.ended(START + 10 * SECOND)])
+        store.record([long])  # a repeat of what has ended does not make it last again
+
+        def found(start: int, end: int | None = None) -> list[str]:
+            last = None if end is None else START + end * SECOND
+            events = store.events(None, None, START + start * SECOND, last, order="oldest")
+            return [e.subject for e in events]
+
+        assert found(0) == found(3) == ["long", "short", "still", "moment"]
+        assert found(5) == ["long", "short", "still"]
+        assert found(50, 60) == found(100) == ["long", "still"]
+        assert found(101) == found(10_000) == ["still"]
+        assert found(0, 2) == ["long", "short"]
+        (one,) = store.events("stop", start=START + 10_000 * SECOND)
+        assert one == still
+        assert [e.lasts for e in store.events(order="oldest")] == [False, False, True, False]
+        newest = store.events("stop", start=START + 5 * SECOND, limit=2)
+        assert [e.subject for e in newest] == ["still", "short"]
 
     def test_settings_are_documented(self) -> None:
         fields = type(self.historian).model_fields

@@ -13,7 +13,7 @@ from asyncua.server.user_managers import UserManager
 OnWrite = Callable[[ua.NodeId, float], Awaitable[ua.StatusCode]]
 
 
-class Users(UserManager):  # type: ignore[misc]
+class Users(UserManager):  # type: ignore[misc]  # asyncua has no types
     """Lets in the named users only, or anyone when no user is named; nobody is administrator."""
 
     def __init__(self, users: tuple[tuple[str, str], ...]) -> None:
@@ -35,7 +35,7 @@ class Users(UserManager):  # type: ignore[misc]
         return User(role=UserRole.User, name=username)
 
 
-class GuardedAttributes(AttributeService):  # type: ignore[misc]
+class GuardedAttributes(AttributeService):  # type: ignore[misc]  # asyncua has no types
     """The write service of the plant.
 
     asyncua would store any value of the right type and answer BadUserAccessDenied for a read-only
@@ -51,7 +51,7 @@ class GuardedAttributes(AttributeService):  # type: ignore[misc]
     async def write(
         self,
         params: ua.WriteParameters,
-        user: User = User(role=UserRole.Admin),  # noqa: B008
+        user: User = User(role=UserRole.Admin),  # noqa: B008 - as in the base class
     ) -> list[ua.StatusCode]:
         if user.role == UserRole.Admin:
             results: list[ua.StatusCode] = await super().write(params, user)

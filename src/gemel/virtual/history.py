@@ -65,7 +65,7 @@ class Series:
         )
 
 
-class MemoryHistory(HistoryStorageInterface):  # type: ignore[misc]
+class MemoryHistory(HistoryStorageInterface):  # type: ignore[misc]  # asyncua has no types
     """The storage behind HistoryRead; the publisher appends to its series directly."""
 
     def __init__(self) -> None:

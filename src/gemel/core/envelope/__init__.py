@@ -28,6 +28,7 @@ from gemel.core.envelope.situation import (
 )
 from gemel.core.errors import Refused
 from gemel.core.quality import reason, word
+from gemel.core.role import Approver
 from gemel.core.settings import Settings
 from gemel.core.time import HOUR, SECOND, Duration, duration_text
 
@@ -141,9 +142,7 @@ class Envelope(Settings):
     approval: Literal["person", "two persons", "rule"] = Field(
         "person", description="Who must approve; 'rule' lets this class act alone"
     )
-    approver: Literal["operator", "engineer", "admin"] = Field(
-        "operator", description="Least role of a person who approves"
-    )
+    approver: Approver = Field("operator", description="Least role of a person who approves")
 
     @model_validator(mode="after")
     def _consistent(self) -> Envelope:
@@ -260,7 +259,7 @@ class Envelope(Settings):
         present = situation.value
         known = isinstance(present, int | float) and math.isfinite(present)
         if known and not request.revert:
-            assert not isinstance(present, str) and present is not None  # noqa: S101 PT018
+            assert isinstance(present, int | float)  # noqa: S101 - it is known
             step = self.step(present)
             if step is not None:
                 low, high = max(low, present - step), min(high, present + step)
@@ -277,7 +276,7 @@ class Envelope(Settings):
                 f"{quantity(value, unit)} is {end} value that may be sent, "
                 f"{quantity(bound, unit)}; {instead}"
             )
-        assert isinstance(present, int | float)  # noqa: S101
+        assert isinstance(present, int | float)  # noqa: S101 - only then there is a step
         raise Refused(f"{self._too_far(float(value), float(present), unit)}; {instead}")
 
     def step(self, present: float) -> float | None:
@@ -297,7 +296,7 @@ class Envelope(Settings):
                 return f"the present value is 0, of which {percent:g} % is nothing; set `max_step`"
             share = 100 * change / abs(present)
             return f"{share:.3g} % is more than the {percent:g} % that one command may change"
-        assert self.max_step is not None  # noqa: S101
+        assert self.max_step is not None  # noqa: S101 - the caller asked
         return (
             f"a change of {quantity(change, unit)} is more than the "
             f"{quantity(self.max_step, unit)} that one command may change"

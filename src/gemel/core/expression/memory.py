@@ -7,6 +7,7 @@ is put together from blocks of 1, 2, 4… rows.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
@@ -45,13 +46,14 @@ class Memory:
         return {name: _plain(getattr(self, name)) for name in self.carried}
 
     def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state`."""
         for name, dtype in self.carried.items():
             setattr(self, name, np.array(state[name], dtype))
 
 
 def _plain(array: Array) -> Any:
     if array.dtype == np.float64 and np.isnan(array).any():
-        return np.where(np.isnan(array), None, array).tolist()  # type: ignore[call-overload]
+        return np.where(np.isnan(array), None, array).tolist()  # type: ignore[call-overload]  # None
     return array.tolist()
 
 
@@ -203,7 +205,7 @@ class Age(Memory):
         return blank((time - last) / SECOND, np.where(seen, GOOD, WAITING))
 
 
-class _Window(Memory):
+class _Window(Memory, ABC):
     """Rows that reach back `window` ns from each row, kept from step to step as far as needed."""
 
     carried = {"time": np.int64, "value": np.float64, "quality": np.uint16}
@@ -234,10 +236,10 @@ class _Window(Memory):
         self.quality = self.quality[..., first[-1] :].copy()
         return result
 
+    @abstractmethod
     def measure(self, first: Array, after: Array, last: Array) -> Lane:
         """The result of windows from row `first`, whose rows past the beginning are from `after`,
         to row `last`."""
-        raise NotImplementedError
 
     def judge(self, start: Array, stop: Array) -> Array:
         """Quality of what is made of the rows from `start` to before `stop`, bad ones left out."""

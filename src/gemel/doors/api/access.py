@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeAlias
 
 from fastapi import Depends
@@ -11,7 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from gemel.core.errors import Refused
-from gemel.runtime.access import Access, Actor, Role
+from gemel.core.role import Role
+from gemel.runtime.access import Access, Actor
 from gemel.runtime.daemon import Daemon
 
 __all__ = ["COOKIE", "Admin", "Engineer", "Operator", "Running", "Viewer", "caller"]
@@ -32,8 +33,9 @@ def caller(connection: HTTPConnection) -> Actor | None:
     return access.who(secret) if secret else None
 
 
-def _least(role: Role) -> Callable[[HTTPConnection], Actor]:
-    def check(connection: HTTPConnection) -> Actor:
+def _least(role: Role) -> Callable[[HTTPConnection], Awaitable[Actor]]:
+    # FastAPI calls a plain function in a thread: two threads for each request, for microseconds.
+    async def check(connection: HTTPConnection) -> Actor:
         actor = caller(connection)
         if actor is None:
             raise HTTPException(
@@ -45,7 +47,7 @@ def _least(role: Role) -> Callable[[HTTPConnection], Actor]:
     return check
 
 
-def _daemon(connection: HTTPConnection) -> Daemon:
+async def _daemon(connection: HTTPConnection) -> Daemon:
     daemon: Daemon = connection.app.state.daemon
     return daemon
 

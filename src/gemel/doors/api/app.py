@@ -5,6 +5,8 @@ Every answer that is not 2xx is ``{"message": …}`` with a sentence for a perso
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -13,7 +15,14 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gemel import __version__
-from gemel.core.errors import ConfigurationError, DataError, GemelError, Refused, Unavailable
+from gemel.core.errors import (
+    ConfigurationError,
+    DataError,
+    GemelError,
+    Refused,
+    Unavailable,
+    Unknown,
+)
 from gemel.doors.api import (
     alarms,
     decisions,
@@ -24,6 +33,7 @@ from gemel.doors.api import (
     plant_file,
     session,
 )
+from gemel.doors.api.access import Viewer
 from gemel.runtime.access import Access
 from gemel.runtime.daemon import Daemon
 
@@ -45,13 +55,19 @@ def create_app(daemon: Daemon, access: Access) -> FastAPI:
         summary="State, history, alarms and commands of a factory's twin.",
         docs_url=None,  # the stock pages load scripts from elsewhere
         redoc_url=None,
-        openapi_url="/api/openapi.json",
+        openapi_url=None,  # it needs a login: see `description` below
     )
     app.state.daemon = daemon
     app.state.access = access
     for module in (session, plant, live, history, ingest, alarms, decisions, plant_file):
         app.include_router(module.router, prefix="/api")
     app.include_router(plant.metrics)
+
+    @app.get("/api/openapi.json", include_in_schema=False)
+    async def description(_: Viewer) -> dict[str, Any]:
+        """This API, as OpenAPI."""
+        return app.openapi()
+
     _handle_errors(app)
 
     app.add_middleware(_Headers)
@@ -88,7 +104,7 @@ def _handle_errors(app: FastAPI) -> None:
         elif isinstance(error, DataError):
             status = 422
         elif isinstance(error, ConfigurationError):
-            status = 404 if error.message.startswith("no ") else 400
+            status = 404 if isinstance(error, Unknown) else 400
         return JSONResponse({"message": str(error)}, status, extra)
 
     @app.exception_handler(RequestValidationError)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from gemel.core.errors import ConfigurationError
+from gemel.core.errors import Unknown, did_you_mean
 from gemel.core.time import isoformat
 from gemel.doors.api.access import Operator, Running, Viewer
 from gemel.doors.api.alarms import Reason
@@ -106,7 +106,8 @@ async def try_value(id: str, wanted: Trial, daemon: Running, actor: Operator) ->
 async def command(wish: Wish, daemon: Running, actor: Operator) -> dict[str, Any]:
     """Propose a command of one's own; it goes the way of every proposal."""
     if wish.command not in daemon.rooms.decisions.targets:
-        raise ConfigurationError(f"no command '{wish.command}'")
+        hint = did_you_mean(wish.command, daemon.rooms.decisions.targets)
+        raise Unknown(f"no command '{wish.command}'; {hint}")
     proposal = Proposal(
         command=wish.command,
         value=wish.value,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, Final, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from gemel.core.errors import ConfigurationError, DataError
 from gemel.core.event import Event
@@ -26,15 +27,27 @@ MOST_ARROW: Final = 10_000_000
 Patterns = Annotated[list[str], Query(alias="signal", max_length=1_000)]
 
 
+def _question(
+    signal: Patterns,
+    start: str | None = None,
+    end: str | None = None,
+    every: str | None = None,
+    at: str | None = None,
+    as_of: str | None = None,
+    limit: Annotated[int | None, Query(ge=1)] = None,
+) -> Question:
+    return Question(tuple(signal), start, end, every, at, as_of, limit)
+
+
+Asked: TypeAlias = Annotated[Question, Depends(_question)]
+
+
 async def _answer(daemon: Daemon, question: Question, most: int) -> Any:
     wanted = question.limit or most
     if wanted > most:
         raise ConfigurationError(f"limit {wanted} is more than {most} rows; ask for less at a time")
     raw = question.at is None and question.every is None
-    asked = Question(
-        question.signals, question.start, question.end, question.every, question.at,
-        question.as_of, min(wanted, most) + 1 if raw else None,
-    )  # fmt: skip
+    asked = replace(question, limit=min(wanted, most) + 1 if raw else None)
     local = zone(daemon.plan.plant.plant.time_zone)
     table = await asyncio.to_thread(answer, daemon.store, asked, daemon.clock(), local)
     if question.limit is not None:
@@ -47,19 +60,8 @@ async def _answer(daemon: Daemon, question: Question, most: int) -> Any:
 
 
 @router.get("/history")
-async def rows(
-    daemon: Running,
-    _: Viewer,
-    signal: Patterns,
-    start: str | None = None,
-    end: str | None = None,
-    every: str | None = None,
-    at: str | None = None,
-    as_of: str | None = None,
-    limit: Annotated[int | None, Query(ge=1)] = None,
-) -> dict[str, Any]:
+async def rows(daemon: Running, _: Viewer, question: Asked) -> dict[str, Any]:
     """History as columns of plain data; times are ISO 8601 text, NaN is null."""
-    question = Question(tuple(signal), start, end, every, at, as_of, limit)
     table = await _answer(daemon, question, MOST_JSON)
     columns: dict[str, list[Any]] = {}
     for name in table.schema.names:
@@ -73,19 +75,8 @@ async def rows(
 
 
 @router.get("/history.arrow")
-async def arrow(
-    daemon: Running,
-    _: Viewer,
-    signal: Patterns,
-    start: str | None = None,
-    end: str | None = None,
-    every: str | None = None,
-    at: str | None = None,
-    as_of: str | None = None,
-    limit: Annotated[int | None, Query(ge=1)] = None,
-) -> Response:
+async def arrow(daemon: Running, _: Viewer, question: Asked) -> Response:
     """The same as an Arrow IPC stream; times are ns."""
-    question = Question(tuple(signal), start, end, every, at, as_of, limit)
     table = await _answer(daemon, question, MOST_ARROW)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
@@ -162,6 +153,7 @@ def plain_event(event: Event) -> dict[str, Any]:
         "subject": event.subject,
         "time": isoformat(event.time),
         "end": None if event.end is None else isoformat(event.end),
+        "lasts": event.lasts,
         "known": isoformat(event.known),
         "source": event.source,
         "cause": event.cause,

@@ -22,6 +22,8 @@ from gemel.twin.mirror.mirror import NEVER, Snapshot
 router = APIRouter(tags=["state"])
 
 MOST_SIGNALS: Final = 20_000
+_LOOK_AGAIN_S: Final = 0.5
+"""How often an open socket is held against who may still have it."""
 
 
 @router.get("/state")
@@ -90,12 +92,16 @@ async def live(socket: WebSocket) -> None:
         events = queue if wanted.get("events") else None
         following = asyncio.ensure_future(_follow(socket, daemon, numbers, every, events))
         leaving = asyncio.ensure_future(_left(socket))
+        ending = asyncio.ensure_future(_ended(socket))
+        tasks = (following, leaving, ending)
         try:
-            await asyncio.wait({following, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (following, leaving):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(following, leaving, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if not ending.cancelled():
+            await socket.close(4401, "the session or token has ended")
     except (WebSocketDisconnect, RuntimeError):
         return
     except (GemelError, ValueError, TypeError, AttributeError) as error:
@@ -109,6 +115,12 @@ async def _left(socket: WebSocket) -> None:
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         while True:
             await socket.receive_text()
+
+
+async def _ended(socket: WebSocket) -> None:
+    """Until the session or token that opened the socket is no longer valid."""
+    while caller(socket) is not None:  # noqa: ASYNC110 - another process may revoke it
+        await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 async def _follow(

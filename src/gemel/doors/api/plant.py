@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from starlette.exceptions import HTTPException
 
-from gemel.core.errors import ConfigurationError, did_you_mean
-from gemel.core.plant import Signal
+from gemel.core.catalogue import glob_pattern
+from gemel.core.errors import Unknown, did_you_mean
+from gemel.core.plant import Role, Signal
 from gemel.doors.api.access import Running, Viewer
 from gemel.runtime.daemon import Daemon
 
@@ -87,9 +88,21 @@ async def assets(
 @router.get("/asset")
 async def asset(daemon: Running, _: Viewer, path: str) -> dict[str, Any]:
     """One asset: its signals with their state, and its commands."""
+    return _described(daemon, path)
+
+
+@router.get("/descriptions")
+async def descriptions(
+    daemon: Running, _: Viewer, path: Annotated[list[str], Query(max_length=100)]
+) -> list[dict[str, Any]]:
+    """Up to 100 assets with their signals and commands, in the order of `path`."""
+    return [_described(daemon, one) for one in path]
+
+
+def _described(daemon: Daemon, path: str) -> dict[str, Any]:
     plant_assets = daemon.plan.plant.assets
     if path not in plant_assets:
-        raise ConfigurationError(f"no asset '{path}'; {did_you_mean(path, plant_assets)}")
+        raise Unknown(f"no asset '{path}'; {did_you_mean(path, plant_assets)}")
     found = plant_assets[path]
     signals = daemon.signals_of.get(path, ())
     return {
@@ -113,12 +126,20 @@ async def asset(daemon: Running, _: Viewer, path: str) -> dict[str, Any]:
 
 @router.get("/signals")
 async def signals(
-    daemon: Running, _: Viewer, match: str = "**", after: str = "", limit: Limit = 100
+    daemon: Running,
+    _: Viewer,
+    match: str = "**",
+    role: Role | None = None,
+    after: str = "",
+    limit: Limit = 100,
 ) -> dict[str, Any]:
-    """Signals of the plan in order of path, a page at a time."""
-    catalogue = daemon.catalogue
-    paths = [catalogue[int(n)].path for n in catalogue.find(match)]
-    paths = [p for p in paths if p in daemon.planned]
+    """Signals of the plan in order of path, a page at a time; of one role, if it is given."""
+    paths = daemon.signal_paths if role is None else daemon.paths_of_role.get(role, [])
+    if match != "**":
+        matches = glob_pattern(match).fullmatch
+        paths = [p for p in paths if matches(p)]
+        if not paths:
+            daemon.catalogue.find(match)  # tells what is near, if history knows none either
     first = bisect_right(paths, after) if after else 0
     page = paths[first : first + limit]
     return {

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, Literal
+from dataclasses import asdict
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
 from gemel.core.errors import Refused
-from gemel.core.time import SECOND, Duration
+from gemel.core.role import Role
+from gemel.core.time import SECOND, Duration, isoformat
 from gemel.doors.api.access import COOKIE, Admin, Viewer
-from gemel.runtime.access import SESSION_LASTS, Access
+from gemel.runtime.access import SESSION_LASTS, Access, Token
 
 router = APIRouter(tags=["access"])
 
@@ -75,7 +77,7 @@ class Person(BaseModel):
     """Somebody who may log in."""
 
     name: str
-    role: Literal["viewer", "operator", "engineer", "admin"]
+    role: Role
     password: str
 
 
@@ -83,7 +85,7 @@ class TokenWanted(BaseModel):
     """A token for a program."""
 
     name: str = Field(min_length=1, max_length=100)
-    role: Literal["viewer", "operator", "engineer", "admin"]
+    role: Role
     lasts: Duration | None = Field(None, gt=0, description="e.g. '90 d'; for ever if empty")
 
 
@@ -102,8 +104,36 @@ async def set_person(request: Request, person: Person, _: Admin) -> dict[str, An
     return {"name": person.name, "role": person.role}
 
 
+@router.delete("/people/{name:path}")
+async def remove_person(request: Request, name: str, _: Admin) -> dict[str, Any]:
+    """Remove a person; sessions and tokens made by the person end at once."""
+    access: Access = request.app.state.access
+    access.remove_person(name)
+    return {}
+
+
+@router.get("/tokens")
+async def tokens(request: Request, _: Admin) -> list[dict[str, Any]]:
+    """The tokens of programs: id, name, role, who made it and when it expires."""
+    access: Access = request.app.state.access
+    return [plain_token(token) for token in access.tokens()]
+
+
+def plain_token(token: Token) -> dict[str, Any]:
+    """A token as plain data; times are ISO 8601 text."""
+    return asdict(token) | {"expires": token.expires and isoformat(token.expires)}
+
+
 @router.post("/tokens")
-async def make_token(request: Request, wanted: TokenWanted, _: Admin) -> dict[str, Any]:
+async def make_token(request: Request, wanted: TokenWanted, actor: Admin) -> dict[str, Any]:
     """Make a token; it is shown only in this answer."""
     access: Access = request.app.state.access
-    return {"token": access.token(wanted.name, wanted.role, wanted.lasts)}
+    return {"token": access.token(wanted.name, wanted.role, wanted.lasts, actor.name)}
+
+
+@router.delete("/tokens/{id}")
+async def revoke(request: Request, id: str, _: Admin) -> dict[str, Any]:
+    """End a token at once."""
+    access: Access = request.app.state.access
+    access.revoke(id)
+    return {}

@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 
 from gemel.core.errors import GemelError
+from gemel.doors.cli import access
+from gemel.doors.cli.options import AsJson, DataFolder, PlantFile
 
 __all__ = ["app", "main"]
 
@@ -24,12 +26,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-PlantFile = Annotated[Path, typer.Argument(metavar="FILE", help="The plant file, e.g. plant.yaml")]
-DataFolder = Annotated[
-    Path,
-    typer.Option("--data", metavar="DIR", help="Folder of the history", envvar="GEMEL_DATA_DIR"),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
+app.add_typer(access.people, name="people")
+app.add_typer(access.tokens, name="tokens")
 
 
 @app.command()

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,9 +75,9 @@ def replay(
 ) -> None:
     """See `gemel replay --help`."""
     set_up_logs(logging.CRITICAL)  # what is wrong is told at the end, once
-    plan = _recorded(load(file), recordings, speed)
+    plan = recorded(load(file), recordings, speed)
     started = time.perf_counter()
-    summary = asyncio.run(_replay(plan, data, again=again, quiet=as_json))
+    summary = asyncio.run(replayed(plan, data, again=again, quiet=as_json))
     summary["seconds"] = round(time.perf_counter() - started, 3)
     if as_json:
         typer.echo(json.dumps(summary, indent=2))
@@ -86,8 +87,9 @@ def replay(
         raise ConfigurationError(summary["problem"])
 
 
-def _recorded(plan: Plan, recordings: list[str], speed: str) -> Plan:
-    """The plan with the recordings in the place of its sources."""
+def recorded(plan: Plan, recordings: list[str], speed: str) -> Plan:
+    """The plan with the recordings in the place of its sources, and without reasoners: there is
+    nothing left to decide."""
     if speed == "max":
         factor: float | str = "max"
     else:
@@ -115,10 +117,10 @@ def _recorded(plan: Plan, recordings: list[str], speed: str) -> Plan:
             )
         else:
             signals.append(planned)
-    return Plan(plan.path, plan.hash, plan.plant, tuple(signals), {name: connector})
+    return replace(plan, signals=tuple(signals), connectors={name: connector}, reasoners={})
 
 
-async def _replay(plan: Plan, data: Path, *, again: bool, quiet: bool) -> dict[str, Any]:
+async def replayed(plan: Plan, data: Path, *, again: bool, quiet: bool) -> dict[str, Any]:
     daemon = Daemon(plan, data)
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())

@@ -69,6 +69,7 @@ def _link(viewer: Viewer, link: Plain, now: int) -> Html:
     right = h("dl", [(h("dt", n), h("dd", figure(v))) for n, v in counts], cls="facts")
     wrong = [*link["bad_items"].items()]
     rejected = [*link["reasons"].items()]
+    odd = [(what, figure(times)) for what, times in link["notes"].items()]
     return panel(
         join(sources.dot(kind), link["name"]),
         h("div", left, right, cls="columns"),
@@ -76,6 +77,7 @@ def _link(viewer: Viewer, link: Plain, now: int) -> Html:
         _listed("Why samples were rejected", [(r, f"{figure(n)} samples") for r, n in rejected])
         if rejected
         else None,
+        _listed("What was odd, and cost no sample", odd) if odd else None,
         aside=said,
     )
 

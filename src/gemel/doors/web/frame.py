@@ -52,8 +52,16 @@ class Surroundings:
 
     async def ask_order(self) -> None:
         """Find the signals that say which order runs."""
-        found = (await self.viewer.client.signals(limit=1_000))["items"]
-        self.order = _order(found)
+        client = self.viewer.client
+        orders = (await client.signals(role="order", limit=1))["items"]
+        if orders:
+            asset = orders[0]["path"].rpartition("/")[0]
+            products, beside = await asyncio.gather(
+                client.signals(role="product", limit=1),
+                client.find("/api/asset", {"path": asset}),  # a key with a slash has none
+            )
+            known = (beside or {}).get("signals", [])
+            self.order = _order(orders[0]["path"], products["items"], known)
 
     def counts(self) -> dict[str, str]:
         """What stands beside the names in the navigation."""
@@ -129,24 +137,18 @@ def _right(viewer: Viewer) -> Html:
     )
 
 
-def _order(signals: list[Plain]) -> Html:
-    """The order that runs, from signals with the roles order and product."""
-    by_role: dict[str, str] = {}
-    for signal in signals:
-        if signal["role"] in ("order", "product"):
-            by_role.setdefault(signal["role"], signal["path"])
-    if "order" not in by_role:
-        return Html("")
-    asset = by_role["order"].rpartition("/")[0]
-    paths = {signal["path"] for signal in signals}
+def _order(order: str, products: list[Plain], beside: list[Plain]) -> Html:
+    """The order that runs, its product, and how much of it is done, where signals say so."""
+    asset = order.rpartition("/")[0]
+    paths = {signal["path"] for signal in beside}
     done, planned = f"{asset}/done_quantity", f"{asset}/planned_quantity"
-    share = None
+    share = product = None
     if {done, planned} <= paths:
         share = h("span", " · ", h("span", data_signal=done, data_of=planned, data_format="share"))
-    product = None
-    if "product" in by_role:
-        product = h("span", " · ", h("span", "—", data_signal=by_role["product"]), cls="long")
-    return h("span", "Order ", h("span", "—", data_signal=by_role["order"]), product, share)
+    if products:
+        path = products[0]["path"]
+        product = h("span", " · ", h("span", "—", data_signal=path), cls="long")
+    return h("span", "Order ", h("span", "—", data_signal=order), product, share)
 
 
 def _navigation(active: str, counts: dict[str, str]) -> Html:

@@ -53,7 +53,7 @@ class _Facts:
         members = [asset["path"] for asset in found[self.name]][:_MOST]
         beside = [p for p in known if p.rpartition("/")[0] == self.name and p not in members]
         around = [path for path in (self.name, *beside[:_MOST]) if path in known]
-        details = await asyncio.gather(*(client.asset(path) for path in [*members, *around]))
+        details = await client.descriptions([*members, *around])
         title = known[self.name]["title"] if self.name in known else words(self.name) or "Line"
         pointed = [c["signal"] for f in self.open_findings() for c in _contributions(f)]
         self.line = picture(title, details[: len(members)], details[len(members) :], pointed)

@@ -18,13 +18,13 @@ from nicegui import ui
 from gemel.client import AsyncClient
 from gemel.client.asynchronous import Plain
 from gemel.core.errors import GemelError, Refused
+from gemel.core.role import Role, includes
 from gemel.core.time import zone
 from gemel.doors.web.markup import Html, clock
 
 __all__ = ["COOKIE", "Action", "Part", "Viewer", "client_of", "viewer_of"]
 
 COOKIE = "gemel_session"
-_ROLES = ("viewer", "operator", "engineer", "admin")
 
 Action: TypeAlias = Callable[[Plain], Awaitable[str | None]]
 """What happens on an action of the page, with its values; gives a sentence to show."""
@@ -44,9 +44,9 @@ class Viewer:
         self._actions: dict[str, Action] = {}
         self._refreshes: list[Callable[[], Awaitable[None]]] = []
 
-    def may(self, least: str) -> bool:
+    def may(self, least: Role) -> bool:
         """Whether the role includes `least`; the API checks it again."""
-        return _ROLES.index(self.role) >= _ROLES.index(least)
+        return includes(self.role, least)
 
     def clock(self, value: Any) -> str:
         """A time in the plant's zone, with the date unless it is today's."""

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 from gemel.core.catalogue import SignalType
-from gemel.core.errors import Unavailable
+from gemel.core.errors import ConfigurationError
 from gemel.core.frame import Frame
 from gemel.core.kind import Part
 from gemel.core.time import Clock
@@ -257,6 +257,12 @@ class Connector(Part):
 
     api: ClassVar[int] = 1
     delivery: ClassVar[Delivery]
+    schemes: ClassVar[tuple[str, ...]] = ()
+    """Beginnings of the URLs that it can discover, e.g. ``opc.tcp``. Written out as a literal: they
+    are read from the source, see `Kind.declared`."""
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    """Ends of the names of files that it can discover, e.g. ``.csv``; a literal too. The longest
+    that fits wins; the empty one takes every file that nobody else knows."""
 
     @abstractmethod
     def open(self, door: Door) -> AbstractAsyncContextManager[Session]:
@@ -274,4 +280,4 @@ class Connector(Part):
         Needs no more than a read-only account, and bounds the load that it causes. Raises
         `ConfigurationError` if this connector cannot discover.
         """
-        raise Unavailable(f"{cls.__name__} cannot discover {target}")
+        raise ConfigurationError(f"{cls.__name__} cannot discover {target}")

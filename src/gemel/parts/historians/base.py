@@ -114,7 +114,10 @@ class Store(Protocol):
         limit: int = 1_000,
         order: Literal["newest", "oldest"] = "newest",
     ) -> list[Event]:
-        """Events that touch [start, end), superseded ones left out."""
+        """Events that touch [start, end), superseded ones left out.
+
+        One that began before `start` touches it if it ended at or after it, or lasts.
+        """
         ...
 
     def keep(self, name: str, state: dict[str, Any]) -> None:

@@ -141,7 +141,7 @@ class _Step:
             self._signals = np.concatenate([self._signals, more])
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _decide(
     signal: npt.NDArray[np.int32],
     time: npt.NDArray[np.int64],

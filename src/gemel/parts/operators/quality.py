@@ -90,7 +90,7 @@ class Rules:
         return quality
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def check(
     signal: Any, time: Any, value: Any, quality: Any, horizon: int,
     low: Any, high: Any, max_rate: Any, flat_after: Any,

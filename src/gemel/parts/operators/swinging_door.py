@@ -171,7 +171,7 @@ def _columns(n: int) -> tuple[Any, Any, Any, Any]:
     return np.empty(n, np.int32), np.empty(n, np.int64), np.empty(n), np.empty(n, np.int16)
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _decide(
     signal: npt.NDArray[np.int32],
     time: npt.NDArray[np.int64],

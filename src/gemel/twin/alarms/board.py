@@ -9,7 +9,7 @@ import threading
 from collections.abc import Mapping
 from typing import Final
 
-from gemel.core.errors import ConfigurationError, Refused, did_you_mean
+from gemel.core.errors import Refused, Unknown, did_you_mean
 from gemel.core.event import Event, make_id
 from gemel.core.time import Clock, duration_text, isoformat
 from gemel.twin.alarms.overload import Flood
@@ -113,7 +113,7 @@ class Board:
             return [r.view(now, self.rules.stale_after) for r in self._records]
 
     def view(self, name: str) -> AlarmView:
-        """One alarm. Raises `ConfigurationError` if there is none of that name."""
+        """One alarm. Raises `Unknown` if there is none of that name."""
         with self._lock:
             return self._records[self._number(name)].view(self._clock(), self.rules.stale_after)
 
@@ -277,6 +277,4 @@ class Board:
         try:
             return self._index[name]
         except KeyError:
-            raise ConfigurationError(
-                f"no alarm named '{name}'; {did_you_mean(name, self._names)}"
-            ) from None
+            raise Unknown(f"no alarm named '{name}'; {did_you_mean(name, self._names)}") from None

@@ -55,15 +55,11 @@ class Flood:
     def _event(self, now: int, end: int | None) -> Event:
         assert self.since is not None  # noqa: S101 - called only in a flood
         payload = AlarmFlood(operator=self.operator, count=self.count, peak=self.peak)
-        event = Event(
-            "alarm_flood", self.operator, self.since, "alarms", now, end, payload.model_dump()
-        )
-        if end is None:
-            return event
-        return Event(
-            "alarm_flood", self.operator, self.since, "alarms", now, end, payload.model_dump(),
-            cause=event.id, supersedes=event.id, sequence=1,
+        first = Event(
+            "alarm_flood", self.operator, self.since, "alarms", now, payload=payload.model_dump(),
+            lasts=True,
         )  # fmt: skip
+        return first if end is None else first.ended(end)
 
 
 @dataclass(slots=True)

@@ -164,7 +164,7 @@ def _route(inputs: Any, which: list[int], size: int) -> tuple[Any, Any]:
     return start, conditions[order]
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _count(signal: Any, start: Any) -> int:
     total, size = 0, len(start) - 1
     for i in range(len(signal)):
@@ -173,7 +173,7 @@ def _count(signal: Any, start: Any) -> int:
     return total
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _expand(
     signal: Any, time: Any, value: Any, quality: Any, received: int,
     start: Any, members: Any, inputs: Any,

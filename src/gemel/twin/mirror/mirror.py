@@ -157,7 +157,7 @@ class Mirror:
         Mirror(1).admit(Frame.of([0], [0], [0.0]))
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _mirror(
     signal: Any, time: Any, value: Any, quality: Any, received: int,
     last_time: Any, last_value: Any, last_quality: Any, last_received: Any, count: Any, good: Any,

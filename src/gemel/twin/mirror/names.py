@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Final
 
 from gemel.core.errors import ConfigurationError
@@ -15,21 +16,31 @@ _SHOWN: Final = 4
 
 
 class Names:
-    """The index of a plant's names, made once and shared by the resolvers of all assets."""
+    """The index of a plant's names, made once and shared by the resolvers of all assets; what no
+    expression asks for is not made."""
 
     def __init__(self, signals: Iterable[PlantSignal]) -> None:
         self.signals = {planned.path: planned for planned in signals}
-        self.short: dict[str, list[str]] = {}
-        """Paths by the last part of their asset and the signal, with dots for slashes."""
-        self.own: dict[str, dict[str, list[str]]] = {}
+
+    @cached_property
+    def own(self) -> dict[str, dict[str, list[str]]]:
         """Paths by asset and name within it."""
+        found: dict[str, dict[str, list[str]]] = {}
         for path, planned in self.signals.items():
             key = _dotted(path[len(planned.asset) + 1 :])
-            self.own.setdefault(planned.asset, {}).setdefault(key, []).append(path)
+            found.setdefault(planned.asset, {}).setdefault(key, []).append(path)
+        return found
+
+    @cached_property
+    def short(self) -> dict[str, list[str]]:
+        """Paths by the last part of their asset and the signal, with dots for slashes."""
+        found: dict[str, list[str]] = {}
+        for path, planned in self.signals.items():
             whole = _dotted(path).split(".")
             # All endings that hold at least one part of the asset's own path.
             for start in range(len(_dotted(planned.asset).split("."))):
-                self.short.setdefault(".".join(whole[start:]), []).append(path)
+                found.setdefault(".".join(whole[start:]), []).append(path)
+        return found
 
 
 class Resolver:
@@ -45,14 +56,13 @@ class Resolver:
     def __init__(self, signals: Iterable[PlantSignal] | Names, asset: str = "") -> None:
         names = signals if isinstance(signals, Names) else Names(signals)
         self.asset = asset
+        self._names = names
         self._signals = names.signals
-        self._short = names.short
-        self._own = names.own.get(asset, {})
 
     @property
     def known(self) -> tuple[str, ...]:
         """Names to suggest in the place of a wrong one."""
-        return (*self._own, *self._signals)
+        return (*self._own(), *self._signals)
 
     def __call__(self, name: str) -> Type | None:
         """The type of a name, None if it is not known. Raises `ConfigurationError` if it may mean
@@ -71,14 +81,17 @@ class Resolver:
         if "/" in name and name in self._signals:
             return name
         dotted = _dotted(name)
-        if own := self._own.get(dotted):
+        if own := self._own().get(dotted):
             return self._one(name, own)
-        others = self._short.get(dotted, [])
+        others = self._names.short.get(dotted, [])
         if not others:
             return None
         nearness = {path: _shared(path, self.asset) for path in others}
         nearest = max(nearness.values())
         return self._one(name, [path for path in others if nearness[path] == nearest])
+
+    def _own(self) -> dict[str, list[str]]:
+        return self._names.own.get(self.asset, {})
 
     def _one(self, name: str, paths: list[str]) -> str:
         if len(paths) == 1:

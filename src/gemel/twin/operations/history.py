@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -123,8 +123,8 @@ def _gaps(store: Store, machine: Machine, start: int, end: int) -> list[Span]:
     return [(a, b) for a, b in found if a < b]
 
 
-def _frame(table: object) -> Frame:
-    columns = [table.column(i).to_numpy() for i in range(4)]  # type: ignore[attr-defined]
+def _frame(table: Any) -> Frame:
+    columns = [table.column(i).to_numpy() for i in range(4)]
     order = np.argsort(columns[1], kind="stable")
     return Frame.of(*(column[order] for column in columns))
 

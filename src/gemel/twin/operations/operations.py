@@ -19,7 +19,7 @@ import numpy as np
 
 from gemel.core import quality as q
 from gemel.core.catalogue import Catalogue
-from gemel.core.errors import ConfigurationError, did_you_mean
+from gemel.core.errors import ConfigurationError, Unknown, did_you_mean
 from gemel.core.event import Event
 from gemel.core.frame import Frame, concatenate
 from gemel.core.plant import Asset, PlantSignal
@@ -162,7 +162,7 @@ class Operations:
     # What doors ask
 
     def machine(self, asset: str) -> MachineView:
-        """What a machine does now. Raises `ConfigurationError` if there is none at this path."""
+        """What a machine does now. Raises `Unknown` if there is none at this path."""
         with self._lock:
             self._gather(self._clock())
             return self._unit(asset).view()
@@ -226,9 +226,7 @@ class Operations:
         try:
             return self._units[asset]
         except KeyError:
-            raise ConfigurationError(
-                f"no machine '{asset}'; {did_you_mean(asset, self._units)}"
-            ) from None
+            raise Unknown(f"no machine '{asset}'; {did_you_mean(asset, self._units)}") from None
 
 
 class _Unit:

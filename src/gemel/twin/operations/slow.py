@@ -267,7 +267,5 @@ def event_of(slow: Slow, asset: str, known: int) -> Event:
         speed=slow.speed, reference=slow.reference, share=slow.share, lost=slow.lost,
         why=tuple(asdict(s) for s in slow.why), sentence=sentence,
     ).model_dump()  # fmt: skip
-    first = Event("slow", asset, slow.since, "operations", known, None, payload)
-    if slow.end is None:
-        return first
-    return replace(first, end=slow.end, cause=first.id, supersedes=first.id, sequence=1)
+    first = Event("slow", asset, slow.since, "operations", known, payload=payload, lasts=True)
+    return first if slow.end is None else first.ended(slow.end)

@@ -55,10 +55,8 @@ class Stopped:
         """The Event; that of the end supersedes that of the start."""
         minor = self.end is not None and self.end - self.start < minor_below
         payload = Stop(reason=self.reason, minor=minor, uncertain=self.uncertain).model_dump()
-        first = Event("stop", asset, self.start, "operations", known, None, payload)
-        if self.end is None:
-            return first
-        return replace(first, end=self.end, cause=first.id, supersedes=first.id, sequence=1)
+        first = Event("stop", asset, self.start, "operations", known, payload=payload, lasts=True)
+        return first if self.end is None else first.ended(self.end)
 
 
 class StopTracker:
@@ -145,10 +143,10 @@ class OrderTracker:
             product=self.product,
             produced=self.produced if counted else None,
         ).model_dump()
-        first = Event("order", self._asset, self.since, "operations", known, None, payload)
-        if end is None:
-            return first
-        return replace(first, end=end, cause=first.id, supersedes=first.id, sequence=1)
+        first = Event(
+            "order", self._asset, self.since, "operations", known, payload=payload, lasts=True
+        )
+        return first if end is None else first.ended(end)
 
     def state(self) -> dict[str, Any]:
         """JSON-able."""

@@ -37,6 +37,7 @@ class Files(Connector):
     """Read files as if a machine sent them."""
 
     delivery: ClassVar[Delivery] = "confirmed"
+    suffixes: ClassVar[tuple[str, ...]] = ("",)
 
     paths: tuple[str, ...] = Field(
         (), description="Files or globs, read in natural order of their names"

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from gemel.core.catalogue import SignalType
 from gemel.core.errors import ConfigurationError
 from gemel.core.time import SECOND, duration_text, isoformat, parse_time, zone
 from gemel.parts.connectors.base import Found, FoundAsset, FoundSignal
@@ -141,7 +142,7 @@ def _signals(found: Format, seen: Scan) -> tuple[FoundSignal, ...]:
 
 
 def _signal(
-    name: str, key: str, column: Column, looked: Seen, type: str, interval: int | None
+    name: str, key: str, column: Column, looked: Seen, type: SignalType, interval: int | None
 ) -> FoundSignal:
     guess = role_of(column.title, column.unit, type)
     label = label_note(column.title)
@@ -155,7 +156,7 @@ def _signal(
     if type == "text" and len(looked.distinct) > 100 and len(looked.distinct) > 0.5 * looked.cells:
         why.append("a different text in nearly every row")
     return FoundSignal(
-        key, name, type,  # type: ignore[arg-type]
+        key, name, type,
         title=column.title, unit=column.unit, role=guess.role, sample=interval,
         confidence=guess.confidence, why="; ".join(why),
     )  # fmt: skip

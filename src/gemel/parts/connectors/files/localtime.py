@@ -22,7 +22,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 _QUARTER: Final = 15 * MINUTE
-_NAIVE: Final = datetime(1970, 1, 1)  # noqa: DTZ001
+_NAIVE: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - local times have no zone
 _NEVER: Final = -(2**63)
 
 

@@ -85,7 +85,7 @@ def find_files(patterns: Sequence[str]) -> list[Path]:
             continue
         matches = []
         if glob.has_magic(pattern):
-            matches = [Path(p) for p in glob.glob(str(path), recursive=True)]  # noqa: PTH207
+            matches = [Path(p) for p in glob.glob(str(path), recursive=True)]  # noqa: PTH207 - absolute
             matches = sorted((p for p in matches if p.is_file()), key=natural_key)
         if not matches:
             raise ConfigurationError(_missing(path, pattern), pattern)

@@ -183,7 +183,12 @@ class _Parser:
             data = _PADDED.sub(b"\n", _BLANKS.sub(b" ", data.replace(b"\r", b""))).strip(b" ")
         mark = text.delimiter.encode() + b' "'
         if text.quote and not self._is_blank and mark in data:  # a, "b, c"
-            data = re.sub(re.escape(mark[:-2]) + b' +"', mark[:-2] + b'"', data)
+            # Whole cells are looked at: within quotes, the same three characters are content.
+            begin = re.escape(mark[:-2])
+            quoted = rb'("[^"]*+(?:""[^"]*+)*+")'
+            data = re.sub(
+                b"(?:(?<=" + begin + b") +|(?<![^\n" + begin + b"]))" + quoted, rb"\1", data
+            )
         return data
 
     def _read(self, data: bytes, bad: list[int]) -> Any:

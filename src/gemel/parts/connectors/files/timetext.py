@@ -115,7 +115,8 @@ def _candidates(cells: Sequence[str]) -> list[str]:
         )
         if ":" in tail:
             return [f"%Y%m%d{joint}%H:%M:%S"]
-        clock = {0: "", 4: "%H%M", 6: "%H%M%S"}.get(len(re.match(r"\d*", tail[len(joint) :])[0]))  # type: ignore[index]
+        digits = re.split(r"\D", tail[len(joint) :], maxsplit=1)[0]
+        clock = {0: "", 4: "%H%M", 6: "%H%M%S"}.get(len(digits))
         if clock is None:
             clock = "%H%M%S%f"
         return [f"%Y%m%d{joint}{clock}"]

@@ -172,7 +172,7 @@ def _plain(values: npt.NDArray[np.float64]) -> list[float | str]:
     return [v if np.isfinite(v) else str(v) for v in values.tolist()]
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _count(
     signal: npt.NDArray[np.int32],
     time: npt.NDArray[np.int64],
@@ -207,7 +207,7 @@ def _count(
     return n
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _align(
     signal: npt.NDArray[np.int32],
     time: npt.NDArray[np.int64],
