@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
@@ -14,9 +14,6 @@ from gemel.parts.connectors.base import Found, FoundAsset, FoundCommand, FoundSi
 from gemel.runtime.clock import system_clock
 
 __all__ = ["discover", "plant_file"]
-
-_UNDECLARED: Final = {"opc.tcp": "opcua", "opc.https": "opcua"}
-"""Schemes of connectors that do not say them of themselves yet."""
 
 
 async def discover(target: str, progress: Callable[[str], Any]) -> Found:
@@ -29,7 +26,7 @@ def _kind_for(target: str) -> str:
     if not separator:
         suffixes = _by_word("suffixes")
         return suffixes[max((s for s in suffixes if target.lower().endswith(s)), key=len)]
-    schemes = _UNDECLARED | _by_word("schemes")
+    schemes = _by_word("schemes")
     if scheme.lower() in schemes:
         return schemes[scheme.lower()]
     known = ", ".join(f"{s}://" for s in sorted(schemes))

@@ -22,6 +22,7 @@ const {
 const { nodesets } = require("node-opcua-nodesets");
 
 const URI = "urn:example.org:mill";
+const SAMPLING_MS = 50;
 const PERIOD_MS = Number(process.argv[4] || 100);
 
 async function main(port, readyFile) {
@@ -163,8 +164,16 @@ async function main(port, readyFile) {
   await server.start();
   fs.writeFileSync(readyFile, `opc.tcp://127.0.0.1:${port}`);
 
+  // The server samples by timers of 50 ms in this same loop. On a machine that has no time for them
+  // the machine stands still as well: a change comes when the one before could be sampled.
   let tick = 0;
+  let beats = 0;
+  let changed = Date.now();
+  const beat = setInterval(() => (beats += 1), SAMPLING_MS);
   const timer = setInterval(() => {
+    if (beats < Math.floor(PERIOD_MS / SAMPLING_MS) || Date.now() - changed < PERIOD_MS - 2) return;
+    beats = 0;
+    changed = Date.now();
     tick += 1;
     set("Mill7.SpindleSpeed", speed, DataType.Double, 12000 + tick);
     set("Mill7.Lagertemperatur", temperature, DataType.Float, 40 + tick / 16,
@@ -175,16 +184,18 @@ async function main(port, readyFile) {
       set("Mill7.State", state, DataType.UInt32, 1 + ((tick / 20) % 2));
       set("Mill7.Running", running, DataType.Boolean, (tick / 20) % 2 === 1);
     }
-  }, PERIOD_MS);
+  }, 10);
 
   const lines = readline.createInterface({ input: process.stdin });
   lines.once("line", () => {
     clearInterval(timer);
+    clearInterval(beat);
     // The last values must still be published before the counts are compared.
     setTimeout(() => process.stdout.write(`${JSON.stringify(counts)}\n`), 1500);
   });
   lines.once("close", async () => {
     clearInterval(timer);
+    clearInterval(beat);
     await server.shutdown(0);
     fs.rmSync(folder, { recursive: true, force: true });
     process.exit(0);

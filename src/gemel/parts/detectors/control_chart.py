@@ -253,7 +253,7 @@ class _Scorer:
         return Score(window.time, value, limit, value > limit, contribution)
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _ewma(rows: Values, smoothing: float, memory: Values, out: Values) -> None:
     for i in range(rows.shape[0]):
         for j in range(rows.shape[1]):
@@ -262,7 +262,7 @@ def _ewma(rows: Values, smoothing: float, memory: Values, out: Values) -> None:
             out[i, j] = memory[j]
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _cusum(rows: Values, reference: float, most: Values, memory: Values, out: Values) -> None:
     for i in range(rows.shape[0]):
         for j in range(rows.shape[1]):

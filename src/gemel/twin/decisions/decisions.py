@@ -16,7 +16,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from gemel.core.envelope import Permit
-from gemel.core.errors import ConfigurationError, GemelError, Refused, Unavailable, did_you_mean
+from gemel.core.errors import (
+    ConfigurationError,
+    GemelError,
+    Refused,
+    Unavailable,
+    Unknown,
+    did_you_mean,
+)
 from gemel.core.event import Event, make_id
 from gemel.parts.connectors.base import Outcome
 from gemel.parts.reasoners.base import Proposal
@@ -77,7 +84,7 @@ class Decisions:
         `actor` is the person whose own wish it is; without one it is a reasoner's. The same id
         twice is one command. What the envelope has no room for comes back in state *refused*, with
         the reason. Raises `Refused` if the person may not propose or gives no reason,
-        `ConfigurationError` if there is no such command, `Unavailable` if the journal cannot be
+        `Unknown` if there is no such command, `Unavailable` if the journal cannot be
         written.
         """
         return await self._whole(self._propose(proposal, actor))
@@ -125,10 +132,10 @@ class Decisions:
         return sorted(self.ledger.commands.values(), key=lambda c: c.proposed, reverse=True)
 
     async def command(self, command_id: str) -> Command:
-        """One command, however old. Raises `ConfigurationError` if there is none of this id."""
+        """One command, however old. Raises `Unknown` if there is none of this id."""
         found = await self.ledger.find(command_id)
         if found is None:
-            raise ConfigurationError(f"there is no command '{command_id}'")
+            raise Unknown(f"there is no command '{command_id}'")
         return found
 
     # What the runtime calls
@@ -175,7 +182,7 @@ class Decisions:
         target = self.targets.get(proposal.command)
         if target is None:
             hint = did_you_mean(proposal.command, self.targets)
-            raise ConfigurationError(f"no command '{proposal.command}'; {hint}")
+            raise Unknown(f"no command '{proposal.command}'; {hint}")
         if actor is not None:
             must(actor, "operator", "propose a command")
             if not proposal.reason.strip():

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from gemel.core.errors import Refused
+from gemel.core.role import Role, includes
 
-__all__ = ["ROLES", "SYSTEM", "Actor", "must"]
-
-ROLES: Final = ("viewer", "operator", "engineer", "admin")
-"""From the least to the most."""
+__all__ = ["SYSTEM", "Actor", "must"]
 
 SYSTEM: Final = "gemel"
 """Name of the actor where the twin itself acts: read-back, expiry, reverts."""
@@ -25,13 +23,13 @@ class Actor(Protocol):
 
     @property
     def role(self) -> str:
-        """One of `ROLES`."""
+        """One of `gemel.core.role.ROLES`."""
         ...
 
 
-def must(actor: Actor, least: str, what: str) -> None:
+def must(actor: Actor, least: Role, what: str) -> None:
     """Raise `Refused` unless the actor's role includes `least`; an unknown role includes none."""
-    if actor.role not in ROLES or ROLES.index(actor.role) < ROLES.index(least):
+    if not includes(actor.role, least):
         raise Refused(f"to {what} needs the role {least}; {actor.name} is {actor.role}")
     if not actor.name or actor.name == SYSTEM:
         raise Refused(f"to {what} needs a person's name, found '{actor.name}'")

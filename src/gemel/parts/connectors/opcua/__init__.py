@@ -46,6 +46,7 @@ class OpcUa(Connector):
     """A connection to an OPC UA server."""
 
     delivery: ClassVar[Delivery] = "resumable"
+    schemes: ClassVar[tuple[str, ...]] = ("opc.tcp", "opc.https")
 
     url: str = Field(description="Address of the server, e.g. 'opc.tcp://192.168.1.5:4840'")
     security: Policy = Field(

@@ -197,7 +197,7 @@ class QuadraticScorer:
         return lost, np.asarray(usable, np.bool_)
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _average(rows: Values, weight: float, average: Values, seen: npt.NDArray[np.int64]) -> None:
     """EWMA of each column of float64[n,k], in place; a missing value leaves it as it was.
 
@@ -212,7 +212,7 @@ def _average(rows: Values, weight: float, average: Values, seen: npt.NDArray[np.
 
 
 # A sum in another order is as good, and many times faster; NaN is kept as it is.
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
 def _score(
     rows: Values,
     lost: npt.NDArray[np.bool_],

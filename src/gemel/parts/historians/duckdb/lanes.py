@@ -111,7 +111,7 @@ def _groups(frames: Sequence[Frame]) -> Iterator[list[Frame]]:
         yield group
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _split(
     signal: Any,
     time: Any,
