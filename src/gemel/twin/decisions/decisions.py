@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from gemel.core.envelope import Permit
@@ -152,6 +152,18 @@ class Decisions:
                     command, "unconfirmed", reason="the twin stopped before its end was known"
                 )
         await self.ledger.write(steps)
+
+    def follow(
+        self, targets: Mapping[str, Target], connectors: Mapping[int, str], kept: Container[str]
+    ) -> None:
+        """Another plant file holds: the next look of any command is by it. `kept` are the paths of
+        commands that it leaves as they are; `connectors` as in `Eyes`."""
+        self.targets = dict(targets)
+        self._eyes.follow(connectors)
+        self._checker.follow(targets.values(), kept)
+        for command in self.ledger.open():
+            if command.path not in kept:
+                self._moves.forget(command.id)
 
     async def tick(self) -> None:
         """Look at all open commands: expiry, read-back, watches. Call it many times a second."""
@@ -293,8 +305,8 @@ class Decisions:
             command = steps.get(known.id) or known  # another one's move may have ended it
             if (target := self.targets.get(command.path)) is not None:
                 permits.append(self._moves.look(steps, command, target, view))
-            elif command.state in ("checked", "approved") and view.now >= command.expires:
-                steps.add(command, "expired", reason="its command is no longer in the plant file")
+            else:
+                self._moves.orphaned(steps, command)
         had = self.ledger.problem
         try:
             await self.ledger.write(steps)

@@ -92,10 +92,12 @@ class Mirror:
             self._stale_after = np.concatenate([self._stale_after, never])
             self._cut = np.concatenate([self._cut, np.zeros(more, np.bool_)])
 
-    def watch_age(self, number: int, stale_after: int) -> None:
-        """From now on the signal is stale when nothing arrived for `stale_after` ns."""
+    def watch_age(self, number: int, stale_after: int | None) -> None:
+        """From now on the signal is stale when nothing arrived for `stale_after` ns; never if
+        None."""
         self.grow(number + 1)
-        self._stale_after[number] = stale_after
+        never = int(np.iinfo(np.int64).max)
+        self._stale_after[number] = never if stale_after is None else stale_after
 
     def cut(self, signals: npt.NDArray[np.int32], lost: bool) -> None:
         """Say that the way to these signals is cut (`lost`), or open again."""
