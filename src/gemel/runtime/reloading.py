@@ -18,14 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from gemel.core.catalogue import Catalogue
 from gemel.core.errors import DataError, Refused
 from gemel.core.event import Event, Payload
-from gemel.core.frame import Frame
 from gemel.core.plant import PlantSignal, Signal
-from gemel.core.quality import CLOCK_SUSPECT
 from gemel.parts.historians.base import Store
 from gemel.runtime.comparing import Changes, PlanChange, compare, needs_restart, outline
 from gemel.runtime.configuration import Plan, load
@@ -34,8 +31,7 @@ from gemel.runtime.rooms import connectors_of, told_alarms
 from gemel.twin.alarms import Alarms
 from gemel.twin.decisions import Adviser, Target, targets
 from gemel.twin.learning import DetectorWatch
-from gemel.twin.mirror import Mirror, Snapshot
-from gemel.twin.mirror.mirror import NEVER
+from gemel.twin.mirror import Mirror
 from gemel.twin.operations import Operations
 
 if TYPE_CHECKING:
@@ -158,7 +154,7 @@ def _swap(daemon: Daemon, plan: Plan, changes: Changes, ready: _Ready) -> _Swapp
     rooms, mirror, now = daemon.rooms, daemon.mirror, daemon.clock()
     advisers, kept_states = _advisers(daemon, plan, changes, ready)
     _signals(daemon, plan, changes, ready)
-    shown = _shown(mirror.snapshot(now))
+    shown = mirror.snapshot(now).frame()
     if ready.operations is not None:
         rooms.operations.become(ready.operations, frozenset(changes["machines"].kept), shown)
     if ready.alarms is not None:
@@ -213,16 +209,6 @@ def _signals(daemon: Daemon, plan: Plan, changes: Changes, ready: _Ready) -> Non
     if ready.shown:
         mirror.restore(*ready.shown)
     mirror.cut(np.array(cut, np.int32), True)
-
-
-def _shown(snapshot: Snapshot) -> Frame:
-    """What the mirror shows, as samples: what begins now must not wait for the next change of a
-    signal that seldom changes. The newest come first, so that a grid begins with them."""
-    known = (snapshot.time != NEVER) & (snapshot.quality != CLOCK_SUSPECT)
-    numbers: npt.NDArray[np.int64] = np.flatnonzero(known)
-    numbers = numbers[np.argsort(-snapshot.time[numbers], kind="stable")]
-    columns = (snapshot.time, snapshot.value, snapshot.quality)
-    return Frame.of(numbers, *(column[numbers] for column in columns))
 
 
 def _started(kind: str, name: str, now: int, *, fresh: bool) -> Event:

@@ -43,6 +43,13 @@ class Snapshot:
     count: npt.NDArray[np.int64]
     good: npt.NDArray[np.int64]
 
+    def frame(self) -> Frame:
+        """What it shows, as samples, for who begins to look: it must not wait for the next change
+        of a signal that seldom changes. The newest come first, so that a grid begins with them."""
+        known = np.flatnonzero((self.time != NEVER) & (self.quality != q.CLOCK_SUSPECT))
+        order = known[np.argsort(-self.time[known], kind="stable")]
+        return Frame.of(order, self.time[order], self.value[order], self.quality[order])
+
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
