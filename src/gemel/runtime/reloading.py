@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,6 +83,9 @@ async def reload(daemon: Daemon, plan: Plan, actor: str) -> PlanChange:
     try:
         swapped = await daemon.pipeline.between(lambda: _swap(daemon, plan, changes, ready))
     except BaseException:
+        before = frozenset(changes["signals"].ended)
+        known = [planned for planned in old.signals if planned.path in before]
+        await daemon.pipeline.between(lambda: _limit(daemon, known, daemon.numbers))
         links.make(old, daemon.numbers, ended)
         links.start(ended)
         raise
@@ -164,7 +167,7 @@ def _swap(daemon: Daemon, plan: Plan, changes: Changes, ready: _Ready) -> _Swapp
         events += rooms.watches[name].end()
     for name in changes["detectors"].changed:
         taken = ready.watches[name].take_over(rooms.watches[name], now)
-        events.append(_started("detector", name, now, fresh=not taken))
+        events += [_started("detector", name, now, fresh=not taken), *taken]
     for name in changes["reasoners"].changed:
         events.append(_started("reasoner", name, now, fresh=name not in kept_states))
     watches = {n: ready.watches.get(n) or rooms.watches[n] for n in plan.watches}
@@ -199,9 +202,7 @@ def _advisers(
 def _signals(daemon: Daemon, plan: Plan, changes: Changes, ready: _Ready) -> None:
     mirror, signals = daemon.mirror, changes["signals"]
     planned = {one.path: one for one in plan.signals}
-    declare([planned[path] for path in signals.changed], daemon.catalogue, daemon.clock())
-    for path in signals.fresh:
-        limit(mirror, ready.numbers[path], planned[path].signal)
+    _limit(daemon, [planned[path] for path in signals.fresh], ready.numbers)
     for path in signals.removed:
         limit(mirror, daemon.numbers[path], Signal())
     gone = [daemon.numbers[path] for path in signals.removed]
@@ -209,6 +210,13 @@ def _signals(daemon: Daemon, plan: Plan, changes: Changes, ready: _Ready) -> Non
     if ready.shown:
         mirror.restore(*ready.shown)
     mirror.cut(np.array(cut, np.int32), True)
+
+
+def _limit(daemon: Daemon, signals: Sequence[PlantSignal], numbers: Mapping[str, int]) -> None:
+    """What these signals mean, and what is possible, is what they say from now on."""
+    declare(signals, daemon.catalogue, daemon.clock())
+    for planned in signals:
+        limit(daemon.mirror, numbers[planned.path], planned.signal)
 
 
 def _started(kind: str, name: str, now: int, *, fresh: bool) -> Event:

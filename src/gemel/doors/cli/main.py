@@ -169,7 +169,7 @@ def status(data: DataFolder = Path("gemel-data"), json: AsJson = False) -> None:
 def reload(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="Another plant file; the present one if not given"),
+        typer.Argument(metavar="FILE", help="Another plant file, from now on"),
     ] = None,
     data: DataFolder = Path("gemel-data"),
     json: AsJson = False,

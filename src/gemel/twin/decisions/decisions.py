@@ -184,10 +184,7 @@ class Decisions:
     # Proposing and approving
 
     async def _propose(self, proposal: Proposal, actor: Actor | None) -> Command:
-        target = self.targets.get(proposal.command)
-        if target is None:
-            hint = did_you_mean(proposal.command, self.targets)
-            raise ConfigurationError(f"no command '{proposal.command}'; {hint}")
+        self._commanded(proposal)
         if actor is not None:
             must(actor, "operator", "propose a command")
             if not proposal.reason.strip():
@@ -199,6 +196,7 @@ class Decisions:
             update = {}
         known = await self.ledger.find(proposal.id) if proposal.id else None
         known = self.ledger.commands.get(proposal.id, known)  # it may have come meanwhile
+        target = self._commanded(proposal)  # another plant file may hold by now
         view = self._eyes.look()
         update["id"] = proposal.id or self._new_id(target, view.now)
         proposal = proposal.model_copy(update=update)
@@ -348,6 +346,13 @@ class Decisions:
         target = self.targets.get(command.path)
         if target is None:
             raise Refused(f"the plant file no longer has a command '{command.path}'")
+        return target
+
+    def _commanded(self, proposal: Proposal) -> Target:
+        target = self.targets.get(proposal.command)
+        if target is None:
+            hint = did_you_mean(proposal.command, self.targets)
+            raise ConfigurationError(f"no command '{proposal.command}'; {hint}")
         return target
 
     def _new_id(self, target: Target, now: int) -> str:
