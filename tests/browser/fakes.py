@@ -263,6 +263,7 @@ def _router(room: Room) -> APIRouter:
     async def save(body: File) -> dict[str, Any]:
         room.former.insert(0, {"name": f"{time.time_ns()}-anna.yaml", "text": room.text})
         room.text = body.text
-        return {"hash": f"{hash(body.text):x}", "problems": [], "restart": True}
+        return {"hash": f"{hash(body.text):x}", "problems": [], "restart": False,
+                "sentence": "changed signal 'line2/filler/level'; kept all else"}  # fmt: skip
 
     return router

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gemel.core.errors import StorageFull
+from gemel.core.errors import StorageFull, Unavailable
 from gemel.core.event import Event
 from gemel.core.frame import Frame
 from gemel.parts.historians import HISTORIANS
@@ -154,3 +154,33 @@ async def test_a_failing_part_is_set_aside_and_reported(store: Failing) -> None:
     assert stored(store) == list(range(20))
     assert "ZeroDivisionError" in pipeline.failed["breaking"]
     assert [e.subject for e in seen if e.kind == "part_failed"] == ["breaking"]
+
+
+async def test_an_errand_runs_between_two_parcels(store: Failing) -> None:
+    mirror = Mirror(2)
+    pipeline = Pipeline(store, mirror, system_clock)  # type: ignore[arg-type]
+    with pytest.raises(Unavailable):
+        await pipeline.between(lambda: None)
+    pipeline.start()
+    seen: list[int] = []
+
+    def count() -> int:
+        seen.append(pipeline.live.received)
+        return len(seen)
+
+    answers = []
+    for i in range(20):
+        await pipeline.submit(frame(i * 10))
+        answers.append(asyncio.ensure_future(pipeline.between(count)))
+        await asyncio.sleep(0)  # it is handed over, and not waited for
+    assert await asyncio.gather(*answers) == list(range(1, 21))
+    assert seen == [10 * n for n in range(1, 21)]
+
+    def fail() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await pipeline.between(fail)
+    await pipeline.submit(frame(1_000))
+    await pipeline.stop()
+    assert pipeline.live.received == 210

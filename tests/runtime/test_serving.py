@@ -233,7 +233,59 @@ async def test_the_plant_file_is_tried_replaced_and_kept(running: Served, client
         await asyncio.to_thread(put, PLANT, "0")
     with pytest.raises(Refused, match="not saved"):
         await asyncio.to_thread(put, PLANT + "x: 1\n", found["hash"])
-    await asyncio.to_thread(put, PLANT + "# better\n", found["hash"])
+    with pytest.raises(Refused, match="from Europe/Berlin to UTC; that takes a restart"):
+        await asyncio.to_thread(put, PLANT.replace("Europe/Berlin", "UTC"), found["hash"])
+    kept = await asyncio.to_thread(client.get, "/api/plant-file")
+    assert (kept["text"], kept["former"]) == (PLANT, [])
+    told = await asyncio.to_thread(put, PLANT + "# better\n", found["hash"])
+    assert told["restart"] is False
+    assert told["sentence"] == "nothing changes"
     again = await asyncio.to_thread(client.get, "/api/plant-file")
     assert again["text"].endswith("# better\n")
     assert again["former"][0]["text"] == PLANT
+
+
+async def test_a_saved_plant_file_holds_at_once(running: Served, client: Client) -> None:
+    def put(text: str) -> dict[str, object]:
+        known = client.get("/api/plant-file")["hash"]
+        body = {"text": text, "hash": known}
+        answer: dict[str, object] = client.request("PUT", "/api/plant-file", json=body).json()
+        return answer
+
+    def paths(found: dict[str, list[dict[str, object]]], key: str) -> list[object]:
+        return [item["path"] for item in found[key]]
+
+    url = running.url.replace("http", "ws") + "/api/live"
+    headers = {"Authorization": f"Bearer {running.daemon.token}"}
+    async with websockets.connect(url, additional_headers=headers) as socket:
+        await socket.send(json.dumps({"signals": ["**"], "every": 0.05}))
+        first = json.loads(await socket.recv())
+        assert len(first["signals"]) == 3
+        before = await asyncio.to_thread(client.get, "/api/plant")
+        changed = PLANT.replace("speed:", "pace:") + "  line/m2: {title: Second}\n"
+        told = await asyncio.to_thread(put, changed)
+        assert told["added"] == {"assets": ["line/m2"], "signals": ["line/m1/pace"]}
+        assert told["removed"] == {"signals": ["line/m1/speed"]}
+        assert told["restart"] is False
+        async with asyncio.timeout(20):
+            after = json.loads(await socket.recv())
+        assert paths(after, "signals") == ["line/m1/state", "line/m1/product", "line/m1/pace"]
+    plant = await asyncio.to_thread(client.get, "/api/plant")
+    assert plant["plan"] != before["plan"]
+    assert (plant["assets"], plant["signals"]) == (2, 3)
+    found = await asyncio.to_thread(client.get, "/api/signals")
+    assert paths(found, "items") == ["line/m1/pace", "line/m1/product", "line/m1/state"]
+    found = await asyncio.to_thread(client.get, "/api/assets")
+    assert paths(found, "items") == ["line/m1", "line/m2"]
+    state = await asyncio.to_thread(client.get, "/api/state", {"signal": "line/**"})
+    assert "line/m1/speed" not in paths(state, "signals")
+    state = await asyncio.to_thread(client.get, "/api/state", {"signal": "line/m1/speed"})
+    assert paths(state, "signals") == ["line/m1/speed"]
+    body = {"path": "/etc/passwd"}
+    engineer = running.access.token("an engineer", "engineer")
+    async with httpx.AsyncClient(base_url=running.url, trust_env=False) as http:
+        answer = await http.post(
+            "/api/plant-file/reload", json=body, headers={"Authorization": f"Bearer {engineer}"}
+        )
+    assert answer.status_code == 403
+    assert "on the machine itself" in answer.json()["message"]

@@ -109,7 +109,9 @@ class Catalogue:
         if not any(c in pattern for c in "*?["):
             return np.array([self.number(pattern)], np.int32)
         match = glob_pattern(pattern).fullmatch
-        found = sorted((path, number) for path, number in self._numbers.items() if match(path))
+        # A copy: a plant file that is read again adds paths meanwhile.
+        numbers = self._numbers.copy()
+        found = sorted((path, number) for path, number in numbers.items() if match(path))
         if not found:
             raise Unknown(f"no signal matches '{pattern}'; {did_you_mean(pattern, self._numbers)}")
         return np.array([number for _, number in found], np.int32)

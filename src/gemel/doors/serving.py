@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Generator
@@ -17,11 +18,12 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
-from gemel.core.errors import ConfigurationError, Unavailable
+from gemel.core.errors import ConfigurationError, GemelError, Unavailable
 from gemel.doors.api import create_app
 from gemel.runtime.access import Access
 from gemel.runtime.configuration import Plan
 from gemel.runtime.daemon import Daemon
+from gemel.runtime.reloading import read_again
 
 __all__ = ["Served", "serve", "served"]
 
@@ -54,7 +56,34 @@ async def serve(
     """Run until cancelled. `ready` is called once, when requests are answered."""
     async with served(plan, data, host, port, certificate, key) as running:
         (ready or _say)(running)
-        await asyncio.Event().wait()
+        with _hang_up(running.daemon):
+            await asyncio.Event().wait()
+
+
+@contextlib.contextmanager
+def _hang_up(daemon: Daemon) -> Generator[None]:
+    """SIGHUP, where there is one, lets the plant file be read again."""
+    loop, number = asyncio.get_running_loop(), getattr(signal, "SIGHUP", None)
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def again() -> None:
+        try:
+            await read_again(daemon, "SIGHUP")
+        except GemelError as error:
+            log.error("the plant file is not taken, the former one goes on: %s", error)
+
+    def begin() -> None:
+        task = asyncio.create_task(again(), name="gemel.reload")
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    if number is not None:
+        loop.add_signal_handler(number, begin)
+    try:
+        yield
+    finally:
+        if number is not None:
+            loop.remove_signal_handler(number)
 
 
 def _say(running: Served) -> None:

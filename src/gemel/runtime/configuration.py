@@ -67,10 +67,11 @@ class Advice:
         return f"{self.where}: {mark}{self.sentence}"
 
 
-def read_document(path: Path) -> Document:
-    """The plant file as plain data with lines. Raises `ConfigurationError`."""
+def read_document(path: Path, text: str | None = None) -> Document:
+    """The plant file as plain data with lines; `text` is what is to stand in it. Raises
+    `ConfigurationError`."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8") if text is None else text
     except FileNotFoundError:
         near = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
         hint = f"; in that folder: {', '.join(near[:5])}" if near else ""
@@ -94,10 +95,11 @@ def read_document(path: Path) -> Document:
     return document
 
 
-def load(path: Path) -> Plan:
-    """The plan of a plant file. Raises `ConfigurationError` with the first problem."""
+def load(path: Path, text: str | None = None) -> Plan:
+    """The plan of a plant file, or of a `text` that is to stand in it. Raises `ConfigurationError`
+    with the first problem."""
     with _uncollected():
-        document = read_document(path)
+        document = read_document(path, text)
         plant, found = _structure(document)
         for advice in found:
             raise ConfigurationError(advice.sentence, advice.where)
@@ -107,10 +109,11 @@ def load(path: Path) -> Plan:
         return plan
 
 
-def check(path: Path) -> list[Advice]:
-    """Everything that is wrong, and what is doubtful, in the order of the file."""
+def check(path: Path, text: str | None = None) -> list[Advice]:
+    """Everything that is wrong with a plant file, or with a `text` that is to stand in it, and what
+    is doubtful, in the order of the file."""
     try:
-        document = read_document(path)
+        document = read_document(path, text)
     except ConfigurationError as error:
         return [Advice(error.where or path.name, "error", error.message)]
     plant, found = _structure(document)

@@ -26,14 +26,17 @@ from gemel.core.errors import ConfigurationError, Unavailable, Unknown, did_you_
 from gemel.core.event import Event
 from gemel.core.plant import PlantSignal
 from gemel.core.time import Clock, zone
-from gemel.parts.connectors.base import Accepted, Receiver, Wanted
+from gemel.parts.connectors.base import Accepted, Receiver
 from gemel.parts.historians import HISTORIANS
 from gemel.parts.historians.base import Store
 from gemel.runtime.clock import system_clock
+from gemel.runtime.comparing import PlanChange
 from gemel.runtime.configuration import Plan
+from gemel.runtime.links import Links, log_failure
 from gemel.runtime.pipeline import Pipeline
+from gemel.runtime.reloading import declare, last_known, limit, reload
 from gemel.runtime.rooms import Rooms
-from gemel.runtime.supervisor import Link
+from gemel.runtime.supervisor import AT_ITS_END, Link
 from gemel.twin.mirror import Mirror
 
 __all__ = ["Daemon", "declare"]
@@ -56,22 +59,19 @@ class Daemon:
     ) -> None:
         self.plan = plan
         self.folder = folder
+        self.changing = asyncio.Lock()
+        """Held by whoever changes the plant file."""
         self.clock = clock
         self.started = clock()
         self.mirror = Mirror()
-        self.links: dict[str, Link] = {}
         self.numbers: dict[str, int] = {}
         """Number of every signal of the plan, by path."""
-        self.planned = {s.path: s for s in plan.signals}
+        self.planned: dict[str, PlantSignal] = {}
         self.signals_of: dict[str, list[PlantSignal]] = {}
-        for planned in plan.signals:
-            self.signals_of.setdefault(planned.asset, []).append(planned)
-        self.asset_paths = sorted(plan.plant.assets)
-        self.signal_paths = sorted(self.planned)
+        self.asset_paths: list[str] = []
+        self.signal_paths: list[str] = []
         self.paths_of_role: dict[str, list[str]] = {}
-        for path in self.signal_paths:
-            if (role := self.planned[path].signal.role) is not None:
-                self.paths_of_role.setdefault(role, []).append(path)
+        self.take(plan, {})
         self.recent: deque[Event] = deque(maxlen=1_000)
         """The last Events, newest last, for pages that have just been opened."""
         self.token = secrets.token_urlsafe(32)
@@ -86,10 +86,19 @@ class Daemon:
         self._listeners: set[Listener] = set()
         self._executor = ThreadPoolExecutor(1, "gemel.fit")
         self._tasks: list[asyncio.Task[None]] = []
+        self._reloading = asyncio.Lock()
+        self._stopping = False
 
     store: Store
     pipeline: Pipeline
     rooms: Rooms
+    connectors: Links
+    """Their life."""
+
+    @property
+    def links(self) -> dict[str, Link]:
+        """The connectors under supervision, by name."""
+        return self.connectors.all
 
     @property
     def catalogue(self) -> Catalogue:
@@ -103,14 +112,17 @@ class Daemon:
         historian = HISTORIANS.build(self._historian, "historian")
         with historian.open(self.folder, self.clock) as store:
             self.store = store
-            self.numbers = declare(self.plan.signals, store.catalogue, self.clock())
-            site = self.plan.plant.plant
-            store.keep("plan", {"hash": self.plan.hash, "time_zone": site.time_zone})
+            self.take(self.plan, declare(self.plan.signals, store.catalogue, self.clock()))
+            self.keep_plan()
             self._restore()
             self.pipeline = Pipeline(store, self.mirror, self.clock)
             self.pipeline.on_events = self._publish
             self.pipeline.on_committed = self._acknowledge
-            self._make_links()
+            self.connectors = Links(
+                self.folder, store, self.mirror, self.pipeline, self.clock,
+                zone(self.plan.plant.plant.time_zone),
+            )  # fmt: skip
+            self.connectors.make(self.plan, self.numbers, self.plan.connectors)
             self.rooms = await Rooms.open(
                 self.plan, self.folder, numbers=self.numbers, store=store, mirror=self.mirror,
                 pipeline=self.pipeline, links=self.links, clock=self.clock,
@@ -128,18 +140,19 @@ class Daemon:
 
     def connect(self) -> None:
         """Start all connectors."""
-        for link in self.links.values():
-            self._begin(link.run(), f"connector.{link.name}")
+        self.connectors.start(self.links)
 
     def _begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
-        task.add_done_callback(_log_failure)
+        task.add_done_callback(log_failure)
         self._tasks.append(task)
 
     async def _stop(self) -> None:
+        async with self._reloading:  # a reload comes to its end, and none begins any more
+            self._stopping = True
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, self.connectors.stop(), return_exceptions=True)
         await self.pipeline.stop()
         await self.rooms.close(self.store)
         await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
@@ -150,37 +163,15 @@ class Daemon:
         """Limits of every signal, and the last values that history knows."""
         self.mirror.grow(len(self.catalogue))
         for planned in self.plan.signals:
-            number, signal = self.numbers[planned.path], planned.signal
-            self.mirror.rules.set(number, signal.range, signal.max_rate, signal.flat_after)
-            if signal.stale_after is not None:
-                self.mirror.watch_age(number, signal.stale_after)
-        numbers = np.array(sorted(self.numbers.values()), np.int32)
-        if len(numbers):
-            last = self.store.at(numbers, np.iinfo(np.int64).max - 1)
-            if last.num_rows:
-                self.mirror.restore(*(last.column(i).to_numpy() for i in range(4)))
-        self.mirror.cut(numbers, True)
+            limit(self.mirror, self.numbers[planned.path], planned.signal)
+        if known := last_known(self.store, self.numbers.values()):
+            self.mirror.restore(*known)
+        self.mirror.cut(np.array(sorted(self.numbers.values()), np.int32), True)
 
-    def _make_links(self) -> None:
-        wanted: dict[str, list[Wanted]] = {name: [] for name in self.plan.connectors}
-        for planned in self.plan.signals:
-            if planned.connector:
-                wanted[planned.connector].append(self._wanted(planned))
-        for name, connector in self.plan.connectors.items():
-            folder = self.folder / "connectors" / name
-            folder.mkdir(parents=True, exist_ok=True)
-            self.links[name] = Link(
-                name,
-                connector,
-                wanted[name],
-                store=self.store,
-                mirror=self.mirror,
-                pipeline=self.pipeline,
-                clock=self.clock,
-                folder=folder,
-                resolve=self.catalogue.number,
-                naive=zone(self.plan.plant.plant.time_zone),
-            )
+    def keep_plan(self) -> None:
+        """Keep what a history that nobody runs must know of its plan; blocks on the disk."""
+        zone_name = self.plan.plant.plant.time_zone
+        self.store.keep("plan", {"hash": self.plan.hash, "time_zone": zone_name})
 
     def _history_complete(self) -> bool:
         """Whether every source that can be asked for its past has been."""
@@ -189,16 +180,37 @@ class Daemon:
             for link in self.links.values()
         )
 
-    def _wanted(self, planned: PlantSignal) -> Wanted:
-        signal = planned.signal
-        return Wanted(
-            number=self.numbers[planned.path],
-            path=planned.path,
-            address=planned.address,
-            type=signal.type,
-            sample=signal.sample,
-            labels=tuple(sorted(signal.labels.items())),
-        )
+    # Another plan
+
+    async def reload(self, plan: Plan, actor: str) -> PlanChange:
+        """Let another plan hold from now on, without a restart; what it changed.
+
+        What is equal keeps running, and no sample of it is lost or stored twice. Raises `Refused`
+        with the sentence that names what takes a restart, and any error of making what is new; the
+        plan that runs then goes on untouched. One reload waits for another.
+        """
+        # To its end, even if whoever asked goes away: half a plan is none.
+        return await asyncio.shield(asyncio.ensure_future(self._reload(plan, actor)))
+
+    async def _reload(self, plan: Plan, actor: str) -> PlanChange:
+        async with self._reloading:
+            if self._stopping:
+                raise Unavailable("Gemel is stopping")
+            return await reload(self, plan, actor)
+
+    def take(self, plan: Plan, numbers: dict[str, int]) -> None:
+        """What doors ask is answered by this plan from now on."""
+        self.plan, self.numbers = plan, numbers
+        self.planned = {s.path: s for s in plan.signals}
+        self.signals_of = {}
+        for planned in plan.signals:
+            self.signals_of.setdefault(planned.asset, []).append(planned)
+        self.asset_paths = sorted(plan.plant.assets)
+        self.signal_paths = sorted(self.planned)
+        self.paths_of_role = {}
+        for path in self.signal_paths:
+            if (role := self.planned[path].signal.role) is not None:
+                self.paths_of_role.setdefault(role, []).append(path)
 
     # Events
 
@@ -242,7 +254,7 @@ class Daemon:
             f"connector '{r['name']}' is {r['state']}: {r['reason']}"
             for r in links
             if r["state"] in ("starting", "degraded")
-            or (r["state"] == "stopped" and r["reason"] not in ("at its end", "stopped"))
+            or (r["state"] == "stopped" and r["reason"] not in (AT_ITS_END, "stopped"))
         ]
         if self.pipeline.storage_problem:
             problems.append(f"history is not written: {self.pipeline.storage_problem}")
@@ -263,26 +275,6 @@ class Daemon:
     def announce(self, url: str) -> contextlib.AbstractContextManager[None]:
         """Let the local command line find this daemon, while the context lasts."""
         return _announced(self.folder / "run.json", url, self.token)
-
-
-def declare(signals: Sequence[PlantSignal], catalogue: Catalogue, now: int) -> dict[str, int]:
-    """Give every signal of a plan its number."""
-    return {
-        planned.path: catalogue.declare(
-            planned.path,
-            planned.signal.type,
-            planned.signal.unit,
-            planned.signal.labels.items(),
-            now,
-        )
-        for planned in signals
-    }
-
-
-def _log_failure(task: asyncio.Task[None]) -> None:
-    """A task that ends by a fault of ours must not end in silence."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("%s has failed", task.get_name(), exc_info=error)
 
 
 def _counters(stage: Any) -> dict[str, int]:

@@ -18,7 +18,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -85,6 +85,14 @@ class _Parcel:
     due: int
 
 
+@dataclass(slots=True, eq=False)
+class _Errand:
+    """Something to do in the compute thread, between two parcels."""
+
+    work: Callable[[], Any]
+    done: asyncio.Future[Any]
+
+
 @dataclass(slots=True)
 class _Missing:
     """What of one source could not be stored, until storing works again."""
@@ -97,6 +105,7 @@ class _Missing:
 
 
 Handler = Callable[[Sequence[Event]], None]
+T = TypeVar("T")
 
 
 class Pipeline:
@@ -116,7 +125,7 @@ class Pipeline:
         self._store = store
         self._mirror = mirror
         self._clock = clock
-        self._intake: deque[_Parcel] = deque()
+        self._intake: deque[_Parcel | _Errand] = deque()
         self._intake_rows = 0
         self._outgoing: deque[_Parcel] = deque()
         self._outgoing_rows = 0
@@ -179,6 +188,21 @@ class Pipeline:
             self._fed.notify()
         return done
 
+    async def between(self, work: Callable[[], T]) -> T:
+        """Run `work` in the compute thread, after what was submitted before and before what comes
+        after; gives its result, or raises its error.
+
+        It is the only way to change what that thread uses: arrays may grow under nobody's hands.
+        `work` must not wait for anything.
+        """
+        if self._loop is None or self._stopping:
+            raise Unavailable("the pipeline does not run")
+        done: asyncio.Future[T] = self._loop.create_future()
+        with self._fed:
+            self._intake.append(_Errand(work, done))
+            self._fed.notify()
+        return await done
+
     def broken(self, source: str) -> bool:
         """Whether rows of a patient source were refused. Nothing more of it is stored, since a
         later position would acknowledge what is missing, until it starts again (`mend`)."""
@@ -214,6 +238,19 @@ class Pipeline:
 
     # Compute thread
 
+    def watch(
+        self, watchers: Sequence[Watcher], new: Sequence[Watcher], renewed: Iterable[str],
+        shown: Frame,
+    ) -> None:  # fmt: skip
+        """These watch from now on; for `between`. `new` ones of them are `shown` first what the
+        mirror shows. One that was set aside stays so, unless it is new or `renewed`."""
+        again = {*renewed, *(watcher.name for watcher in new)}
+        names = {watcher.name for watcher in watchers}
+        self.failed = {n: why for n, why in self.failed.items() if n in names - again}
+        self.watchers = [watcher for watcher in watchers if watcher.name not in self.failed]
+        for watcher in new:
+            self._ask(watcher, watcher.feed, shown)
+
     def _compute(self) -> None:
         next_tick = self._clock() + TICK
         while True:
@@ -224,7 +261,10 @@ class Pipeline:
                 self._intake.clear()
                 stopping = self._stopping
             for parcel in parcels:
-                self._pass(parcel)
+                if isinstance(parcel, _Errand):
+                    self._run(parcel)
+                else:
+                    self._pass(parcel)
             now = self._clock()
             if now >= next_tick or (stopping and parcels):
                 next_tick = now + TICK
@@ -235,6 +275,14 @@ class Pipeline:
         with self._filled:
             self._computing = False
             self._filled.notify()
+
+    def _run(self, errand: _Errand) -> None:
+        try:
+            result = errand.work()
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
+            self._call(_settle, errand.done, None, error)
+        else:
+            self._call(_settle, errand.done, result, None)
 
     def _pass(self, parcel: _Parcel) -> None:
         frame = parcel.frame
@@ -385,6 +433,15 @@ def _fail(parcels: list[_Parcel], error: Exception) -> None:
     for parcel in parcels:
         if parcel.done is not None and not parcel.done.done():
             parcel.done.set_exception(error)
+
+
+def _settle(done: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
+    if done.done():
+        return  # whoever asked went away
+    if error is None:
+        done.set_result(result)
+    else:
+        done.set_exception(error)
 
 
 def _seen(done: asyncio.Future[None]) -> None:

@@ -8,27 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from gemel.core.errors import ConfigurationError, GemelError
-from gemel.core.time import DAY, SECOND, Clock, zone
+from gemel.core.event import Event
+from gemel.core.time import DAY, SECOND, Clock
 from gemel.parts.historians.base import Store
 from gemel.parts.reasoners.base import Proposal
 from gemel.runtime.configuration import Plan
 from gemel.runtime.guard import Guard
-from gemel.runtime.pipeline import Pipeline
+from gemel.runtime.maker import Maker
+from gemel.runtime.pipeline import Pipeline, Watcher
 from gemel.runtime.supervisor import Link
 from gemel.twin.alarms import Alarms
 from gemel.twin.decisions import Adviser, Connection, Decisions, Eyes, Journal, targets
 from gemel.twin.learning import DetectorWatch
 from gemel.twin.mirror import Mirror
-from gemel.twin.operations import Calendar, Operations
+from gemel.twin.operations import Operations
 
-__all__ = ["Rooms"]
+__all__ = ["Rooms", "connectors_of", "told_alarms"]
 
 log = logging.getLogger("gemel.rooms")
 
@@ -47,6 +49,7 @@ class Rooms:
     decisions: Decisions
     journal: Journal
     advisers: dict[str, Adviser]
+    maker: Maker
 
     @classmethod
     async def open(
@@ -68,34 +71,15 @@ class Rooms:
         has no way to a machine, and detectors learn from what passes."""
         numbers = dict(numbers)
         loop = asyncio.get_running_loop()
-        watches = {
-            name: DetectorWatch(
-                name,
-                settings,
-                detector,
-                plan.signals,
-                numbers,
-                store,
-                executor,
-                clock,
-                complete,
-                replayed=not sending,
-            )
-            for name, (settings, detector) in plan.watches.items()
-        }
-        alarms = Alarms(plan.alarms, plan.signals, store.catalogue, mirror.snapshot, clock)
-        told = store.events("alarm", start=clock() - 30 * DAY, limit=10_000)
-        alarms.restore(store.kept("alarms") or {}, told)
-        calendar = Calendar(
-            plan.plant.shifts,
-            zone(plan.plant.plant.time_zone),
-            plan.operations.closed,
-            plan.operations.breaks,
-        )
-        operations = Operations(
-            plan.plant.assets, plan.signals, calendar, store.catalogue, mirror.snapshot, clock,
-            plan.operations,
-        )  # fmt: skip
+
+        def submit(proposal: Proposal) -> None:
+            loop.call_soon_threadsafe(_propose, decisions, proposal)
+
+        maker = Maker(store, mirror, clock, executor, complete, submit, replayed=not sending)
+        watches = {name: maker.watch(plan, numbers, name) for name in plan.watches}
+        alarms = maker.alarms(plan)
+        alarms.restore(store.kept("alarms") or {}, told_alarms(store, clock()))
+        operations = maker.operations(plan)
         if (kept := store.kept("operations")) is not None:
             operations.restore(kept)
         journal = await asyncio.to_thread(Journal, folder / "journal.sqlite")
@@ -103,7 +87,7 @@ class Rooms:
             clock=clock,
             look=mirror.snapshot,
             connection=lambda name: _connection(links[name]),
-            connectors={numbers[s.path]: s.connector for s in plan.signals if s.connector},
+            connectors=connectors_of(plan, numbers),
             catalogue=store.catalogue,
         )
         guard = Guard(links if sending else None, clock)
@@ -115,20 +99,18 @@ class Rooms:
             emit=pipeline.emit,
         )
         await decisions.restore()
-
-        def submit(proposal: Proposal) -> None:
-            loop.call_soon_threadsafe(_propose, decisions, proposal)
-
         advisers = {
-            name: Adviser(
-                name, reasoner, signals=plan.signals, numbers=numbers, catalogue=store.catalogue,
-                snapshot=mirror.snapshot(clock()), submit=submit,
-                state=store.kept(f"reasoner/{name}"),
-            )
-            for name, reasoner in plan.reasoners.items()
-        }  # fmt: skip
-        pipeline.watchers += [alarms, operations, *watches.values(), *advisers.values()]
-        return cls(watches, alarms, operations, decisions, journal, advisers)
+            name: maker.adviser(plan, numbers, name, store.kept(f"reasoner/{name}"))
+            for name in plan.reasoners
+        }
+        rooms = cls(watches, alarms, operations, decisions, journal, advisers, maker)
+        pipeline.watchers += rooms.watchers()
+        return rooms
+
+    def watchers(self) -> list[Watcher]:
+        """What looks at every sample, in this order."""
+        first: list[Watcher] = [self.alarms, self.operations]
+        return [*first, *self.watches.values(), *self.advisers.values()]
 
     async def keep_house(self, store: Store, clock: Clock) -> None:
         """Until cancelled: look at open commands, and keep the states of the rooms."""
@@ -156,6 +138,16 @@ class Rooms:
         await self.decisions.close()
         await asyncio.to_thread(self.keep, store)
         self.journal.close()
+
+
+def told_alarms(store: Store, now: int) -> Sequence[Event]:
+    """What was said of alarms lately; blocks on the disk."""
+    return store.events("alarm", start=now - 30 * DAY, limit=10_000)
+
+
+def connectors_of(plan: Plan, numbers: Mapping[str, int]) -> dict[int, str]:
+    """Name of the connector of each signal that has one."""
+    return {numbers[s.path]: s.connector for s in plan.signals if s.connector}
 
 
 def _connection(link: Link) -> Connection:

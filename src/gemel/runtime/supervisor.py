@@ -30,12 +30,13 @@ from gemel.parts.historians.base import Store
 from gemel.runtime.pipeline import Pipeline
 from gemel.twin.mirror import Mirror
 
-__all__ = ["Link", "State", "Totals"]
+__all__ = ["AT_ITS_END", "Link", "State", "Totals"]
 
 log = logging.getLogger("gemel.connector")
 
 State = Literal["starting", "active", "degraded", "stopped"]
 
+AT_ITS_END: Final = "at its end"
 SHORTEST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 2.0
 OVERLAP: Final = 2 * SECOND
@@ -112,6 +113,9 @@ class Link:
         self.refilling = False
         """Whether history is being fetched for a gap."""
         self._lost_at: int | None = None
+        self._why_lost = "connection lost"
+        self._handed: asyncio.Future[None] | None = None
+        """Done when the last Frame that was handed over is stored or refused."""
         self._position: str | None = None
         self._from_start = False
         self.last_bad_items: dict[str, str] = {}
@@ -164,6 +168,29 @@ class Link:
         """Read from the beginning at the next start, whatever was committed before."""
         self._from_start = True
 
+    async def settled(self) -> None:
+        """Return when all that the last session handed over is stored or refused. For after `run`:
+        another session must neither be told what this one sent, nor start before it."""
+        if self._handed is not None:
+            await asyncio.wait({self._handed})
+        self._mirror.cut(self._numbers, True)
+
+    def change(self, connector: Connector, wanted: Sequence[Wanted]) -> None:
+        """Take other settings, between `settled` and the next `run`. Counters go on; what a source
+        with history has missed meanwhile is refilled as after a lost connection."""
+        if type(connector) is not type(self.connector):
+            # A position is a word between one kind of source and itself.
+            self._from_start, self._lost_at = True, None
+        elif connector.delivery != "confirmed" and self.last_received is not None:
+            # Not by our clock alone: what was read last may have been under way for a while.
+            last = self.last_received - max(self.lag or 0, 0)
+            self._lost_at = last if self._lost_at is None else min(last, self._lost_at)
+            self._why_lost = "plant file changed"
+        self.connector = connector
+        self.wanted = tuple(wanted)
+        self._numbers = np.array([w.number for w in self.wanted], np.int32)
+        self._set("starting", "the plant file changed")
+
     async def send(self, write: Write) -> Outcome:
         """Pass a write to the open session; only the guard calls this."""
         if self.session is None:
@@ -181,10 +208,10 @@ class Link:
 
     async def run(self) -> None:
         """Until cancelled, or until the source is at its end."""
-        if not self._from_start:
-            self._position = self._store.position(self.name)
+        self._position = None if self._from_start else self._store.position(self.name)
+        self._from_start = False
         pause = SHORTEST_PAUSE
-        if self.connector.delivery == "resumable":
+        if self.connector.delivery == "resumable" and self._lost_at is None:
             self._lost_at = self._last_stored()
         while True:
             opened = self.opening = self._clock()
@@ -210,7 +237,7 @@ class Link:
                 self._lose(Unavailable(f"internal error: {type(error).__name__}: {error}"))
             else:
                 self._end_session()
-                self._set("stopped", "at its end")
+                self._set("stopped", AT_ITS_END)
                 return
             self.failures += 1
             if self._clock() - opened > 10 * SECOND:
@@ -276,7 +303,7 @@ class Link:
             self.last_received = self._clock()
             if len(frame):
                 self.lag = self.last_received - int(frame.time[-1])
-            pending = await self._pipeline.submit(frame, patient=patient)
+            pending = self._handed = await self._pipeline.submit(frame, patient=patient)
             if patient:
                 pending.add_done_callback(stored)
         if patient and pending is not None:
@@ -285,7 +312,8 @@ class Link:
     async def _refill(self, session: Session, start: int, end: int) -> None:
         """Mark the gap, fetch what was missed, and say what came back."""
         first = self._totals.sessions == 1
-        reason = "before this start" if first else "connection lost"
+        reason = "before this start" if first else self._why_lost
+        self._why_lost = "connection lost"
         gap = Event(
             "gap", self.name, start, self.name, self._clock(), end,
             Gap(reason=reason).model_dump(),

@@ -15,9 +15,11 @@ from gemel.core.role import Role
 from gemel.runtime.access import Access, Actor
 from gemel.runtime.daemon import Daemon
 
-__all__ = ["COOKIE", "Admin", "Engineer", "Operator", "Running", "Viewer", "caller"]
+__all__ = ["COOKIE", "LOCAL", "Admin", "Engineer", "Operator", "Running", "Viewer", "caller"]
 
 COOKIE = "gemel_session"
+LOCAL = "local"
+"""Who has the token in run.json, which only the owner of the data folder can read."""
 
 
 def caller(connection: HTTPConnection) -> Actor | None:
@@ -27,7 +29,7 @@ def caller(connection: HTTPConnection) -> Actor | None:
     kind, _, secret = connection.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         if hmac.compare_digest(secret, daemon.token):
-            return Actor("local", "admin")
+            return Actor(LOCAL, "admin")
         return access.who(secret)
     secret = connection.cookies.get(COOKIE, "")
     return access.who(secret) if secret else None

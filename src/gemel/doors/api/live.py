@@ -40,7 +40,14 @@ async def state(
 
 
 def _numbers(daemon: Daemon, patterns: Sequence[str]) -> Any:
-    found = [daemon.catalogue.find(p) for p in patterns]
+    """Signals of the plan. One of a former plan has to be named in full: it is no longer mirrored,
+    and its history stays."""
+    planned = np.fromiter(daemon.numbers.values(), np.int32)
+    found = []
+    for pattern in patterns:
+        numbers = daemon.catalogue.find(pattern)
+        one = len(numbers) == 1 and daemon.catalogue[int(numbers[0])].path == pattern
+        found.append(numbers if one else numbers[np.isin(numbers, planned)])
     return np.unique(np.concatenate(found))[:MOST_SIGNALS] if found else np.empty(0, np.int32)
 
 
@@ -87,10 +94,11 @@ async def live(socket: WebSocket) -> None:
     stop = daemon.listen(on_events)
     try:
         wanted = await socket.receive_json()
-        numbers = _numbers(daemon, [str(p) for p in wanted.get("signals", [])][:1_000])
+        patterns = [str(p) for p in wanted.get("signals", [])][:1_000]
+        _numbers(daemon, patterns)  # a wrong one is told now
         every = max(0.05, min(60.0, float(wanted.get("every", 0.2))))
         events = queue if wanted.get("events") else None
-        following = asyncio.ensure_future(_follow(socket, daemon, numbers, every, events))
+        following = asyncio.ensure_future(_follow(socket, daemon, patterns, every, events))
         leaving = asyncio.ensure_future(_left(socket))
         ending = asyncio.ensure_future(_ended(socket))
         tasks = (following, leaving, ending)
@@ -126,14 +134,17 @@ async def _ended(socket: WebSocket) -> None:
 async def _follow(
     socket: WebSocket,
     daemon: Daemon,
-    numbers: Any,
+    patterns: Sequence[str],
     every: float,
     queue: asyncio.Queue[Event] | None,
 ) -> None:
-    seen_time = np.full(len(numbers), NEVER)
-    seen_quality = np.full(len(numbers), -1, np.int16)
-    first = True
+    plan = None
     while True:
+        if plan is not daemon.plan:
+            # Of another plant file all is sent, as at the beginning.
+            plan, numbers, first = daemon.plan, _numbers(daemon, patterns), True
+            seen_time = np.full(len(numbers), NEVER)
+            seen_quality = np.full(len(numbers), -1, np.int16)
         now = daemon.clock()
         snapshot = daemon.mirror.snapshot(now)
         time, quality = snapshot.time[numbers], snapshot.quality[numbers]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from gemel.core.errors import Refused
-from gemel.doors.api.access import Engineer, Running, Viewer
-from gemel.runtime.configuration import Advice, check
+from gemel.doors.api.access import LOCAL, Engineer, Running, Viewer
+from gemel.runtime.configuration import Advice, check, load
+from gemel.runtime.reloading import read_again
 
 router = APIRouter(tags=["plant file"])
 
@@ -22,6 +22,12 @@ class Text(BaseModel):
     """A plant file's text."""
 
     text: str = Field(max_length=20_000_000)
+
+
+class Which(BaseModel):
+    """Which plant file to read; the present one where none is named."""
+
+    path: str | None = None
 
 
 class Replacement(Text):
@@ -54,32 +60,59 @@ async def try_text(wanted: Text, daemon: Running, _: Viewer) -> dict[str, Any]:
 
 
 @router.put("/plant-file")
-async def replace(
-    wanted: Replacement, request: Request, daemon: Running, actor: Engineer
-) -> dict[str, Any]:
+async def replace(wanted: Replacement, daemon: Running, actor: Engineer) -> dict[str, Any]:
     """Replace the file, if it is still the one with `hash` and the new one has no errors.
 
-    The former version is kept. It takes effect at the next start of the daemon.
+    It holds at once, and the answer says what was kept, changed, added and removed. What takes a
+    restart is refused, and the file stays as it was. The former version is kept.
     """
-    del request
-
-    def work() -> dict[str, Any]:
-        path = daemon.plan.path
-        now = path.read_text(encoding="utf-8")
-        if _hash(now) != wanted.hash:
-            raise Refused("the file was changed by somebody else; load it again")
-        problems = _check(wanted.text, path)
-        if any(p["severity"] == "error" for p in problems):
-            raise Refused(f"not saved: {problems[0]['where']}: {problems[0]['message']}")
+    path = daemon.plan.path
+    async with daemon.changing:
+        former, problems = await asyncio.to_thread(_replaceable, wanted, path)
+        plan = await asyncio.to_thread(load, path, wanted.text)
         kept = daemon.folder / "plant-files"
-        kept.mkdir(exist_ok=True)
-        (kept / f"{daemon.clock()}-{actor.name.replace('/', '_')}.yaml").write_text(now)
-        temporary = path.with_suffix(".new")
-        temporary.write_text(wanted.text, encoding="utf-8")
-        temporary.replace(path)
-        return {"hash": _hash(wanted.text), "problems": problems, "restart": True}
+        kept = kept / f"{daemon.clock()}-{actor.name.replace('/', '_')}.yaml"
+        await asyncio.to_thread(_write, kept, former)
+        await asyncio.to_thread(_write, path, wanted.text)
+        try:
+            change = await daemon.reload(plan, actor.name)
+        except Exception:
+            await asyncio.to_thread(_write, path, former)
+            await asyncio.to_thread(kept.unlink)
+            raise
+    told = change.model_dump(mode="json")
+    return {"hash": _hash(wanted.text), "problems": problems, "restart": False, **told}
 
-    return await asyncio.to_thread(work)
+
+@router.post("/plant-file/reload")
+async def reload(wanted: Which, daemon: Running, actor: Engineer) -> dict[str, Any]:
+    """Read the file from disk again and let it hold; says what was kept, changed, added, removed.
+
+    Another file can be named only by the command line on the same machine.
+    """
+    if wanted.path is not None and actor.name != LOCAL:
+        raise Refused("another plant file can only be named on the machine itself: gemel reload")
+    path = None if wanted.path is None else Path(wanted.path)
+    change = await read_again(daemon, actor.name, path)
+    return {"path": str(daemon.plan.path), "restart": False, **change.model_dump(mode="json")}
+
+
+def _replaceable(wanted: Replacement, path: Path) -> tuple[str, list[dict[str, Any]]]:
+    """The text that is to be replaced, and what is doubtful in the new one. Raises `Refused`."""
+    now = path.read_text(encoding="utf-8")
+    if _hash(now) != wanted.hash:
+        raise Refused("the file was changed by somebody else; load it again")
+    problems = _check(wanted.text, path)
+    if any(p["severity"] == "error" for p in problems):
+        raise Refused(f"not saved: {problems[0]['where']}: {problems[0]['message']}")
+    return now, problems
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_suffix(".new")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
 
 
 def _hash(text: str) -> str:
@@ -87,10 +120,7 @@ def _hash(text: str) -> str:
 
 
 def _check(text: str, path: Path) -> list[dict[str, Any]]:
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / path.name
-        trial.write_text(text, encoding="utf-8")
-        return [_plain(advice) for advice in check(trial)]
+    return [_plain(advice) for advice in check(path, text)]
 
 
 def _plain(advice: Advice) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""`gemel query` and `gemel status`: through a running daemon, or straight from the data folder."""
+"""`gemel query`, `status` and `reload`: through a running daemon, or straight from the data folder
+where there is none."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ from gemel.parts.historians.base import Store
 from gemel.runtime.answers import Question, answer
 from gemel.runtime.clock import system_clock
 
-__all__ = ["query", "status"]
+__all__ = ["query", "reload", "status"]
 
 FORMATS: Final = ("table", "csv", "json", "parquet", "arrow")
 
@@ -70,6 +71,22 @@ def status(data: Path, *, as_json: bool) -> None:
         show_status(report)
     if report["state"] == "impaired":
         raise typer.Exit(1)
+
+
+def reload(data: Path, file: Path | None, *, as_json: bool) -> None:
+    """See `gemel reload --help`."""
+    client = Client.of(data)
+    if client is None:
+        raise Unavailable(
+            f"no Gemel runs with the data folder {data}; give another with --data, or start it: "
+            "gemel run FILE"
+        )
+    path = None if file is None else str(file.resolve())
+    told = client.post("/api/plant-file/reload", {"path": path})
+    if as_json:
+        typer.echo(json.dumps(told, indent=2))
+    else:
+        typer.echo(f"{told['path']}: {told['sentence']}")
 
 
 # Where answers come from

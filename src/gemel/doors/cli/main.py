@@ -164,6 +164,21 @@ def status(data: DataFolder = Path("gemel-data"), json: AsJson = False) -> None:
 
 
 @app.command()
+def reload(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="Another plant file, from now on"),
+    ] = None,
+    data: DataFolder = Path("gemel-data"),
+    json: AsJson = False,
+) -> None:
+    """Let a running twin read its plant file again; what is equal keeps running."""
+    from gemel.doors.cli import asking
+
+    asking.reload(data, file, as_json=json)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     from gemel import __version__

@@ -102,8 +102,14 @@ def frame(around: Surroundings, active: str) -> Iterator[None]:
             yield
     ui.html(h("div", cls="g-said hidden", role="status"), sanitize=False)
 
+    drawn = around.status.get("plan")
+
     async def look_again() -> None:
         await around.ask()
+        if around.status.get("plan") != drawn and active != "/plant-file":
+            # What is drawn belongs to another plant file; who edits it must not lose the text.
+            ui.navigate.reload()
+            return
         strip.show(sources.strip(around.status))
         navigation.show(_navigation(active, around.counts()))
         story.show(_story(around.story))

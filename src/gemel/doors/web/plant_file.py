@@ -112,7 +112,7 @@ class _Editor:
         self._versions = list(found.get("former") or [])
         self._change.show(Html(""))
         self._former.show(self._version_list())
-        return "Saved; it is used from the next start of Gemel on"
+        return f"Saved, and in use: {answer.get('sentence', 'it holds from now on')}"
 
     async def _discard(self, _: Plain) -> str:
         self._editor.set_value(self._saved)

@@ -5,7 +5,7 @@ the kinds ``alarm`` (a transition), ``alarm_flood`` and ``alarm_advice``.
 """
 
 from gemel.twin.alarms.alarms import Alarms
-from gemel.twin.alarms.compiling import check
+from gemel.twin.alarms.compiling import check, looks_at
 from gemel.twin.alarms.payloads import AlarmChange, AlarmFlood, ShelvingAdvice
 from gemel.twin.alarms.record import AlarmView
 from gemel.twin.alarms.settings import PRIORITIES, AlarmRules, AlarmSettings, Priority
@@ -30,5 +30,6 @@ __all__ = [
     "Word",
     "after",
     "check",
+    "looks_at",
     "warm_up",
 ]

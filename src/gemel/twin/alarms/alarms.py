@@ -175,6 +175,31 @@ class Alarms(Board):
             self._outbox.clear()
             self._follow_plant_file(self._clock())
 
+    # Another plant file
+
+    def become(self, made: Alarms, shown: Frame, told: Iterable[Event] = ()) -> None:
+        """Go on with the alarms of `made`, which runs nowhere. From the compute thread.
+
+        Each goes on from its state here, and looks at once at what is `shown` now; those that are
+        gone are cleared. `told` are Events of kind ``alarm`` of those that are new here: they may
+        have been in the plant file before. If it raises, nothing has changed.
+        """
+        with self._lock:
+            now = self._clock()
+            made.restore(self.state(), told)
+            names = {view.name for view in made.all()}
+            for record in self._records:
+                if record.name not in names:
+                    self._remove(record, now)
+            outbox, journal, floods = self._outbox, self.journal, self._floods
+            vars(self).update({k: v for k, v in vars(made).items() if k != "_lock"})
+            self._outbox = outbox + self._outbox
+            self.journal = journal
+            self._floods = {name: floods.get(name, new) for name, new in self._floods.items()}
+            self._changed = True
+            self._follow(*self._conditions.feed(shown, now), now)
+            self._follow(*self._conditions.flush(now), now)
+
     # Inside, under the lock
 
     def _changes(self, changes: Iterable[Change], now: int) -> list[Flip]:

@@ -16,7 +16,7 @@ from gemel.twin.alarms.overload import Flood
 from gemel.twin.alarms.payloads import AlarmChange
 from gemel.twin.alarms.record import AlarmView, Record
 from gemel.twin.alarms.settings import PRIORITIES, AlarmRules, AlarmSettings
-from gemel.twin.alarms.state import Cause, Word, after
+from gemel.twin.alarms.state import NORMAL, Cause, Word, after
 from gemel.twin.alarms.statistics import AlarmKpis, Journal
 
 __all__ = ["Board"]
@@ -156,6 +156,16 @@ class Board:
                 self._do(i, Cause.TAKE_OUT, now, now, _PLANT_FILE, "out_of_service: true")
             elif record.state.out and not wanted and record.actor == _PLANT_FILE:
                 self._do(i, Cause.RETURN, now, now, _PLANT_FILE, "out_of_service: false")
+
+    def _remove(self, record: Record, now: int) -> None:
+        """The plant file has no such alarm any more: if there was anything to say, it is over."""
+        if record.state == NORMAL and record.evaluable:
+            return
+        before, record.state, record.evaluable = record.state.word, NORMAL, True
+        record.shelved_until = None
+        self._tell(
+            record, "removed", before, now, now, _PLANT_FILE, "it is no longer in the plant file"
+        )
 
     def _act(
         self,

@@ -30,7 +30,7 @@ from gemel.core.plant import PlantSignal
 from gemel.twin.alarms.settings import AlarmSettings
 from gemel.twin.mirror.names import Names, Resolver
 
-__all__ = ["Compiled", "Compiler", "Shape", "check"]
+__all__ = ["Compiled", "Compiler", "Shape", "check", "looks_at"]
 
 _OPPOSITE: Final = {">": ("<=", "-"), ">=": ("<", "-"), "<": (">=", "+"), "<=": (">", "+")}
 _MOST_INPUTS: Final = 8
@@ -168,6 +168,19 @@ def check(
                 compile_one(alarm)
             except ConfigurationError as error:
                 yield name, field, error.message
+
+
+def looks_at(
+    alarms: Mapping[str, AlarmSettings], signals: Iterable[PlantSignal]
+) -> dict[str, list[str]]:
+    """Paths of the signals that each alarm looks at."""
+    compiler = Compiler(signals)
+    found: dict[str, list[str]] = {}
+    for name, alarm in alarms.items():
+        suppression = compiler.suppression(alarm)
+        more = suppression.inputs.values() if suppression is not None else ()
+        found[name] = [*compiler.condition(alarm).inputs.values(), *more]
+    return found
 
 
 @functools.lru_cache(maxsize=16_384)

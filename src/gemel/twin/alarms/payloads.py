@@ -18,7 +18,7 @@ class AlarmChange(Payload):
     priority: Priority
     operator: str = ""
     transition: str
-    """A `Cause`, or ``cannot be evaluated`` / ``can be evaluated`` / ``renewed``."""
+    """A `Cause`, or ``cannot be evaluated`` / ``can be evaluated`` / ``renewed`` / ``removed``."""
     before: str
     """State before, as the standard names it."""
     state: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Final
 
 from gemel.core.envelope import Interlock, Request, Situation
@@ -25,6 +25,11 @@ class Checker:
         self._ledger = ledger
         self._targets = {target.path: target for target in targets}
         self._probes: dict[tuple[str, str], Probe] = {}
+
+    def follow(self, targets: Iterable[Target], kept: Container[str]) -> None:
+        """Ask by these targets from now on; interlocks of those in `kept` keep their memory."""
+        self._targets = {target.path: target for target in targets}
+        self._probes = {key: probe for key, probe in self._probes.items() if key[0] in kept}
 
     def sample(self, view: View) -> None:
         """Let interlocks with a memory, such as `for 30 s`, see this moment."""

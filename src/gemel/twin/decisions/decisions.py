@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Container, Coroutine, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from gemel.core.envelope import Permit
@@ -160,6 +160,18 @@ class Decisions:
                 )
         await self.ledger.write(steps)
 
+    def follow(
+        self, targets: Mapping[str, Target], connectors: Mapping[int, str], kept: Container[str]
+    ) -> None:
+        """Another plant file holds: the next look of any command is by it. `kept` are the paths of
+        commands that it leaves as they are; `connectors` as in `Eyes`."""
+        self.targets = dict(targets)
+        self._eyes.follow(connectors)
+        self._checker.follow(targets.values(), kept)
+        for command in self.ledger.open():
+            if command.path not in kept:
+                self._moves.forget(command.id)
+
     async def tick(self) -> None:
         """Look at all open commands: expiry, read-back, watches. Call it many times a second."""
         await self._whole(self._tick())
@@ -179,10 +191,7 @@ class Decisions:
     # Proposing and approving
 
     async def _propose(self, proposal: Proposal, actor: Actor | None) -> Command:
-        target = self.targets.get(proposal.command)
-        if target is None:
-            hint = did_you_mean(proposal.command, self.targets)
-            raise Unknown(f"no command '{proposal.command}'; {hint}")
+        self._commanded(proposal)
         if actor is not None:
             must(actor, "operator", "propose a command")
             if not proposal.reason.strip():
@@ -194,6 +203,7 @@ class Decisions:
             update = {}
         known = await self.ledger.find(proposal.id) if proposal.id else None
         known = self.ledger.commands.get(proposal.id, known)  # it may have come meanwhile
+        target = self._commanded(proposal)  # another plant file may hold by now
         view = self._eyes.look()
         update["id"] = proposal.id or self._new_id(target, view.now)
         proposal = proposal.model_copy(update=update)
@@ -300,8 +310,8 @@ class Decisions:
             command = steps.get(known.id) or known  # another one's move may have ended it
             if (target := self.targets.get(command.path)) is not None:
                 permits.append(self._moves.look(steps, command, target, view))
-            elif command.state in ("checked", "approved") and view.now >= command.expires:
-                steps.add(command, "expired", reason="its command is no longer in the plant file")
+            else:
+                self._moves.orphaned(steps, command)
         had = self.ledger.problem
         try:
             await self.ledger.write(steps)
@@ -343,6 +353,13 @@ class Decisions:
         target = self.targets.get(command.path)
         if target is None:
             raise Refused(f"the plant file no longer has a command '{command.path}'")
+        return target
+
+    def _commanded(self, proposal: Proposal) -> Target:
+        target = self.targets.get(proposal.command)
+        if target is None:
+            hint = did_you_mean(proposal.command, self.targets)
+            raise Unknown(f"no command '{proposal.command}'; {hint}")
         return target
 
     def _new_id(self, target: Target, now: int) -> str:

@@ -119,6 +119,10 @@ class Eyes:
         self._look = look
         self._connectors = dict(connectors)
 
+    def follow(self, connectors: Mapping[int, str]) -> None:
+        """From now on signals come over these connectors."""
+        self._connectors = dict(connectors)
+
     def look(self) -> View:
         """What there is to see now."""
         return View(self, self._look(self._clock()))

@@ -33,6 +33,22 @@ class Moves:
         self._checker = checker
         self._watches: dict[str, tuple[Probe, Watch]] = {}
 
+    def forget(self, command_id: str) -> None:
+        """What was watched for a command is watched anew: its plant file says otherwise now."""
+        self._watches.pop(command_id, None)
+
+    def orphaned(self, steps: Steps, command: Command) -> None:
+        """What becomes of an open command that the plant file no longer has."""
+        gone = "its command is no longer in the plant file"
+        match command.state:
+            case "proposed" | "checked" | "approved" if steps.now >= command.expires:
+                self.waiting.pop(command.id, None)
+                steps.add(command, "expired", reason=gone)
+            case "confirmed" | "watched":
+                steps.add(command, "kept", reason=gone)
+            case "reverting":
+                self._reverting(steps, command)
+
     def begin(
         self, steps: Steps, proposal: Proposal, expires: int, reason: str = "", reverts: str = ""
     ) -> Command:

@@ -161,6 +161,11 @@ class DetectorWatch:
                  self._normal.names]
             ).encode(), digest_size=8,
         ).hexdigest()  # fmt: skip
+        self.basis = (
+            settings.model_copy(update={"title": "", "hold": 0}), detector, self._normal.names,
+            self._normal.inputs,
+        )  # fmt: skip
+        """What a model of this watch rests on; equal where a model of one serves the other."""
         self._rows = NormalRows(self._normal, store)
         self._scorer: Scorer | None = None
         self._fitting: Future[Model | None] | None = None
@@ -225,6 +230,19 @@ class DetectorWatch:
             if model is not None:
                 return self._begin(model, now)
         return ()
+
+    # Another plant file
+
+    def end(self) -> list[Event]:
+        """It watches no more: a finding that is open ends with the last row above the limit."""
+        run, self._above = self._above, None
+        return [] if run is None or run.event is None else [self._closed(run)]
+
+    def take_over(self, former: DetectorWatch, now: int) -> list[Event]:
+        """Use the model of a watch of the same name, where it rests on the same."""
+        if self.model is not None or former.model is None or former.basis != self.basis:
+            return []
+        return self._begin(former.model, now)
 
     # Learning
 

@@ -43,6 +43,13 @@ class Snapshot:
     count: npt.NDArray[np.int64]
     good: npt.NDArray[np.int64]
 
+    def frame(self) -> Frame:
+        """What it shows, as samples, for who begins to look: it must not wait for the next change
+        of a signal that seldom changes. The newest come first, so that a grid begins with them."""
+        known = np.flatnonzero((self.time != NEVER) & (self.quality != q.CLOCK_SUSPECT))
+        order = known[np.argsort(-self.time[known], kind="stable")]
+        return Frame.of(order, self.time[order], self.value[order], self.quality[order])
+
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
@@ -92,10 +99,12 @@ class Mirror:
             self._stale_after = np.concatenate([self._stale_after, never])
             self._cut = np.concatenate([self._cut, np.zeros(more, np.bool_)])
 
-    def watch_age(self, number: int, stale_after: int) -> None:
-        """From now on the signal is stale when nothing arrived for `stale_after` ns."""
+    def watch_age(self, number: int, stale_after: int | None) -> None:
+        """From now on the signal is stale when nothing arrived for `stale_after` ns; never if
+        None."""
         self.grow(number + 1)
-        self._stale_after[number] = stale_after
+        never = int(np.iinfo(np.int64).max)
+        self._stale_after[number] = never if stale_after is None else stale_after
 
     def cut(self, signals: npt.NDArray[np.int32], lost: bool) -> None:
         """Say that the way to these signals is cut (`lost`), or open again."""

@@ -8,7 +8,7 @@ from gemel.twin.operations import history
 from gemel.twin.operations.calendar import Calendar, Window
 from gemel.twin.operations.kpis import Kpi, measure
 from gemel.twin.operations.machine import Machine, machines
-from gemel.twin.operations.operations import MachineView, Operations
+from gemel.twin.operations.operations import MachineView, Operations, surroundings
 from gemel.twin.operations.settings import (
     AssetOperations,
     Closed,
@@ -41,4 +41,5 @@ __all__ = [
     "history",
     "machines",
     "measure",
+    "surroundings",
 ]

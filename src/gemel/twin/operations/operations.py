@@ -11,8 +11,8 @@ present window and the last few: the shift, or the local day where there are no 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -37,7 +37,7 @@ from gemel.twin.operations.slow import Slow, event_of
 from gemel.twin.operations.stops import OrderTracker, Stopped, StopTracker
 from gemel.twin.operations.times import WORDS, Totals
 
-__all__ = ["MachineView", "Operations"]
+__all__ = ["MachineView", "Operations", "surroundings"]
 
 _STATE_VERSION: Final = 1
 _GATHER: Final = SECOND
@@ -65,6 +65,18 @@ class MachineView:
     order: str
     product: str
     window: Window
+
+
+def surroundings(
+    assets: Mapping[str, Asset], signals: Iterable[PlantSignal], settings: OperationsSettings
+) -> dict[str, tuple[Machine, ...]]:
+    """Every machine by its path: itself, then those whose settings it depends on too."""
+    found = machines(assets, signals, settings)
+    flow = Flow(assets, [m.asset for m in found.values() if m.judges])
+    return {
+        path: (machine, *(found[p] for p in (*flow.neighbours(path), *flow.line(path))))
+        for path, machine in found.items()
+    }
 
 
 class Operations:
@@ -200,6 +212,34 @@ class Operations:
             most_missing=self.settings.most_missing,
         )
 
+    # Another plant file
+
+    def become(self, made: Operations, kept: Container[str], shown: Frame) -> None:
+        """Go on with what `made`, which runs nowhere, was made of. From the compute thread.
+
+        Machines in `kept` go on as if nothing had been, others from their state, from what is
+        `shown` now; stops of machines that are gone end. If it raises, nothing has changed.
+        """
+        with self._lock:
+            now = self._clock()
+            self._gather(now)
+            old, units = self._units, vars(made)["_units"]
+            for path, unit in units.items():
+                if path in kept and path in old:
+                    units[path] = old[path]
+                elif path in old:
+                    unit.restore(old[path].state(), self._snapshot(now))
+            events = self._outbox
+            for path, unit in old.items():
+                if path not in units:
+                    events += unit.end(now)
+            vars(self).update({k: v for k, v in vars(made).items() if k != "_lock"})
+            self._outbox = events
+            for path, unit in units.items():
+                if path not in kept:
+                    mine = shown[np.isin(shown.signal, unit.numbers)]
+                    self._outbox += unit.feed(mine, now, follows=False)
+
     # State
 
     def state(self) -> dict[str, Any]:
@@ -290,6 +330,16 @@ class _Unit:
                 self._lost = lost
                 events += self._take(rows, now)
         self.account.close_until(now)
+        return events
+
+    def end(self, now: int) -> list[Event]:
+        """It is no longer a machine: what lasts of it ends."""
+        events: list[Event] = []
+        if (stop := self._stops.open) is not None:
+            ended = replace(stop, end=now, uncertain=True)
+            events.append(ended.event(self.machine.asset, now, self._minor_below))
+        if self.slow is not None:
+            events.append(event_of(replace(self.slow, end=now), self.machine.asset, now))
         return events
 
     def view(self) -> MachineView:

@@ -1,0 +1,75 @@
+"""Makes what runs in the rooms out of a plan: at the start, and again for another plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+from gemel.core.time import Clock, zone
+from gemel.parts.historians.base import Store
+from gemel.parts.reasoners.base import Proposal
+from gemel.runtime.configuration import Plan
+from gemel.twin.alarms import Alarms
+from gemel.twin.decisions import Adviser
+from gemel.twin.learning import DetectorWatch
+from gemel.twin.mirror import Mirror
+from gemel.twin.operations import Calendar, Operations
+
+__all__ = ["Maker"]
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """What every part of a room needs from outside. What it makes has no state yet."""
+
+    store: Store
+    mirror: Mirror
+    clock: Clock
+    executor: Executor
+    complete: Callable[[], bool]
+    submit: Callable[[Proposal], None]
+    replayed: bool
+    """Whether recorded data pass: detectors learn from those, not from history."""
+
+    def alarms(self, plan: Plan) -> Alarms:
+        """All alarms of a plan."""
+        return Alarms(
+            plan.alarms, plan.signals, self.store.catalogue, self.mirror.snapshot, self.clock
+        )
+
+    def operations(self, plan: Plan) -> Operations:
+        """The machines of a plan, with its calendar."""
+        calendar = Calendar(
+            plan.plant.shifts,
+            zone(plan.plant.plant.time_zone),
+            plan.operations.closed,
+            plan.operations.breaks,
+        )
+        return Operations(
+            plan.plant.assets, plan.signals, calendar, self.store.catalogue, self.mirror.snapshot,
+            self.clock, plan.operations,
+        )  # fmt: skip
+
+    def watch(self, plan: Plan, numbers: Mapping[str, int], name: str) -> DetectorWatch:
+        """A detector at work, with the model that is kept for its settings."""
+        settings, detector = plan.watches[name]
+        return DetectorWatch(
+            name, settings, detector, plan.signals, dict(numbers), self.store, self.executor,
+            self.clock, self.complete, replayed=self.replayed,
+        )  # fmt: skip
+
+    def adviser(
+        self,
+        plan: Plan,
+        numbers: Mapping[str, int],
+        name: str,
+        state: Mapping[str, Any] | None = None,
+    ) -> Adviser:
+        """A reasoner at work. Raises `DataError` if the state is not one of its settings."""
+        return Adviser(
+            name, plan.reasoners[name], signals=plan.signals, numbers=numbers,
+            catalogue=self.store.catalogue, snapshot=self.mirror.snapshot(self.clock()),
+            submit=self.submit, state=state,
+        )  # fmt: skip
