@@ -52,7 +52,8 @@ async def test_what_waits_for_the_disk_goes_there_together(world: World, disk: D
         asyncio.ensure_future(world.decisions.propose(own(value, id=name), ANNA))
         for name, value in (("b", 21500.0), ("c", 21400.0))
     ]
-    await asyncio.sleep(0.02)
+    while len(world.decisions.commands()) < 3:  # noqa: ASYNC110 - decided, not yet on disk
+        await asyncio.sleep(0.001)
     assert not any(task.done() for task in (first, *others))
     assert not world.events, "nothing is told before it is on disk"
     disk.free.set()
