@@ -41,6 +41,8 @@ SHORTEST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 2.0
 OVERLAP: Final = 2 * SECOND
 """History is asked for from a little before the gap; what comes twice is recognised."""
+SEAM_S: Final = 5.0
+"""If nothing new has come after so long, the source is silent: the gap ends."""
 REFILL_FIRST_S: Final = 2.0
 BACKFILL_FIRST_S: Final = 20.0
 REFILL_TRIES: Final = 5
@@ -67,6 +69,17 @@ class Totals:
         self.lost += counters.lost
         for reason, rows in counters.reasons.items():
             self.reasons[reason] = self.reasons.get(reason, 0) + rows
+
+
+class _Seam:
+    """Where history ends and what is new begins."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.reached: asyncio.Future[None] = loop.create_future()
+        """All until the session opened was fetched."""
+        self.begun: asyncio.Future[None] = loop.create_future()
+        """The first new samples have come."""
 
 
 class Link:
@@ -264,20 +277,26 @@ class Link:
                 log.warning("%s: connected again", self.name)
             self._set("active", "")
             refill: asyncio.Task[None] | None = None
+            seam = _Seam()
             if self._lost_at is not None:
-                gap = (self._lost_at, self._clock())
-                self._lost_at = None
+                start, self._lost_at = self._lost_at, None
                 name = f"{self.name}.refill"
-                refill = asyncio.create_task(self._refill(session, *gap), name=name)
+                refill = asyncio.create_task(self._refill(session, start, seam), name=name)
                 # A short gap is refilled before what is new is read, so that all is in order; at
                 # the first start nobody waits for what is new yet.
                 first = self._totals.sessions == 1
-                await asyncio.wait({refill}, timeout=BACKFILL_FIRST_S if first else REFILL_FIRST_S)
+                await asyncio.wait(
+                    {refill, seam.reached},
+                    timeout=BACKFILL_FIRST_S if first else REFILL_FIRST_S,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
             self._pipeline.mend(self.name)
             # A refusal ends the session at once, even if the source waits for it before it sends
             # more: whoever pushed is told, and sends again.
             refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            reading = asyncio.create_task(self._read(session, refused), name=f"{self.name}.read")
+            reading = asyncio.create_task(
+                self._read(session, refused, seam), name=f"{self.name}.read"
+            )
             try:
                 await asyncio.wait({reading, refused}, return_when=asyncio.FIRST_COMPLETED)
                 if refused.done():
@@ -289,9 +308,9 @@ class Link:
                     task.cancel()
                 await asyncio.gather(*running, return_exceptions=True)
 
-    async def _read(self, session: Session, refused: asyncio.Future[None]) -> None:
+    async def _read(self, session: Session, refused: asyncio.Future[None], seam: _Seam) -> None:
         """Hand over what the session gives, until it ends. `refused` is set when rows of a source
-        that keeps them were not stored."""
+        that keeps them were not stored, `seam.begun` when the first ones have come."""
         patient = self.connector.delivery == "confirmed"
 
         def stored(done: asyncio.Future[None]) -> None:
@@ -301,6 +320,8 @@ class Link:
         pending: asyncio.Future[None] | None = None
         async for frame in session.frames():
             self.last_received = self._clock()
+            if not seam.begun.done():
+                seam.begun.set_result(None)
             if len(frame):
                 self.lag = self.last_received - int(frame.time[-1])
             pending = self._handed = await self._pipeline.submit(frame, patient=patient)
@@ -309,8 +330,13 @@ class Link:
         if patient and pending is not None:
             await asyncio.wait({pending})
 
-    async def _refill(self, session: Session, start: int, end: int) -> None:
-        """Mark the gap, fetch what was missed, and say what came back."""
+    async def _refill(self, session: Session, start: int, seam: _Seam) -> None:
+        """Mark the gap, fetch what was missed, and say what came back.
+
+        The gap ends when the first new samples have come: what changed between the question for
+        history and the beginning of the subscription is in neither. So the end is asked twice.
+        """
+        end = self._clock()
         first = self._totals.sessions == 1
         reason = "before this start" if first else self._why_lost
         self._why_lost = "connection lost"
@@ -321,12 +347,18 @@ class Link:
         self._pipeline.emit([gap])
         if self.connector.delivery != "resumable":
             return
-        rows, reached = 0, start - OVERLAP
+        rows, reached = 0, start
         self.refilling = True
         try:
             async for upto, fetched in self._slices(session, reached, end):
                 reached = upto
                 rows += fetched
+            seam.reached.set_result(None)
+            await asyncio.wait({seam.begun}, timeout=SEAM_S)
+            reached, end = end, self._clock()
+            async for _, fetched in self._slices(session, reached, end + OVERLAP, bound=False):
+                rows += fetched
+            reached = end
         finally:
             self.refilling = False
             if reached < end:
@@ -343,17 +375,18 @@ class Link:
         )  # fmt: skip
 
     async def _slices(
-        self, session: Session, start: int, end: int
+        self, session: Session, since: int, end: int, *, bound: bool = True
     ) -> AsyncIterator[tuple[int, int]]:
-        """Fetch history slice by slice: (time reached, rows). Slices grow and shrink so that each
-        takes the peer about `SLICE_TAKES`: its other work must not wait for our past."""
-        length, failures, bound = FIRST_SLICE, 0, True
+        """Fetch history slice by slice, from a little before `since`: (time reached, rows since
+        then). Slices grow and shrink so that each takes the peer about `SLICE_TAKES`: its other
+        work must not wait for our past. `bound` asks for the values at the beginning, too."""
+        length, failures, start = FIRST_SLICE, 0, since - OVERLAP
         while start < end:
             upto = min(end, start + length)
             begun, rows = self._clock(), 0
             try:
                 async for frame in session.history(start, upto, bound=bound):
-                    rows += len(frame)
+                    rows += int(np.count_nonzero(frame.time >= since))
                     await self._pipeline.submit(frame, patient=True)
             except Unavailable as error:
                 failures += 1
