@@ -70,6 +70,23 @@ async def test_a_full_disk_is_told_to_the_sender_and_ends(
         assert daemon.links["push"].report()["sessions"] >= 2
 
 
+async def test_what_is_pushed_to_a_signal_without_connector_is_good(tmp_path: Path) -> None:
+    plant = tmp_path / "plant.yaml"
+    plant.write_text(
+        "format: 1\nconnectors: {push: {kind: http}}\nassets:\n  lab: {signals: {ph: {}}}\n"
+    )
+    line = b'{"signal": "lab/ph", "time": "2026-03-01T06:00:00Z", "value": 7.1}'
+    async with Daemon(load(plant), tmp_path / "data").run() as daemon:
+        async with asyncio.timeout(60):
+            while daemon.links["push"].session is None:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.01)
+        told = await daemon.receive("push", line, "application/x-ndjson")
+        assert told.stored == 1
+        shown = daemon.mirror.snapshot(daemon.clock())
+        number = daemon.numbers["lab/ph"]
+        assert (shown.value[number], shown.quality[number]) == (7.1, 0)
+
+
 async def test_a_recording_ends_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("time,x\n2026-03-01T06:00:00Z,1\n2026-03-01T06:00:01Z,2\n")
     plant = tmp_path / "plant.yaml"

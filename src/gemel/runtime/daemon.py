@@ -166,7 +166,9 @@ class Daemon:
             limit(self.mirror, self.numbers[planned.path], planned.signal)
         if known := last_known(self.store, self.numbers.values()):
             self.mirror.restore(*known)
-        self.mirror.cut(np.array(sorted(self.numbers.values()), np.int32), True)
+        # A signal without connector is pushed to: no way to it can be cut.
+        ways = [self.numbers[planned.path] for planned in self.plan.signals if planned.connector]
+        self.mirror.cut(np.array(ways, np.int32), True)
 
     def keep_plan(self) -> None:
         """Keep what a history that nobody runs must know of its plan; blocks on the disk."""

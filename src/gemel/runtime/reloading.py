@@ -206,7 +206,7 @@ def _signals(daemon: Daemon, plan: Plan, changes: Changes, ready: _Ready) -> Non
     for path in signals.removed:
         limit(mirror, daemon.numbers[path], Signal())
     gone = [daemon.numbers[path] for path in signals.removed]
-    cut = [*gone, *(ready.numbers[path] for path in signals.added)]
+    cut = [*gone, *(ready.numbers[path] for path in signals.added if planned[path].connector)]
     if ready.shown:
         mirror.restore(*ready.shown)
     mirror.cut(np.array(cut, np.int32), True)
