@@ -236,16 +236,16 @@ SECTIONS = {
     ),
     "push": Section(
         "Samples over HTTP",
-        "2 connections; Gemel takes Arrow bodies of 200,000 rows and answers when they are on "
+        "4 connections; Gemel takes Arrow bodies of 200,000 rows and answers when they are on "
         "disk, VictoriaMetrics and InfluxDB 1.x take line protocol in bodies of 10,000 lines. "
-        "The same 2 million rows, each server a process of its own, one after the other, 3 "
+        "The same 8 million rows, each server a process of its own, one after the other, 3 "
         "rounds, ratio round by round, median; all rows counted afterwards.",
         push,
         ("victoria-metrics", "influxd"),
     ),
     "latency": Section(
         "From a sensor to an actuator over OPC UA",
-        "A server changes a sensor every 20 to 50 ms, in turn one of 12, and takes the time "
+        "A server changes a sensor every 10 to 30 ms, in turn one of 24, and takes the time "
         "until a write of that change's number arrives at the actuator of that sensor, by one "
         "clock in one process: 10,000 events in 2 rounds. Gemel runs as a process with one rule"
         " per pair, whose commands pass the envelope and are in the journal on disk before they"
