@@ -42,18 +42,19 @@ START = parse_time("2020-03-01T06:00:00Z")
 ROWS, STOPPED, FAULT = 900, slice(100, 150), 700
 
 
-def recording(folder: Path) -> Path:
+def recording(folder: Path, name: str = "pump.csv", *, repaired: bool = False) -> Path:
     random = np.random.default_rng(1)
     load_ = random.normal(size=ROWS)
     flow = 50 + 2 * load_ + random.normal(0, 0.2, ROWS)
-    flow[FAULT:] -= 4
+    flow[FAULT:] -= 0 if repaired else 4
     flow[STOPPED] = 0
+    start = START + (ROWS * SECOND if repaired else 0)
     rows = [
-        f"{isoformat(START + i * SECOND)},{5 + 0.3 * load_[i] + random.normal(0, 0.03):.4f},"
+        f"{isoformat(start + i * SECOND)},{5 + 0.3 * load_[i] + random.normal(0, 0.03):.4f},"
         f"{flow[i]:.4f},{10 + load_[i]:.4f},{0 if STOPPED.start <= i < STOPPED.stop else 6}"
         for i in range(ROWS)
     ]
-    path = folder / "pump.csv"
+    path = folder / name
     path.write_text("\n".join(["time,pressure,flow,current,state", *rows]) + "\n")
     return path
 
@@ -100,6 +101,21 @@ def test_what_a_replay_finds_does_not_depend_on_how_it_is_read(
         models = [e.payload for e in events(folder / "data", "model")]
         found.append(json.dumps([told, models], default=dict))
     assert found[0] == found[1]
+
+
+def test_a_finding_that_was_open_at_the_end_goes_on_after_a_restart(tmp_path: Path) -> None:
+    replay(tmp_path)
+    left = events(tmp_path / "data", "finding")[-1]
+    assert left.lasts
+    later = recording(tmp_path, "later.csv", repaired=True)
+    plan = recorded(load(tmp_path / "plant.yaml"), [str(later)], "max")
+    asyncio.run(replayed(plan, tmp_path / "data", again=False, quiet=True))
+    found = events(tmp_path / "data", "finding")
+    [ended] = [finding for finding in found if finding.time == left.time]
+    assert not ended.lasts
+    assert ended.supersedes == left.id
+    assert ended.end is not None
+    assert START + ROWS * SECOND <= ended.end < START + (ROWS + 60) * SECOND
 
 
 def test_a_recording_that_is_too_short_leaves_the_watch_learning(tmp_path: Path) -> None:

@@ -173,6 +173,9 @@ class DetectorWatch:
         self._passed: list[Window] | None = [] if replayed else None
         self._above: _Run | None = None
         self._below_since: int | None = None
+        told = store.events("finding", settings.asset, start=clock(), limit=1_000)
+        self._left = next((e for e in told if e.source == name and e.lasts), None)
+        """A finding that was open when the twin stopped."""
         self._take_up()
 
     # What doors ask
@@ -236,6 +239,10 @@ class DetectorWatch:
     def end(self) -> list[Event]:
         """It watches no more: a finding that is open ends with the last row above the limit."""
         run, self._above = self._above, None
+        left, self._left = self._left, None
+        if left is not None:
+            now = self._clock()
+            return [replace(left.ended(now), known=now)]
         return [] if run is None or run.event is None else [self._closed(run)]
 
     def take_over(self, former: DetectorWatch, now: int) -> list[Event]:
@@ -308,6 +315,12 @@ class DetectorWatch:
 
     def _judge(self, score: Score, i: int) -> list[Event]:
         time, hold = int(score.time[i]), self.settings.hold
+        left, self._left = self._left, None
+        if left is not None:
+            if not score.alarm[i]:
+                return [replace(left.ended(time), known=self._clock())]
+            highest = float(left.payload["highest"])
+            self._above = _Run(left.time, time, highest, score, i, left)
         if score.alarm[i]:
             self._below_since = None
             value = float(score.value[i])
