@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -272,6 +273,10 @@ def translate(error: BaseException, where: str = "") -> GemelError:
         return Unavailable(f"{at}{name} ({text})")
     if isinstance(error, TimeoutError):
         return Unavailable(f"{at}no answer in time")
+    if isinstance(error, ConnectionRefusedError):
+        return Unavailable(f"{at}nothing listens there; does the server run, on this port?")
+    if isinstance(error, socket.gaierror):
+        return Unavailable(f"{at}no machine of this name is known")
     if isinstance(error, ua.UaError) and "No matching endpoints" in str(error):
         return ConfigurationError(f"{at}the server does not offer this security; {error}")
     return Unavailable(f"{at}{error or type(error).__name__}")
