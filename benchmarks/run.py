@@ -78,7 +78,7 @@ def ingest(quick: bool) -> Found:
 def push(quick: bool) -> Found:
     from benchmarks import push as benchmark
 
-    found = benchmark.run(1 if quick else 10, 1 if quick else 3)
+    found = benchmark.run(4 if quick else 40, 1 if quick else 3)
     rows = [{"": name, "rows/s": value} for name, value in found["rows_per_second"].items()]
     wanted = {"victoriametrics": 6.0, "influxdb": 12.0}
     return Found(rows, found, [
