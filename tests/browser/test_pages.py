@@ -167,10 +167,13 @@ async def test_a_finding_arrives_without_reloading(plant: Any, open_page: Any) -
 async def test_trends_compare_and_download(plant: Any, open_page: Any) -> None:
     plant.push(filler__level=500.9)
     async with open_page("/trends") as page:
+        rows = page.locator("[data-choose]")
         await page.fill("[data-search]", "level")
-        await page.locator("[data-choose]", has_text="line2/filler/level").click()
+        await expect(rows.filter(has_text="line2/rinser/speed")).to_have_count(0)
+        await rows.filter(has_text="line2/filler/level").click()
         await page.fill("[data-search]", "*/rinser/s*")
-        await page.locator("[data-choose]", has_text="line2/rinser/speed").click()
+        await expect(rows.filter(has_text="line2/filler/level")).to_have_count(0)
+        await rows.filter(has_text="line2/rinser/speed").click()
         await expect(page.locator(".chip")).to_have_count(2)
         await expect(page.locator("[data-trend-chart][data-points]")).to_be_visible()
         await page.click("text=10 min")

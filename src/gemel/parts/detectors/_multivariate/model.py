@@ -211,8 +211,9 @@ def _average(rows: Values, weight: float, average: Values, seen: npt.NDArray[np.
                 rows[i, j] = average[j]
 
 
-# A sum in another order is as good, and many times faster; NaN is kept as it is.
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+# No fast mathematics: it may add in another order for other lengths, and then it would show in the
+# last digit how the stream was cut.
+@njit(nogil=True, cache=True)
 def _score(
     rows: Values,
     lost: npt.NDArray[np.bool_],
