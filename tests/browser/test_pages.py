@@ -168,6 +168,8 @@ async def test_trends_compare_and_download(plant: Any, open_page: Any) -> None:
     plant.push(filler__level=500.9)
     async with open_page("/trends") as page:
         rows = page.locator("[data-choose]")
+        # A list that is about to be replaced cannot be clicked.
+        await expect(rows.filter(has_text="line2/rinser/speed")).to_have_count(1)
         await page.fill("[data-search]", "level")
         await expect(rows.filter(has_text="line2/rinser/speed")).to_have_count(0)
         await rows.filter(has_text="line2/filler/level").click()
