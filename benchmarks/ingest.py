@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -134,7 +135,7 @@ async def gemel(given: list[pa.RecordBatch], folder: Path, *, scored: bool) -> d
         }
 
 
-def run(count: int = 40, rounds: int = 3) -> dict[str, object]:
+def run(count: int = 40, rounds: int = 3) -> dict[str, Any]:
     """The figures; ratios are pair by pair, since the machine's speed drifts."""
     given = batches(count, seed=1)
     pairs = []

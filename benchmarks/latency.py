@@ -230,7 +230,7 @@ def latencies(contestant: str, load: str, events: int, seed: int) -> tuple[list[
             with child(*me, "--bare", url, "--other", load) as loop:
                 assert told(loop) == "ready"
                 return go(), None
-        with tempfile.TemporaryDirectory(prefix="gemel-bench-") as name:  # noqa: SIM117
+        with tempfile.TemporaryDirectory(prefix="gemel-bench-") as name:  # noqa: SIM117 - too long for a line
             with twin(Path(name), plant(url, load)) as client:
                 until = time.monotonic() + WAIT_S
                 while True:

@@ -131,7 +131,7 @@ def chart(samples: int, requests: int) -> dict[str, Any]:
     begin = (time.time_ns() // 1_000_000_000 - 7_200) * 1_000_000_000
     moment = begin + np.arange(samples) * 1_000_000
     taken = []
-    with tempfile.TemporaryDirectory(prefix="gemel-bench-") as name:  # noqa: SIM117
+    with tempfile.TemporaryDirectory(prefix="gemel-bench-") as name:  # noqa: SIM117 - too long for a line
         with twin(Path(name), many_signals(1)) as client:
             for first in range(0, samples, BATCH):
                 rows = slice(first, first + BATCH)

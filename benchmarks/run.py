@@ -71,7 +71,7 @@ def ingest(quick: bool) -> Found:
         {"": "Gemel", "rows/s": found["gemel_rows_per_second"]},
         {"": "bare DuckDB inserts", "rows/s": found["duckdb_rows_per_second"]},
     ]
-    ratio = float(found["ratio"])  # type: ignore[arg-type]
+    ratio = float(found["ratio"])
     return Found(rows, found, [(f"{ratio:.2f} of bare inserts; at least 0.9 wanted", ratio >= 0.9)])
 
 

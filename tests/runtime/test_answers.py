@@ -61,8 +61,8 @@ async def test_pages_follow_one_another_to_the_end(asked: tuple[Client, str]) ->
     while after is not None:
         page = await get(client, after=after, limit=500)
         assert page["total"] == COUNT + 4
-        seen += [item["path"] for item in page["items"]]  # type: ignore[attr-defined]
-        after = page["next"]  # type: ignore[assignment]
+        seen += [item["path"] for item in page["items"]]
+        after = page["next"]
     assert seen == sorted(seen)
     assert len(set(seen)) == COUNT + 4
 
@@ -71,7 +71,7 @@ async def test_pages_follow_one_another_to_the_end(asked: tuple[Client, str]) ->
 async def test_by_role_and_by_pattern(asked: tuple[Client, str]) -> None:
     client, _ = asked
     order = await get(client, role="order")
-    assert [i["path"] for i in order["items"]] == ["z_office/number"]  # type: ignore[attr-defined]
+    assert [i["path"] for i in order["items"]] == ["z_office/number"]
     assert (await get(client, role="energy"))["total"] == 0
     assert (await get(client, match="m000?/speed"))["total"] == 10
     assert (await get(client, match="m0000/speed"))["total"] == 1

@@ -158,7 +158,7 @@ async def test_a_failing_part_is_set_aside_and_reported(store: Failing) -> None:
 
 async def test_an_errand_runs_between_two_parcels(store: Failing) -> None:
     mirror = Mirror(2)
-    pipeline = Pipeline(store, mirror, system_clock)  # type: ignore[arg-type]
+    pipeline = Pipeline(store, mirror, system_clock)
     with pytest.raises(Unavailable):
         await pipeline.between(lambda: None)
     pipeline.start()

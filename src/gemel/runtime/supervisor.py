@@ -255,7 +255,7 @@ class Link:
             self.failures += 1
             if self._clock() - opened > 10 * SECOND:
                 pause, self.failures = SHORTEST_PAUSE, 1
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _one_session(self) -> None:

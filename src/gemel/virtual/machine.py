@@ -10,6 +10,7 @@ two runs of one seed stay comparable sample by sample even when only one of them
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -116,7 +117,7 @@ class MachineState:
     readings: dict[str, float] = field(default_factory=dict)
 
 
-class Machine:
+class Machine(ABC):
     """A machine between two conveyors; the first takes from, the last delivers to, the outside."""
 
     #: Setpoints other than speed: signal name → key in the specific state.
@@ -221,9 +222,9 @@ class Machine:
         """Extra torque as a share of the normal one."""
         return 0.0
 
+    @abstractmethod
     def specific_step(self, world: Surroundings, noise: Sequence[float]) -> None:
         """Advance what only this kind of machine has, and write its readings."""
-        raise NotImplementedError
 
     @property
     def relative_speed(self) -> float:

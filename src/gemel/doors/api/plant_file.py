@@ -76,7 +76,7 @@ async def replace(wanted: Replacement, daemon: Running, actor: Engineer) -> dict
         await asyncio.to_thread(_write, path, wanted.text)
         try:
             change = await daemon.reload(plan, actor.name)
-        except Exception:
+        except Exception:  # whatever it was goes on to the caller; the file is the former one again
             await asyncio.to_thread(_write, path, former)
             await asyncio.to_thread(kept.unlink)
             raise

@@ -41,7 +41,7 @@ class Checker:
 
     def request(self, command: Command, target: Target) -> Request:
         """What the command asks the envelope for."""
-        assert command.value is not None, "only what was checked can be asked for"  # noqa: S101
+        assert command.value is not None, "only what was checked can be asked for"  # noqa: S101 - narrows the type
         return Request(
             command_id=command.id,
             command=command.path,

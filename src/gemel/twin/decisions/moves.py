@@ -166,7 +166,7 @@ class Moves:
     ) -> Permit | None:
         """Take a command back: by another command, through the same envelope."""
         reading = view.reading(target.number)
-        assert command.value is not None, "it was sent"  # noqa: S101
+        assert command.value is not None, "it was sent"  # noqa: S101 - narrows the type
         theirs = (
             reading.good
             and reading.value is not None

@@ -34,7 +34,7 @@ def resolve(proposal: Proposal, target: Target, reading: Reading) -> tuple[Setti
     if proposal.change is not None:
         value = present + proposal.change
     else:
-        assert proposal.change_percent is not None, "a proposal has one form"  # noqa: S101
+        assert proposal.change_percent is not None, "a proposal has one form"  # noqa: S101 - narrows the type
         value = present * (1 + proposal.change_percent / 100)
     if not math.isfinite(value):
         raise Refused("the change leads to no number")
@@ -51,9 +51,9 @@ def read_back(
     known when the command was sent, and that arrived afterwards: so a source whose clock is wrong
     confirms as well as any other. Where the value was there already, a sign of life is enough.
     """
-    assert command.value is not None, "only what was checked is sent"  # noqa: S101
-    assert command.sent is not None, "only what was sent is read back"  # noqa: S101
-    assert command.deadline is not None, "what is sent has a deadline"  # noqa: S101
+    assert command.value is not None, "only what was checked is sent"  # noqa: S101 - narrows the type
+    assert command.sent is not None, "only what was sent is read back"  # noqa: S101 - narrows the type
+    assert command.deadline is not None, "what is sent has a deadline"  # noqa: S101 - narrows the type
     sent = command.sent
     matches = (
         reading.good
