@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from gemel.core.settings import Settings
 
-__all__ = ["Event", "Gap", "Payload", "make_id"]
+__all__ = ["BEFORE_START", "CONNECTION_LOST", "Event", "Gap", "Payload", "make_id"]
 
 
 class Payload(Settings):
@@ -68,6 +68,10 @@ def make_id(source: str, kind: str, subject: str, time: int, sequence: int = 0) 
     """32 hexadecimal digits of BLAKE2b over the identifying fields."""
     text = _SEPARATOR.join((source, kind, subject, str(time), str(sequence)))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+BEFORE_START: Final = "before this start"
+CONNECTION_LOST: Final = "connection lost"
 
 
 class Gap(Payload):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gemel.core.errors import GemelError
-from gemel.core.event import Event
+from gemel.core.event import CONNECTION_LOST, Event
 from gemel.parts.historians.base import Query
 from gemel.runtime.daemon import Daemon
 
@@ -103,7 +103,7 @@ class Story:
             if (
                 event.kind != "gap"
                 or not event.payload.get("refilled")
-                or event.payload.get("reason") != "connection lost"
+                or event.payload.get("reason") != CONNECTION_LOST
                 or event.end is None
                 or link is None
                 or link.session is None

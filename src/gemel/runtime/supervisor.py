@@ -23,7 +23,7 @@ import numpy as np
 
 from gemel.core.catalogue import Catalogue
 from gemel.core.errors import ConfigurationError, DataError, GemelError, Unavailable
-from gemel.core.event import Event, Gap
+from gemel.core.event import BEFORE_START, CONNECTION_LOST, Event, Gap
 from gemel.core.time import SECOND, Clock
 from gemel.parts.connectors.base import Connector, Counters, Door, Outcome, Session, Wanted, Write
 from gemel.parts.historians.base import Store
@@ -126,7 +126,7 @@ class Link:
         self.refilling = False
         """Whether history is being fetched for a gap."""
         self._lost_at: int | None = None
-        self._why_lost = "connection lost"
+        self._why_lost = CONNECTION_LOST
         self._handed: asyncio.Future[None] | None = None
         """Done when the last Frame that was handed over is stored or refused."""
         self._position: str | None = None
@@ -338,8 +338,8 @@ class Link:
         """
         end = self._clock()
         first = self._totals.sessions == 1
-        reason = "before this start" if first else self._why_lost
-        self._why_lost = "connection lost"
+        reason = BEFORE_START if first else self._why_lost
+        self._why_lost = CONNECTION_LOST
         gap = Event(
             "gap", self.name, start, self.name, self._clock(), end,
             Gap(reason=reason).model_dump(),

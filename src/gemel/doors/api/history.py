@@ -11,7 +11,7 @@ import pyarrow as pa
 from fastapi import APIRouter, Depends, Query, Response
 
 from gemel.core.errors import ConfigurationError, DataError
-from gemel.core.event import Event
+from gemel.core.event import BEFORE_START, Event
 from gemel.core.time import isoformat, parse_time, zone
 from gemel.doors.api.access import Running, Viewer
 from gemel.runtime.answers import Question, answer
@@ -19,8 +19,6 @@ from gemel.runtime.daemon import Daemon
 
 router = APIRouter(tags=["history"])
 
-BEFORE_START: Final = "before this start"
-"""What was fetched for the time before the twin ran is no gap once it is there."""
 MOST_JSON: Final = 100_000
 MOST_ARROW: Final = 10_000_000
 
