@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -20,8 +21,10 @@ from gemel.core.frame import Frame
 from gemel.core.time import HOUR, SECOND
 from gemel.parts.historians.base import Query
 from gemel.parts.historians.duckdb import DuckDB
-from gemel.parts.historians.duckdb.sealing import seal
-from gemel.parts.historians.duckdb.store import MOST_WAITING, DuckDBStore
+from gemel.parts.historians.duckdb.ledger import Sealed
+from gemel.parts.historians.duckdb.rotation import MOST_WAITING
+from gemel.parts.historians.duckdb.sealing import damaged_blocks, seal
+from gemel.parts.historians.duckdb.store import DuckDBStore
 from gemel.testing.clock import TurnableClock
 
 START = 1_700_000_000 * SECOND
@@ -129,6 +132,26 @@ def test_damage_costs_its_block_and_never_the_start(
         store.commit([Frame.of([0], [START - SECOND], [-1.0])])
     with opened(tmp_path, clock) as store:
         assert len(everything(store)) == len(left) + 1
+
+
+@pytest.mark.faults
+def test_two_questions_that_find_the_same_damage_mend_it_once(
+    tmp_path: Path, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(tmp_path, clock)
+    damage_middle(tmp_path / "segments" / "000001.parquet")
+    both = threading.Barrier(2)
+
+    def found_by_both(path: Path, segment: Sealed) -> list[int] | None:
+        found = damaged_blocks(path, segment)
+        both.wait(30)
+        return found
+
+    monkeypatch.setattr("gemel.parts.historians.duckdb.archive.damaged_blocks", found_by_both)
+    with opened(tmp_path, clock) as store, ThreadPoolExecutor(2) as pool:
+        lefts = list(pool.map(lambda _: len(everything(store)), range(2)))
+        assert lefts == [ROWS - 131_072] * 2
+        assert len(store.events("damage")) == 1
 
 
 @pytest.mark.faults
@@ -277,7 +300,7 @@ def test_commits_wait_when_closing_does_not_keep_up(
         assert free.wait(30)
         return seal(*arguments)
 
-    monkeypatch.setattr("gemel.parts.historians.duckdb.store.seal", slow)
+    monkeypatch.setattr("gemel.parts.historians.duckdb.rotation.seal", slow)
     committed = 0
 
     def commit_all() -> None:

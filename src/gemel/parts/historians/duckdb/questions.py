@@ -21,14 +21,16 @@ INLINE: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where rows lie: an attached segment by its alias, or a Parquet file.
+    """Where rows of a segment lie: an attached one by its alias, or a Parquet file.
 
+    segment       its number
     upto          last commit that counts, None for all
     upto_row      in an attached segment: first row in order that does not count
     first_commit  in an attached segment: what its rows in order are given as their commit
     late          whether it has rows in the late lane
     """
 
+    segment: int
     alias: str = ""
     file: str = ""
     upto: int | None = None

@@ -46,17 +46,26 @@ Block = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where the files of closed segments lie."""
+    """Where the files of segments lie."""
 
     folder: Path
 
+    @property
+    def segments(self) -> Path:
+        """Their folder."""
+        return self.folder / "segments"
+
+    def attached(self, id: int) -> Path:
+        """The segment before it is closed."""
+        return self.segments / f"{id:06d}.duckdb"
+
     def rows(self, id: int) -> Path:
         """The rows, sorted."""
-        return self.folder / "segments" / f"{id:06d}.parquet"
+        return self.segments / f"{id:06d}.parquet"
 
     def head(self, id: int) -> Path:
         """The state of every signal with which the segment begins."""
-        return self.folder / "segments" / f"{id:06d}.head.parquet"
+        return self.segments / f"{id:06d}.head.parquet"
 
     @property
     def quarantine(self) -> Path:

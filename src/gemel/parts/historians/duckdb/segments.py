@@ -32,7 +32,7 @@ from gemel.core.wire import to_batch
 from gemel.parts.historians.duckdb.lanes import NO_MARK, Last
 from gemel.parts.historians.duckdb.questions import Source
 
-__all__ = ["Engine", "Gate", "Live"]
+__all__ = ["Engine", "Gate", "Live", "log_of"]
 
 _TABLES = (
     "create table {s}.info(opened bigint, first_commit int, head_last bigint, positions varchar)",
@@ -78,8 +78,8 @@ class Live:
 
     def size(self) -> int:
         """Bytes on disk, its log included."""
-        log = self.path.with_name(self.path.name + ".wal")
-        return sum(p.stat().st_size for p in (self.path, log) if p.exists())
+        files = self.path, log_of(self.path)
+        return sum(p.stat().st_size for p in files if p.exists())
 
     def widen(self, low: int, high: int) -> None:
         """Include source times from `low` to `high`."""
@@ -90,12 +90,13 @@ class Live:
         """Its rows for a question; None if none of them was known at `as_of`."""
         late = self.late > 0
         if as_of is None or not self.known or self.known[-1] <= as_of:
-            return Source(alias=self.alias, first_commit=self.first_commit, late=late)
+            return Source(self.id, self.alias, first_commit=self.first_commit, late=late)
         count = bisect_right(self.known, as_of)
         if count == 0:
             return None
         return Source(
-            alias=self.alias,
+            self.id,
+            self.alias,
             first_commit=self.first_commit,
             upto=self.first_commit + count - 1,
             upto_row=self.first_rows[count],
@@ -242,6 +243,11 @@ class Engine:
         if table.num_rows:
             last.put(*(table.column(i).to_numpy() for i in range(4)))
         return last
+
+
+def log_of(path: Path) -> Path:
+    """Where DuckDB keeps the write-ahead log of a file."""
+    return path.with_name(path.name + ".wal")
 
 
 def _quoted(path: Path) -> str:
