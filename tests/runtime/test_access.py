@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import websockets
+from tests.runtime.doors import bearer
 
 from gemel.core.errors import Refused, Unknown
 from gemel.core.role import ROLES
-from gemel.doors.serving import Served, served
+from gemel.doors.serving import Served
 from gemel.runtime.access import Access, Actor
-from gemel.runtime.configuration import load
 from gemel.testing.clock import TurnableClock
 
-PLANT = """\
-format: 1
-connectors:
-  push: {kind: http}
-assets:
-  line/m1:
-    connector: push
-    signals:
-      speed: {unit: 1/h}
-"""
 PASSWORD = "a long enough password"
 
 
@@ -123,24 +113,6 @@ def test_a_file_from_before_tokens_had_owners(tmp_path: Path, clock: TurnableClo
 
 
 # Over HTTP
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[Served]:
-    plant = tmp_path / "plant.yaml"
-    plant.write_text(PLANT)
-    async with served(load(plant), tmp_path / "data") as answer:
-        yield answer
-
-
-@pytest.fixture
-async def http(running: Served) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=running.url, trust_env=False) as client:
-        yield client
-
-
-def bearer(secret: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {secret}"}
 
 
 async def test_an_admin_lists_removes_and_revokes(running: Served, http: httpx.AsyncClient) -> None:

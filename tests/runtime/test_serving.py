@@ -5,48 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
 import websockets
+from tests.runtime.doors import PLANT, bearer
 
 from gemel.client import Client
 from gemel.core.errors import ConfigurationError, DataError, Refused
-from gemel.doors.serving import Served, served
-from gemel.runtime.configuration import load
-
-PLANT = """\
-format: 1
-plant: {site: Test, time_zone: Europe/Berlin}
-connectors:
-  push: {kind: http}
-assets:
-  line/m1:
-    connector: push
-    signals:
-      speed: {unit: 1/h, range: [0, 100]}
-      state: {type: enumeration, labels: {0: Stopped, 6: Execute}}
-      product: {type: text}
-"""
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[Served]:
-    plant = tmp_path / "plant.yaml"
-    plant.write_text(PLANT)
-    async with served(load(plant), tmp_path / "data") as answer:
-        yield answer
-
-
-@pytest.fixture
-async def client(running: Served, tmp_path: Path) -> Client:
-    found = await asyncio.to_thread(Client.of, tmp_path / "data")
-    assert found is not None
-    return found
+from gemel.doors.serving import Served
 
 
 def lines(*rows: dict[str, object]) -> bytes:
@@ -129,36 +98,35 @@ async def test_a_hundred_megabytes_are_refused(client: Client) -> None:
 
 
 @pytest.mark.faults
-async def test_who_may_do_what(running: Served) -> None:
+async def test_who_may_do_what(running: Served, http: httpx.AsyncClient) -> None:
     roles = ("viewer", "operator", "engineer")
     tokens = {role: running.access.token(f"a {role}", role) for role in roles}
     expired = running.access.token("late", "admin", lasts=1)
-    async with httpx.AsyncClient(base_url=running.url, trust_env=False) as http:
 
-        async def status(method: str, path: str, token: str | None, **more: object) -> int:
-            headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-            answer = await http.request(method, path, headers=headers, **more)
-            if answer.status_code >= 400:
-                assert answer.json()["message"]
-            return answer.status_code
+    async def status(method: str, path: str, token: str | None, **more: object) -> int:
+        headers = {} if token is None else bearer(token)
+        answer = await http.request(method, path, headers=headers, **more)
+        if answer.status_code >= 400:
+            assert answer.json()["message"]
+        return answer.status_code
 
-        assert await status("GET", "/api/health", None) == 200
-        assert await status("GET", "/api/status", None) == 401
-        assert await status("GET", "/api/status", "wrong") == 401
-        assert await status("GET", "/api/status", expired) == 401
-        assert await status("GET", "/api/status", tokens["viewer"]) == 200
-        samples = "/api/connectors/push/samples"
-        assert await status("POST", samples, tokens["viewer"], content=b"") == 403
-        body = lines({"signal": "line/m1/speed", "time": 1, "value": 1})
-        kind = {"Content-Type": "application/x-ndjson"}
-        headers = kind | {"Authorization": f"Bearer {tokens['operator']}"}
-        assert (await http.post(samples, content=body, headers=headers)).status_code == 200
-        assert await status("GET", "/api/people", tokens["engineer"]) == 403
-        assert await status("PUT", "/api/plant-file", tokens["operator"], json={}) in (400, 403)
+    assert await status("GET", "/api/health", None) == 200
+    assert await status("GET", "/api/status", None) == 401
+    assert await status("GET", "/api/status", "wrong") == 401
+    assert await status("GET", "/api/status", expired) == 401
+    assert await status("GET", "/api/status", tokens["viewer"]) == 200
+    samples = "/api/connectors/push/samples"
+    assert await status("POST", samples, tokens["viewer"], content=b"") == 403
+    body = lines({"signal": "line/m1/speed", "time": 1, "value": 1})
+    kind = {"Content-Type": "application/x-ndjson"}
+    headers = kind | bearer(tokens["operator"])
+    assert (await http.post(samples, content=body, headers=headers)).status_code == 200
+    assert await status("GET", "/api/people", tokens["engineer"]) == 403
+    assert await status("PUT", "/api/plant-file", tokens["operator"], json={}) in (400, 403)
 
 
 @pytest.mark.faults
-async def test_oversized_and_strange_questions(running: Served, client: Client) -> None:
+async def test_oversized_and_strange_questions(http: httpx.AsyncClient, client: Client) -> None:
     params = {"signal": "**", "limit": 10**9}
     with pytest.raises(ConfigurationError, match="is more than 100000 rows"):
         await asyncio.to_thread(client.get, "/api/history", params)
@@ -166,9 +134,8 @@ async def test_oversized_and_strange_questions(running: Served, client: Client) 
         await asyncio.to_thread(client.ask, ["../../etc/passwd"])
     with pytest.raises(ConfigurationError):
         await asyncio.to_thread(client.get, "/api/asset", {"path": "../secret"})
-    async with httpx.AsyncClient(base_url=running.url, trust_env=False) as http:
-        for path in ("/api/../../etc/passwd", "/static/gemel/../../../run.json", "/run.json"):
-            assert (await http.get(path)).status_code in (303, 307, 401, 404)
+    for path in ("/api/../../etc/passwd", "/static/gemel/../../../run.json", "/run.json"):
+        assert (await http.get(path)).status_code in (303, 307, 401, 404)
 
 
 async def test_a_link_logs_in_once(running: Served) -> None:
@@ -186,7 +153,7 @@ async def test_a_link_logs_in_once(running: Served) -> None:
 
 async def test_changes_come_over_a_websocket(running: Served, client: Client) -> None:
     url = running.url.replace("http", "ws") + "/api/live"
-    headers = {"Authorization": f"Bearer {running.daemon.token}"}
+    headers = bearer(running.daemon.token)
     async with websockets.connect(url, additional_headers=headers) as socket:
         await socket.send(json.dumps({"signals": ["line/m1/speed"], "every": 0.05}))
         first = json.loads(await socket.recv())
@@ -245,7 +212,9 @@ async def test_the_plant_file_is_tried_replaced_and_kept(running: Served, client
     assert again["former"][0]["text"] == PLANT
 
 
-async def test_a_saved_plant_file_holds_at_once(running: Served, client: Client) -> None:
+async def test_a_saved_plant_file_holds_at_once(
+    running: Served, client: Client, http: httpx.AsyncClient
+) -> None:
     def put(text: str) -> dict[str, object]:
         known = client.get("/api/plant-file")["hash"]
         body = {"text": text, "hash": known}
@@ -256,7 +225,7 @@ async def test_a_saved_plant_file_holds_at_once(running: Served, client: Client)
         return [item["path"] for item in found[key]]
 
     url = running.url.replace("http", "ws") + "/api/live"
-    headers = {"Authorization": f"Bearer {running.daemon.token}"}
+    headers = bearer(running.daemon.token)
     async with websockets.connect(url, additional_headers=headers) as socket:
         await socket.send(json.dumps({"signals": ["**"], "every": 0.05}))
         first = json.loads(await socket.recv())
@@ -283,9 +252,6 @@ async def test_a_saved_plant_file_holds_at_once(running: Served, client: Client)
     assert paths(state, "signals") == ["line/m1/speed"]
     body = {"path": "/etc/passwd"}
     engineer = running.access.token("an engineer", "engineer")
-    async with httpx.AsyncClient(base_url=running.url, trust_env=False) as http:
-        answer = await http.post(
-            "/api/plant-file/reload", json=body, headers={"Authorization": f"Bearer {engineer}"}
-        )
+    answer = await http.post("/api/plant-file/reload", json=body, headers=bearer(engineer))
     assert answer.status_code == 403
     assert "on the machine itself" in answer.json()["message"]
