@@ -11,16 +11,11 @@ import httpx
 import numpy as np
 import pyarrow as pa
 
-from gemel.parts.historians import HISTORIANS
-from gemel.parts.historians.base import Query
-from gemel.runtime.clock import system_clock
-from tests.faults.killing import Result
+from tests.faults.counting import Result, count
+from tests.faults.feeder import SIGNALS, batch
 from tests.faults.twin import Twin, eventually
 
-SIGNALS = 50
-ROWS = 500  # of each request
 SENDERS = 2
-START = 1_700_000_000_000_000_000
 ARROW = "application/vnd.apache.arrow.stream"
 PLANT = "\n".join(
     [
@@ -36,15 +31,9 @@ PLANT = "\n".join(
 
 
 def body(number: int) -> bytes:
-    """Request `number`: its rows can be told from those of every other one."""
-    n = np.arange(ROWS)
-    table = pa.table(
-        {
-            "signal": (n % SIGNALS).astype(np.int32),
-            "time": START + (number * (ROWS // SIGNALS) + n // SIGNALS) * 1_000_000,
-            "value": (number * ROWS + n).astype(np.float64),
-        }
-    )
+    """Batch `number` as the body of a request."""
+    rows = batch(number)
+    table = pa.table({"signal": rows.signal, "time": rows.time, "value": rows.value})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
@@ -118,24 +107,6 @@ def kill_under_load(folder: Path, kills: int, seed: int) -> Result:
         senders.stop()
         twin.end()
     assert not senders.unusable, senders.unusable[:3]
-    return _counted(twin.data, np.unique(senders.acknowledged), kills, slowest)
-
-
-def _counted(data: Path, acknowledged: np.ndarray, kills: int, slowest: float) -> Result:
-    with HISTORIANS.build({"kind": "duckdb", "keep_free": 0}).open(data, system_clock) as store:
-        signals = np.arange(SIGNALS, dtype=np.int32)
-        table = store.query(Query(signals, -(2**62), 2**62))
-        damaged = len(store.events("damage"))
-    value = table.column("value").to_numpy().astype(np.int64)
-    stored, times = np.unique(value, return_counts=True)
-    wanted = (acknowledged[:, None] * ROWS + np.arange(ROWS)).ravel()
-    sent = (int(acknowledged.max()) + 2 * SENDERS) * ROWS
-    return Result(
-        kills=kills,
-        acknowledged=len(wanted),
-        lost=len(np.setdiff1d(wanted, stored)),
-        duplicated=int((times - 1).sum()),
-        invented=int(np.count_nonzero((stored < 0) | (stored >= sent))),
-        damaged=damaged,
-        slowest_start=slowest,
-    )
+    acknowledged = np.unique(senders.acknowledged)
+    sent = int(acknowledged.max()) + 2 * SENDERS
+    return count(twin.data, acknowledged, kills, slowest, sent)

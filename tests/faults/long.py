@@ -33,8 +33,10 @@ from gemel.parts.historians.base import Query
 from gemel.runtime.clock import system_clock
 from gemel.runtime.configuration import load
 from gemel.runtime.daemon import Daemon
-from tests.faults.killing import Result, kill_again_and_again
-from tests.faults.load import ARROW, PLANT, ROWS, body, kill_under_load
+from tests.faults.counting import Result
+from tests.faults.feeder import ROWS
+from tests.faults.killing import kill_again_and_again
+from tests.faults.load import ARROW, PLANT, body, kill_under_load
 from tests.faults.overload import offer
 
 ROOT = Path(__file__).parents[2]
