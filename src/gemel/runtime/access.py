@@ -220,14 +220,9 @@ class Access:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
+        with self._lock, self._db:  # which commits, or else rolls back
             self._db.execute("begin immediate")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("rollback")
-                raise
-            self._db.execute("commit")
+            yield self._db
 
     def _issue(self, kind: str, name: str, role: str, lasts: int | None, owner: str = "") -> str:
         secret = secrets.token_urlsafe(32)

@@ -129,15 +129,9 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
+        with self._lock, self._db:  # which commits, or else rolls back
             self._db.execute("begin immediate")
-            try:
-                yield self._db
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("rollback")
-                raise
-            self._db.execute("commit")
+            yield self._db
 
     def _write(self, work: Callable[[sqlite3.Connection], R]) -> R:
         """Run `work` in a transaction; give up the reserved space if that is what it takes."""
