@@ -82,6 +82,7 @@ class Scored:
     """A watcher that aligns 50 signals to 10 ms and scores them by PCA."""
 
     name = "scored"
+    signals = None
 
     def __init__(self) -> None:
         names = tuple(f"s{i}" for i in range(50))
@@ -113,7 +114,7 @@ async def gemel(given: list[pa.RecordBatch], folder: Path, *, scored: bool) -> d
         pipeline = Pipeline(store, mirror, system_clock)
         watcher = Scored()
         if scored:
-            pipeline.watchers.append(watcher)
+            pipeline.watchers.add(watcher)
         pipeline.start()
         await (await pipeline.submit(from_table(given[0], source="warm"), patient=True))
         begun = time.perf_counter()

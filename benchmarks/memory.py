@@ -51,7 +51,7 @@ async def load(seconds: float, period: float, folder: Path) -> dict[str, Any]:
         mirror = Mirror(SIGNALS)
         Mirror.warm_up()
         pipeline = Pipeline(store, mirror, system_clock)
-        pipeline.watchers.append(Scored())
+        pipeline.watchers.add(Scored())
         pipeline.start()
         print("begun", flush=True)
         begun = time.perf_counter()
@@ -86,7 +86,7 @@ async def load(seconds: float, period: float, folder: Path) -> dict[str, Any]:
         "kept_and_read_back": read_back,
         "segments": report["segments"],
         "most_bytes_on_disk": most_bytes,
-        "watchers_failed": pipeline.failed,
+        "watchers_failed": pipeline.watchers.failed,
     }
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from commanded import ANNA, BEN, SPEED, World, by_rule, own
 
 from gemel.core.errors import ConfigurationError, Unavailable
+from gemel.twin.decisions import Decisions
 from gemel.twin.decisions.journal import Draft, Entry
+from gemel.twin.decisions.known import Used
 
 
 class Disk:
@@ -122,3 +125,52 @@ async def test_nothing_leaves_before_it_is_on_disk(make_world) -> None:
     assert (await command).state == "sent"
     await world.decisions.settled()
     assert len(world.written) == 1
+
+
+async def test_a_new_wish_asks_no_disk_and_an_old_one_is_found_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.decisions.propose(own(id="a"), ANNA)
+    await world.decisions.decline("a", BEN, "not now")
+    asked: list[str] = []
+    entries = world.journal.entries
+
+    def counted(**wanted: Any) -> list[Entry]:
+        asked.append(wanted["command_id"])
+        return entries(**wanted)
+
+    again = Decisions(
+        world.targets, eyes=world.eyes, journal=world.journal, send=world.guard.send,
+        emit=world.events.extend,
+    )  # fmt: skip
+    await again.restore()
+    assert not again.commands(), "what has ended is not held in memory"
+    monkeypatch.setattr(world.journal, "entries", counted)
+    await again.propose(own(21700.0, id="b"), ANNA)
+    assert asked == []
+    assert (await again.propose(own(id="a"), ANNA)).state == "declined"
+    assert asked == ["a"]
+    await again.close()
+
+
+def test_hardly_any_new_id_passes_for_a_used_one() -> None:
+    used = Used(f"old{i}" for i in range(100_000))
+    assert all(f"old{i}" in used for i in range(100_000))
+    assert sum(f"new{i}" in used for i in range(100_000)) < 100
+
+
+async def test_what_the_peer_took_is_written_with_the_next_look(make_world) -> None:
+    world = await make_world(approval="rule")
+    command = await world.decisions.propose(by_rule())
+    await world.decisions.settled()
+    assert world.kinds(command.id)[-1] == "sent"
+    await world.decisions.tick()
+    assert world.kinds(command.id)[-1] == "answered"
+
+
+async def test_what_the_peer_took_is_written_at_the_end_too(make_world) -> None:
+    world = await make_world(approval="rule")
+    command = await world.decisions.propose(by_rule())
+    await world.decisions.settled()
+    await world.decisions.close()
+    assert world.kinds(command.id)[-1] == "answered"

@@ -16,6 +16,7 @@ from gemel.parts.historians import HISTORIANS
 from gemel.parts.historians.base import Query, Receipt, Store
 from gemel.runtime.clock import system_clock
 from gemel.runtime.pipeline import Pipeline
+from gemel.runtime.watching import Watchers
 from gemel.twin.mirror import Mirror
 
 
@@ -133,6 +134,7 @@ async def test_nothing_of_a_patient_source_is_stored_after_a_refusal(store: Fail
 
 class Breaking:
     name = "breaking"
+    signals = None
 
     def feed(self, frame: Frame) -> list[Event]:
         raise ZeroDivisionError("a part is wrong")
@@ -145,15 +147,46 @@ async def test_a_failing_part_is_set_aside_and_reported(store: Failing) -> None:
     pipeline = Pipeline(store, Mirror(2), system_clock)
     seen: list[Event] = []
     pipeline.on_events = seen.extend
-    pipeline.watchers.append(Breaking())
+    pipeline.watchers.add(Breaking())
     pipeline.start()
     await (await pipeline.submit(frame(0)))
     await (await pipeline.submit(frame(10)))
     await pipeline.stop()
     await asyncio.sleep(0)
     assert stored(store) == list(range(20))
-    assert "ZeroDivisionError" in pipeline.failed["breaking"]
+    assert "ZeroDivisionError" in pipeline.watchers.failed["breaking"]
     assert [e.subject for e in seen if e.kind == "part_failed"] == ["breaking"]
+
+
+class Noting:
+    """Writes down whom it was called as, in order."""
+
+    def __init__(self, name: str, said: list[str], signals: frozenset[int] | None) -> None:
+        self.name, self.signals, self._said = name, signals, said
+
+    def feed(self, frame: Frame) -> list[Event]:
+        self._said.append(self.name)
+        return []
+
+    def tick(self, now: int) -> list[Event]:
+        return []
+
+
+def test_samples_are_shown_to_those_whom_they_concern_in_their_order() -> None:
+    said: list[str] = []
+    watchers = Watchers(lambda _: None, system_clock)
+    watchers.add(
+        Noting("one", said, frozenset({1})),
+        Noting("all", said, None),
+        Noting("both", said, frozenset({0, 1})),
+        Noting("zero", said, frozenset({0})),
+    )
+    for signals in ([0], [1, 1], [1, 0], [2], [], [1] * 5_000):
+        watchers.feed(Frame.of(signals, range(len(signals)), [0.0] * len(signals)))
+        said.append("-")
+    assert " ".join(said) == (
+        "all both zero - one all both - one all both zero - all - all - one all both -"
+    )
 
 
 async def test_an_errand_runs_between_two_parcels(store: Failing) -> None:

@@ -27,7 +27,7 @@ async def test_what_cannot_hold_changes_nothing(tmp_path: Path) -> None:
         ):
             with pytest.raises(error, match=says):
                 await running.become(text)
-            now = (daemon.plan, dict(daemon.links), daemon.pipeline.watchers, daemon.numbers)
+            now = (daemon.plan, dict(daemon.links), list(daemon.pipeline.watchers), daemon.numbers)
             assert now == before
             assert daemon.links["push"].session is session
         await running.become(pushed())

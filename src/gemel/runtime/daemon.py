@@ -260,7 +260,8 @@ class Daemon:
         ]
         if self.pipeline.storage_problem:
             problems.append(f"history is not written: {self.pipeline.storage_problem}")
-        problems += [f"{name} has failed: {why}" for name, why in self.pipeline.failed.items()]
+        failed = self.pipeline.watchers.failed
+        problems += [f"{name} has failed: {why}" for name, why in failed.items()]
         problems += [f"segment {d['segment']}: {d['what']}" for d in report["damaged"]]
         return {
             "state": "good" if not problems else "impaired",

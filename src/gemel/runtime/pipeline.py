@@ -18,7 +18,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,11 +26,12 @@ import numpy.typing as npt
 from gemel.core.errors import GemelError, StorageFull, Unavailable
 from gemel.core.event import Event, Gap
 from gemel.core.frame import Frame
-from gemel.core.time import MILLISECOND, Clock
+from gemel.core.time import MILLISECOND, SECOND, Clock
 from gemel.parts.historians.base import Store
+from gemel.runtime.watching import Watchers
 from gemel.twin.mirror import Mirror
 
-__all__ = ["COMMIT_ROWS", "Pipeline", "Stage", "Watcher"]
+__all__ = ["COMMIT_ROWS", "Pipeline", "Stage"]
 
 log = logging.getLogger("gemel.pipeline")
 
@@ -47,20 +48,7 @@ QUEUE_ROWS: Final = 1_000_000
 """Most rows that wait in front of a stage."""
 TICK: Final = 100 * MILLISECOND
 """Watchers are called at least this often, so that silence can be noticed."""
-
-
-class Watcher(Protocol):
-    """Something that looks at every admitted sample, in the compute thread."""
-
-    name: str
-
-    def feed(self, frame: Frame) -> Iterable[Event]:
-        """Look at samples, in order of arrival. Must not block."""
-        ...
-
-    def tick(self, now: int) -> Iterable[Event]:
-        """Time has passed, with or without samples."""
-        ...
+_AWAKE: Final = int(np.iinfo(np.int64).min)
 
 
 @dataclass(slots=True)
@@ -114,9 +102,7 @@ class Pipeline:
     def __init__(self, store: Store, mirror: Mirror, clock: Clock) -> None:
         self.live = Stage()
         self.history = Stage()
-        self.watchers: list[Watcher] = []
-        self.failed: dict[str, str] = {}
-        """Watchers that raised, with the error; they are not called again."""
+        self.watchers = Watchers(self.emit, clock)
         self.on_events: Handler = _ignore
         """Called in the event loop with every Event, after it was handed to the disk."""
         self.on_committed: Callable[[dict[str, str]], None] = _ignore
@@ -135,10 +121,13 @@ class Pipeline:
         self._broken: set[str] = set()
         self._fed = threading.Condition()
         self._filled = threading.Condition()
+        self._asleep_until = _AWAKE
+        """When the durable thread looks again by itself; `_AWAKE` while it does not sleep."""
         self._stopping = False
         self._computing = True
         self._room: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread = 0
         self._threads: list[threading.Thread] = []
 
     # Event loop side
@@ -146,6 +135,7 @@ class Pipeline:
     def start(self) -> None:
         """Start both threads."""
         self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
         self._room = asyncio.Event()
         self._room.set()
         for name, target in (("compute", self._compute), ("durable", self._durable)):
@@ -221,7 +211,7 @@ class Pipeline:
             if not self._events:
                 self._events_due = self._clock() + LONGEST_LINGER
             self._events.extend(found)
-            self._filled.notify()
+            self._ring(self._events_due)
         self._call(self.on_events, found)
 
     def backlog(self) -> tuple[int, int]:
@@ -229,27 +219,24 @@ class Pipeline:
         return self._intake_rows, self._outgoing_rows
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:
-        if self._loop is not None and not self._loop.is_closed():
+        if self._loop is None or self._loop.is_closed():
+            return
+        if threading.get_ident() == self._loop_thread:
+            self._loop.call_soon(function, *arguments)  # nobody has to be woken
+        else:
             self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _ring(self, due: int) -> None:
+        """Wake the durable thread if it would sleep longer; for who holds `_filled`. To wake a
+        thread costs as much as to mirror a small Frame, so it is not done in vain."""
+        if due < self._asleep_until or self._outgoing_rows >= COMMIT_ROWS:
+            self._filled.notify()
 
     def _make_room(self) -> None:
         if self._room is not None and not self._room.is_set():
             self._call(self._room.set)
 
     # Compute thread
-
-    def watch(
-        self, watchers: Sequence[Watcher], new: Sequence[Watcher], renewed: Iterable[str],
-        shown: Frame,
-    ) -> None:  # fmt: skip
-        """These watch from now on; for `between`. `new` ones of them are `shown` first what the
-        mirror shows. One that was set aside stays so, unless it is new or `renewed`."""
-        again = {*renewed, *(watcher.name for watcher in new)}
-        names = {watcher.name for watcher in watchers}
-        self.failed = {n: why for n, why in self.failed.items() if n in names - again}
-        self.watchers = [watcher for watcher in watchers if watcher.name not in self.failed]
-        for watcher in new:
-            self._ask(watcher, watcher.feed, shown)
 
     def _compute(self) -> None:
         next_tick = self._clock() + TICK
@@ -268,8 +255,7 @@ class Pipeline:
             now = self._clock()
             if now >= next_tick or (stopping and parcels):
                 next_tick = now + TICK
-                for watcher in tuple(self.watchers):
-                    self._ask(watcher, watcher.tick, now)
+                self.watchers.tick(now)
             if stopping and not parcels:
                 break
         with self._filled:
@@ -293,31 +279,18 @@ class Pipeline:
         self.live.late += admitted.behind
         self.live.accepted += len(admitted.frame) - admitted.behind
         parcel.frame = admitted.frame
-        for watcher in tuple(self.watchers):
-            self._ask(watcher, watcher.feed, admitted.frame)
+        self.watchers.feed(admitted.frame)
         with self._filled:
             full = self._outgoing_rows >= QUEUE_ROWS and not parcel.patient
             if not full:
                 self._outgoing.append(parcel)
                 self._outgoing_rows += len(parcel.frame)
-                self._filled.notify()
+                self._ring(parcel.due)
         self._intake_rows -= rows
         if full:
             problem = Unavailable("the disk does not keep up; these samples were not stored")
             self._refuse([parcel], problem)
         self._make_room()
-
-    def _ask(self, watcher: Watcher, method: Callable[..., Iterable[Event]], value: object) -> None:
-        """Call a watcher; one that fails is set aside and reported, the others go on."""
-        try:
-            self.emit(method(value))
-        except Exception as error:
-            log.exception("%s failed and is set aside", watcher.name)
-            self.watchers.remove(watcher)
-            self.failed[watcher.name] = f"{type(error).__name__}: {error}"
-            now = self._clock()
-            payload = {"error": self.failed[watcher.name]}
-            self.emit([Event("part_failed", watcher.name, now, "runtime", now, payload=payload)])
 
     # Durable thread
 
@@ -346,10 +319,12 @@ class Pipeline:
                 dues = [p.due for p in self._outgoing]
                 if self._events:
                     dues.append(self._events_due)
-                wait = (min(dues) - self._clock()) / 1e9 if dues else 1.0
-                if wait <= 0:
+                now = self._clock()
+                self._asleep_until = min(dues, default=now + SECOND)
+                if self._asleep_until <= now:
                     break
-                self._filled.wait(wait)
+                self._filled.wait((self._asleep_until - now) / SECOND)
+            self._asleep_until = _AWAKE
             parcels: list[_Parcel] = []
             rows = 0
             while self._outgoing and rows < GROUP_ROWS:

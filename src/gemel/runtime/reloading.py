@@ -26,8 +26,8 @@ from gemel.core.plant import PlantSignal, Signal
 from gemel.parts.historians.base import Store
 from gemel.runtime.comparing import Changes, PlanChange, compare, needs_restart, outline
 from gemel.runtime.configuration import Plan, load
-from gemel.runtime.pipeline import Watcher
 from gemel.runtime.rooms import connectors_of, told_alarms
+from gemel.runtime.watching import Watcher
 from gemel.twin.alarms import Alarms
 from gemel.twin.decisions import Adviser, Target, targets
 from gemel.twin.learning import DetectorWatch
@@ -177,7 +177,7 @@ def _swap(daemon: Daemon, plan: Plan, changes: Changes, ready: _Ready) -> _Swapp
     begin += [advisers[name] for name in changes["reasoners"].fresh]
     renewed = {rooms.alarms.name} if ready.alarms is not None else set()
     renewed |= {rooms.operations.name} if ready.operations is not None else set()
-    daemon.pipeline.watch(watchers, begin, renewed, shown)
+    daemon.pipeline.watchers.change(watchers, begin, renewed, shown)
     return _Swapped(advisers, events)
 
 

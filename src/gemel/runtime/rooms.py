@@ -22,8 +22,9 @@ from gemel.parts.reasoners.base import Proposal
 from gemel.runtime.configuration import Plan
 from gemel.runtime.guard import Guard
 from gemel.runtime.maker import Maker
-from gemel.runtime.pipeline import Pipeline, Watcher
+from gemel.runtime.pipeline import Pipeline
 from gemel.runtime.supervisor import Link
+from gemel.runtime.watching import Watcher
 from gemel.twin.alarms import Alarms
 from gemel.twin.decisions import Adviser, Connection, Decisions, Eyes, Journal, targets
 from gemel.twin.learning import DetectorWatch
@@ -104,7 +105,7 @@ class Rooms:
             for name in plan.reasoners
         }
         rooms = cls(watches, alarms, operations, decisions, journal, advisers, maker)
-        pipeline.watchers += rooms.watchers()
+        pipeline.watchers.add(*rooms.watchers())
         return rooms
 
     def watchers(self) -> list[Watcher]:

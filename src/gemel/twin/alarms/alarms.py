@@ -45,6 +45,7 @@ class Alarms(Board):
     """
 
     name = "alarms"
+    signals = None
 
     def __init__(
         self,

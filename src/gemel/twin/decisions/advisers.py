@@ -57,6 +57,7 @@ class Adviser:
         since = (state or {}).get("since")
         more = {} if since is None else {"since": int(since)}
         self._feed = ColumnFeed(inputs, catalogue, snapshot, **more)
+        self.signals = frozenset(inputs.values())
 
     def feed(self, frame: Frame) -> list[Event]:
         """Look at admitted samples."""

@@ -23,18 +23,18 @@ class Checker:
     def __init__(self, eyes: Eyes, ledger: Ledger, targets: Iterable[Target]) -> None:
         self._eyes = eyes
         self._ledger = ledger
-        self._targets = {target.path: target for target in targets}
+        self._look_at(targets)
         self._probes: dict[tuple[str, str], Probe] = {}
 
     def follow(self, targets: Iterable[Target], kept: Container[str]) -> None:
         """Ask by these targets from now on; interlocks of those in `kept` keep their memory."""
-        self._targets = {target.path: target for target in targets}
+        self._look_at(targets)
         self._probes = {key: probe for key, probe in self._probes.items() if key[0] in kept}
 
     def sample(self, view: View) -> None:
         """Let interlocks with a memory, such as `for 30 s`, see this moment."""
-        for target in self._targets.values():
-            for condition in target.interlocks if target.settings.armed else ():
+        for target in self._interlocked:
+            for condition in target.interlocks:
                 probe = self._probe(target, condition, view)
                 if probe.has_memory:
                     probe.ask(view)
@@ -75,12 +75,21 @@ class Checker:
 
     def others(self, steps: Steps, command: Command, target: Target, *states: str) -> list[Command]:
         """Other commands for the same signal that are in one of the states."""
-        same = {path for path, other in self._targets.items() if other.number == target.number}
+        same = self._paths[target.number]
         return [
             other
             for other in steps.open()
             if other.state in states and other.id != command.id and other.path in same
         ]
+
+    def _look_at(self, targets: Iterable[Target]) -> None:
+        self._interlocked: list[Target] = []
+        self._paths: dict[int, set[str]] = {}
+        """Paths of the commands that write a signal."""
+        for target in targets:
+            self._paths.setdefault(target.number, set()).add(target.path)
+            if target.interlocks and target.settings.armed:
+                self._interlocked.append(target)
 
     def _on_its_way(self, steps: Steps, command: Command, target: Target) -> str:
         others = self.others(steps, command, target, "approved", "sent", "reverting")

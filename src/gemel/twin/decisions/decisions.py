@@ -74,6 +74,8 @@ class Decisions:
         self._moves = Moves(eyes, self._checker)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._changes: set[asyncio.Task[Any]] = set()
+        self._answered: list[str] = []
+        """Commands that the peer took: written down at the next look, with what that finds."""
         self._given = 0
 
     # What people and reasoners ask
@@ -186,6 +188,12 @@ class Decisions:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._changes, return_exceptions=True)
+        steps = Steps(self.ledger, self._eyes.look().now)
+        self._take_answers(steps)
+        try:
+            await self.ledger.write(steps)
+        except GemelError as error:
+            log.error("what was answered last is not written: %s", error)
         await self.ledger.close()
 
     # Proposing and approving
@@ -273,7 +281,6 @@ class Decisions:
 
     async def _write(self, permit: Permit) -> None:
         """Send once, and write down what came of it."""
-        kind, reason = "answered", "accepted by the peer"
         if self.ledger.stopped_at(permit.command):
             kind, reason = "refused", "the kill switch was set; nothing was written"
         else:
@@ -287,8 +294,10 @@ class Decisions:
                 log.exception("sending command %s failed", permit.command_id)
                 kind, reason = "unconfirmed", f"{type(error).__name__}: {error}"
             else:
-                if not outcome.accepted:
-                    kind, reason = "rejected", outcome.reason or "rejected by the peer"
+                if outcome.accepted:
+                    self._answered.append(permit.command_id)
+                    return
+                kind, reason = "rejected", outcome.reason or "rejected by the peer"
         command = self.ledger.commands[permit.command_id]
         if not may_follow(command.state, kind):
             return  # read-back was quicker, and knows better
@@ -299,12 +308,20 @@ class Decisions:
         except GemelError as error:
             log.error("what became of command %s is not written: %s", command.id, error)
 
+    def _take_answers(self, steps: Steps) -> list[str]:
+        answered, self._answered = self._answered, []
+        for command_id in answered:
+            if (command := steps.get(command_id)) is not None:
+                steps.add(command, "answered", reason="accepted by the peer")
+        return answered
+
     # Watching over time
 
     async def _tick(self) -> None:
         view = self._eyes.look()
         self._checker.sample(view)
         steps = Steps(self.ledger, view.now)
+        answered = self._take_answers(steps)
         permits = []
         for known in self.ledger.open():
             command = steps.get(known.id) or known  # another one's move may have ended it
@@ -316,6 +333,7 @@ class Decisions:
         try:
             await self.ledger.write(steps)
         except GemelError as error:
+            self._answered = answered + self._answered
             if not had:
                 log.error("decisions stand still: %s", error)
             return

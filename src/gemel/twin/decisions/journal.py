@@ -212,6 +212,11 @@ class Journal:
         )
         return [_entry(row) for row in found]
 
+    def commands(self) -> list[str]:
+        """Ids of all commands. Raises `Damaged` where the file cannot be read."""
+        found = self._ask("select distinct command_id from entry where command_id != ''", ())
+        return [str(row[0]) for row in found]
+
     def open_commands(self, final: Sequence[str], side: Sequence[str]) -> list[str]:
         """Ids of the commands whose last entry, `side` kinds aside, is not of a `final` kind."""
         final_marks, side_marks = ",".join("?" * len(final)), ",".join("?" * len(side))

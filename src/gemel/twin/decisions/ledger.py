@@ -15,21 +15,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gemel.core.errors import Damaged, GemelError, Unavailable
 from gemel.core.event import Event, Payload
 from gemel.core.time import HOUR
 from gemel.twin.decisions.command import FINAL, SIDE, Command, follow
 from gemel.twin.decisions.journal import Draft, Entry, Journal
+from gemel.twin.decisions.known import Known, Used
 from gemel.twin.decisions.people import SYSTEM
 
 __all__ = ["CommandEvent", "KillSwitchEvent", "Ledger", "Steps"]
 
 log = logging.getLogger("gemel.decisions")
 
-_KEPT: Final = 500
-"""Ended commands that are kept in memory; the journal has all."""
 _ALL: Final = 1_000_000
 
 
@@ -116,7 +115,7 @@ class Steps:
 
     def open(self) -> list[Command]:
         """The open commands as these steps leave them."""
-        known = {**self._ledger.commands, **self._moved}
+        known = {command.id: command for command in self._ledger.open()} | self._moved
         return [command for command in known.values() if command.open]
 
     def _put(self, command: Command | None, draft: Draft) -> Command:
@@ -137,17 +136,36 @@ class _Waiting:
     """The commands that they changed, as they were."""
 
 
+class _Past(NamedTuple):
+    """What the journal says at the start.
+
+    head      its head
+    ids       of all commands
+    commands  the entries of each open one
+    switches  entries about kill switches, in order
+    sent      when commands were sent, by path: the last hour, and always the last
+    """
+
+    head: str
+    ids: list[str]
+    commands: list[list[Entry]]
+    switches: list[Entry]
+    sent: dict[str, list[int]]
+
+
 class Ledger:
     """All open commands, the last ended ones, and the kill switches."""
 
     def __init__(self, journal: Journal, emit: Callable[[Iterable[Event]], None]) -> None:
-        self.commands: dict[str, Command] = {}
         self.stopped: dict[str, str] | None = None
         """Where kill switches are set, and why; None until the journal was read."""
         self.problem = ""
         """Why the journal could not be written the last time; empty if it could."""
         self.began = ""
         """The journal's head when this run began: ids of two runs never meet."""
+        self._known = Known()
+        self._used: Used | None = None
+        """Ids of all commands that ever were; None until the journal was read."""
         self._journal = journal
         self._emit = emit
         self._events: dict[str, str] = {}
@@ -165,6 +183,11 @@ class Ledger:
         self._reader.shutdown()
 
     # What is known
+
+    @property
+    def commands(self) -> Mapping[str, Command]:
+        """The open commands and the last ended ones, by id."""
+        return self._known.all
 
     def stopped_at(self, path: str) -> tuple[str, ...] | None:
         """Where kill switches are set that hold for a path; None if that is not known."""
@@ -187,12 +210,14 @@ class Ledger:
 
     def open(self) -> list[Command]:
         """Commands that have not ended, oldest first."""
-        return [command for command in self.commands.values() if command.open]
+        return self._known.open()
 
     async def find(self, command_id: str) -> Command | None:
         """A command, from the journal if it ended long ago."""
         if command_id in self.commands:
             return self.commands[command_id]
+        if self._used is not None and command_id not in self._used:
+            return None
         entries = await _in_thread(
             self._reader, lambda: self._journal.entries(command_id=command_id, limit=_ALL)
         )
@@ -213,7 +238,9 @@ class Ledger:
         for draft, command in zip(steps.drafts, steps.commands, strict=True):
             if command is not None:
                 waiting.before.setdefault(command.id, self.commands.get(command.id))
-                self.commands[command.id] = command
+                self._known.put(command)
+                if draft.kind == "proposed" and self._used is not None:
+                    self._used.add(command.id)
                 if draft.kind == "sent":
                     self._count_sent(command.path, draft.time)
         self._waiting.append(waiting)
@@ -242,7 +269,7 @@ class Ledger:
             self._emit([self._tell(*told) for told in zip(entries, commands, strict=True)])
             for waiting in group:
                 waiting.done.set_result(None)
-            self._forget()
+            self._known.forget(lambda command_id: self._events.pop(command_id, None))
 
     def _take_back(self, group: Sequence[_Waiting], error: Exception) -> None:
         if not isinstance(error, GemelError):
@@ -252,9 +279,9 @@ class Ledger:
         for waiting in reversed(group):
             for command_id, before in waiting.before.items():
                 if before is None:
-                    self.commands.pop(command_id, None)
+                    self._known.drop(command_id)
                 else:
-                    self.commands[command_id] = before
+                    self._known.put(before)
             for draft in waiting.steps.drafts:
                 if draft.kind == "sent":
                     self._sent[draft.subject].pop()
@@ -298,15 +325,6 @@ class Ledger:
             stopped.pop(draft.subject, None)
         self.stopped = stopped
 
-    def _forget(self) -> None:
-        if len(self.commands) <= 2 * _KEPT:
-            return
-        needed = {command.reverts for command in self.commands.values() if command.open}
-        ended = [c.id for c in self.commands.values() if not c.open and c.id not in needed]
-        for command_id in ended[: max(0, len(ended) - _KEPT)]:
-            del self.commands[command_id]
-            self._events.pop(command_id, None)
-
     # Starting again
 
     async def restore(self, now: int) -> None:
@@ -316,30 +334,30 @@ class Ledger:
         the plant is then set, until a person releases it.
         """
         try:
-            began, entries, switches, sent = await _in_thread(self._reader, lambda: self._read(now))
+            past = await _in_thread(self._reader, lambda: self._read(now))
         except Damaged as error:
             await self._stop_all(now, str(error))
             return
-        self.began = began
-        set_before, self.stopped, self._sent = self.stopped or {}, {}, sent
-        for entry in switches:
+        self.began, self._used = past.head, Used(past.ids)
+        set_before, self.stopped, self._sent = self.stopped or {}, {}, past.sent
+        for entry in past.switches:
             self._switch(entry.draft)
         self.stopped |= set_before
         troubles = []
-        for mine in entries:
+        for mine in past.commands:
             try:
                 command = _followed(mine)
             except (GemelError, KeyError, TypeError) as error:
                 troubles.append(f"command {mine[0].draft.command_id}: {error}")
                 continue
             if command is not None:
-                self.commands[command.id] = command
+                self._known.put(command)
                 last = mine[-1]
                 self._events[command.id] = _event(
                     "command", last.draft, command.proposed, None, last
                 ).id
         if self._journal.set_aside is not None and not any(
-            entry.draft.payload.get("set_aside") for entry in switches
+            entry.draft.payload.get("set_aside") for entry in past.switches
         ):
             aside = self._journal.set_aside.name
             reason = f"the journal could not be read; it was set aside as {aside}"
@@ -353,7 +371,7 @@ class Ledger:
         steps.note("killed", "", SYSTEM, reason, **payload)
         await self.write(steps)
 
-    def _read(self, now: int) -> tuple[str, list[list[Entry]], list[Entry], dict[str, list[int]]]:
+    def _read(self, now: int) -> _Past:
         journal = self._journal
         wanted = journal.open_commands(sorted(FINAL), SIDE)
         # The revert of a command tells how that command ends, even if it has ended itself.
@@ -365,7 +383,8 @@ class Ledger:
             key=lambda entry: entry.sequence,
         )
         entries = [mine for mine in found if mine]
-        return str(journal.head()), entries, switches, journal.times("sent", now - HOUR)
+        sent = journal.times("sent", now - HOUR)
+        return _Past(str(journal.head()), journal.commands(), entries, switches, sent)
 
 
 async def _in_thread(executor: Executor, function: Callable[[], Any]) -> Any:

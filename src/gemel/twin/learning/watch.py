@@ -118,6 +118,8 @@ class _Run:
 class DetectorWatch:
     """A Watcher of the pipeline; fits in `executor`, scores in the compute thread."""
 
+    signals = None
+
     def __init__(
         self,
         name: str,

@@ -84,6 +84,7 @@ class Operations:
     thread; everything else may be called from any thread."""
 
     name = "operations"
+    signals = None
 
     def __init__(
         self,

@@ -44,7 +44,7 @@ create table if not exists segment(
 create table if not exists event(
     id text primary key, kind text not null, subject text not null, time integer not null,
     end integer, known integer not null, source text not null, sequence integer not null,
-    cause text, supersedes text, payload text not null) without rowid;
+    cause text, supersedes text, payload text not null);
 create index if not exists event_by_kind on event(kind, time);
 create index if not exists event_by_subject on event(subject, time);
 create index if not exists event_superseded on event(supersedes) where supersedes is not null;
