@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from gemel.core.time import HOUR, SECOND
 from gemel.parts.historians.base import Query
 from gemel.parts.historians.duckdb import DuckDB
 from gemel.parts.historians.duckdb.ledger import Sealed
+from gemel.parts.historians.duckdb.log import HEADER, ROW
 from gemel.parts.historians.duckdb.rotation import MOST_WAITING
 from gemel.parts.historians.duckdb.sealing import damaged_blocks, seal
 from gemel.parts.historians.duckdb.store import DuckDBStore
@@ -167,38 +169,122 @@ def test_a_missing_segment_is_reported_and_the_rest_works(
         assert "10 of 10 rows" in store.report()["damaged"][0]["what"]
 
 
+def copied_open(folder: Path, clock: TurnableClock, commits: int = 200) -> Path:
+    """The log of a folder whose twin was killed, with one row in each commit."""
+    with opened(folder / "first", clock) as store:
+        store.catalogue.declare("a")
+        for i in range(commits):
+            store.commit([Frame.of([0], [START + i * SECOND], [i])])
+        shutil.copytree(folder / "first", folder / "copy")
+    return folder / "copy" / "segments" / "000001.log"
+
+
+def flip(path: Path, offset: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([byte ^ 1]))
+
+
 @pytest.mark.faults
-@pytest.mark.parametrize("share", [0.2, 0.6, 0.9])
-def test_an_open_segment_with_a_damaged_log_starts(
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.9, 0.999])
+def test_a_log_that_ends_early_costs_its_end(
     tmp_path: Path, clock: TurnableClock, share: float
 ) -> None:
-    folder = tmp_path / "first"
-    with opened(folder, clock) as store:
-        store.catalogue.declare("a")
-        for i in range(200):
-            store.commit([Frame.of([0], [START + i * SECOND], [i])])
-        copy = tmp_path / "copy"
-        shutil.copytree(folder, copy)  # as a power cut would leave it
-    wal = copy / "segments" / "000001.duckdb.wal"
-    os.truncate(wal, int(wal.stat().st_size * share))
-    with opened(copy, clock) as store:
-        left = everything(store)
-        # A log that ends early costs its end: what is left is a beginning of what was stored.
-        assert left.tolist() == list(range(len(left)))
-        store.commit([Frame.of([0], [START + 999 * SECOND], [999.0])])
-        assert len(everything(store)) == len(left) + 1
+    log = copied_open(tmp_path, clock)
+    os.truncate(log, int(log.stat().st_size * share))
+    for again in range(2):
+        with opened(log.parents[1], clock) as store:
+            left = everything(store)
+            assert left.tolist() == list(range(len(left)))
+            assert len(left) >= 200 * share - 3
+            assert not store.events("damage"), "so a kill leaves it"
+            store.commit([Frame.of([0], [START + (999 + again) * SECOND], [len(left)])])
+            assert len(everything(store)) == len(left) + 1
 
 
 @pytest.mark.faults
-def test_an_unreadable_open_segment_is_set_aside(tmp_path: Path, clock: TurnableClock) -> None:
+@pytest.mark.parametrize("place", ["magic", "length", "row"])
+@pytest.mark.parametrize("commit", [0, 100, 198])
+def test_a_damaged_commit_costs_its_rows(
+    tmp_path: Path, clock: TurnableClock, commit: int, place: str
+) -> None:
+    log = copied_open(tmp_path, clock)
+    each = HEADER.size + ROW.itemsize
+    start = log.stat().st_size - (200 - commit) * each
+    flip(log, start + {"magic": 0, "length": 20, "row": HEADER.size + 20}[place])
+    with opened(log.parents[1], clock) as store:
+        assert everything(store).tolist() == [i for i in range(200) if i != commit]
+        (told,) = store.events("damage")
+        assert f"{each} bytes" in told.payload["what"] or "with 1 rows" in told.payload["what"]
+        as_of = store.query(Query(np.array([0]), -(2**62), 2**62, as_of=START))
+        assert as_of.num_rows == 199
+        store.seal()
+        assert everything(store).tolist() == [i for i in range(200) if i != commit]
+    with opened(log.parents[1], clock) as store:
+        assert store.marks().tolist() == [START + 199 * SECOND]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("what", [b"", b"not a log" * 1_000])
+def test_an_unreadable_open_segment_is_set_aside(
+    tmp_path: Path, clock: TurnableClock, what: bytes
+) -> None:
     with opened(tmp_path, clock) as store:
         store.catalogue.declare("a")
         store.commit([Frame.of([0], [START], [1.0])])
-    (tmp_path / "segments" / "000001.duckdb").write_bytes(b"not a database" * 1_000)
+    (tmp_path / "segments" / "000001.log").write_bytes(what)
     with opened(tmp_path, clock) as store:
         assert store.events("damage")
         store.commit([Frame.of([0], [START], [2.0])])
         assert everything(store).tolist() == [2.0]
+
+
+@pytest.mark.faults
+def test_what_a_failed_write_leaves_is_no_commit(
+    tmp_path: Path, clock: TurnableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path, clock) as store:
+        store.catalogue.declare("a")
+        store.commit([Frame.of([0], [START], [1.0], position="one")])
+        monkeypatch.setattr(os, "fdatasync", broken)
+        with pytest.raises(Unavailable, match="Input/output error"):
+            store.commit([Frame.of([0] * 9, START + np.arange(1, 10), [2.0] * 9, position="two")])
+        monkeypatch.undo()
+        assert everything(store).tolist() == [1.0]
+        assert store.marks().tolist() == [START]
+        store.commit([Frame.of([0], [START + 5], [3.0], position="three")])
+        assert everything(store).tolist() == [1.0, 3.0]
+    with opened(tmp_path, clock) as store:
+        assert everything(store).tolist() == [1.0, 3.0]
+        assert store.position("") == "three"
+
+
+def broken(_: int) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_question_reads_many_pieces_of_a_log(tmp_path: Path, clock: TurnableClock) -> None:
+    """Commits larger and smaller than a piece of the file, several signals, rows in both lanes."""
+    rng = np.random.default_rng(3)
+    sent: list[tuple[int, int, float]] = []
+    with opened(tmp_path, clock) as store:
+        store.catalogue.declare("a")
+        store.catalogue.declare("b")
+        for commit, rows in enumerate([10, 500_000, 3, 200_000, 200_000, 0, 1]):
+            times = START + np.sort(rng.integers(0, 10**9, rows)) + commit * SECOND // 2
+            signals, values = rng.integers(0, 2, rows), rng.normal(size=rows)
+            sent += zip(signals.tolist(), times.tolist(), values.tolist(), strict=True)
+            store.commit([Frame.of(signals, times, values)])
+        low, high = START + SECOND // 3, START + 2 * SECOND
+        for signal in (0, 1):
+            found = store.query(Query(np.array([signal], np.int32), low, high))
+            wanted = sorted({(t, v) for s, t, v in sent if s == signal and low <= t < high})
+            told = zip(
+                found.column("time").to_pylist(), found.column("value").to_pylist(), strict=True
+            )
+            assert sorted(told) == wanted
 
 
 def fill(store: DuckDBStore, rng: np.random.Generator) -> int:

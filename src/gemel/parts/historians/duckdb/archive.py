@@ -13,6 +13,8 @@ import numpy as np
 
 from gemel.core.errors import Damaged
 from gemel.parts.historians.duckdb.damage import Damage
+from gemel.parts.historians.duckdb.engine import Engine
+from gemel.parts.historians.duckdb.lanes import Last
 from gemel.parts.historians.duckdb.ledger import Ledger, Sealed
 from gemel.parts.historians.duckdb.questions import Source
 from gemel.parts.historians.duckdb.sealing import Files, damaged_blocks, repair
@@ -79,6 +81,33 @@ class Archive:
                 path = str(self._files.rows(checked.id))
                 found.append(Source(checked.id, file=path, upto=upto, late=checked.late > 0))
         return found
+
+    def marks(self, engine: Engine) -> Last:
+        """The last row in order of every signal: the state with which the newest segment begins,
+        and its rows. Rows in order never share a time, so the latest is unique; a correction at the
+        same time came through the late lane, and replaces the value."""
+        last = Last()
+        if not self._sealed:
+            return last
+        number = self._sealed[-1].id
+        rows, head = self._files.rows(number), self._files.head(number)
+        columns = "signal, time, value, quality"
+        ordered = (
+            f"select {columns} from read_parquet('{head}') "
+            f"union all select {columns} from read_parquet('{rows}') where late = 0"
+        )
+        found = engine.ask(
+            f"with mark as (select signal, max(time) as time from ({ordered}) group by signal), "
+            f"candidate as (select *, 0 as commit, 0 as late from ({ordered}) "
+            f"union all select {columns}, commit, late from read_parquet('{rows}') where late > 0) "
+            "select signal, time, max_by(value, {'a': commit, 'b': late}), "
+            "max_by(quality, {'a': commit, 'b': late}) "
+            "from candidate semi join mark using (signal, time) group by signal, time",
+            {},
+        )
+        if found.num_rows:
+            last.put(*(found.column(i).to_numpy() for i in range(4)))
+        return last
 
     def _verify(self, segment: Sealed) -> Sealed:
         """Compare the checksums of a closed segment, once in the life of the store."""

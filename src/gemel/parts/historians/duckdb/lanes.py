@@ -14,12 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from numba import njit
 
 from gemel.core.frame import Frame, Times, Values, concatenate
 from gemel.core.quality import AHEAD
-from gemel.core.wire import to_batch
 
 __all__ = ["NO_MARK", "Lanes", "Last", "sort", "warm_up"]
 
@@ -51,6 +49,13 @@ class Last:
             self.value = np.concatenate([self.value, np.full(more, np.nan)])
             self.quality = np.concatenate([self.quality, np.zeros(more, np.int16)])
 
+    def copy(self) -> Last:
+        """The same marks, that no longer move with these."""
+        other = Last()
+        other.time, other.value = self.time.copy(), self.value.copy()
+        other.quality = self.quality.copy()
+        return other
+
     def put(self, signal: Any, time: Any, value: Any, quality: Any) -> None:
         """Set the marks of some signals."""
         self.grow(int(signal.max()) + 1 if len(signal) else 0)
@@ -67,7 +72,7 @@ class Last:
 class Lanes:
     """The rows of a commit by the lane that they take."""
 
-    in_order: list[pa.RecordBatch] = field(default_factory=list)
+    in_order: list[Frame] = field(default_factory=list)
     late: list[Frame] = field(default_factory=list)
     repeated: int = 0
 
@@ -86,9 +91,9 @@ def sort(frames: Sequence[Frame], last: Last) -> Lanes:
             np.array(horizons, np.int64), last.time, last.value, last.quality, lane,
         )  # fmt: skip
         if in_order == len(frame):
-            lanes.in_order.append(to_batch(frame))
+            lanes.in_order.append(frame)
         elif in_order:
-            lanes.in_order.append(to_batch(frame[lane == IN_ORDER]))
+            lanes.in_order.append(frame[lane == IN_ORDER])
         if late:
             lanes.late.append(frame[lane == LATE])
         lanes.repeated += repeated

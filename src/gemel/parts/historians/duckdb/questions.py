@@ -21,21 +21,19 @@ INLINE: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where rows of a segment lie: an attached one by its alias, or a Parquet file.
+    """Where rows of a segment lie: under a name that is given to the question, or in a file.
 
-    segment       its number
-    upto          last commit that counts, None for all
-    upto_row      in an attached segment: first row in order that does not count
-    first_commit  in an attached segment: what its rows in order are given as their commit
-    late          whether it has rows in the late lane
+    segment  its number
+    name     of a table that holds what counts of it, and no more
+    file     Parquet
+    upto     last commit in the file that counts, None for all
+    late     whether it has rows in the late lane
     """
 
     segment: int
-    alias: str = ""
+    name: str = ""
     file: str = ""
     upto: int | None = None
-    upto_row: int | None = None
-    first_commit: int = 0
     late: bool = True
 
 
@@ -70,19 +68,11 @@ def rows(
         files = ", ".join(f"'{_quoted(f)}'" for f in plain)
         parts.append(f"select * from read_parquet([{files}]) where {condition}")
     for source in sources:
-        limit = "" if source.upto is None else f" and commit <= {source.upto}"
         if source.file and source.upto is not None:
-            name = _quoted(source.file)
-            parts.append(f"select * from read_parquet('{name}') where {condition}{limit}")
-        elif source.alias:
-            # Rows in order come before every late row of their time: any early commit will do.
-            until = "" if source.upto_row is None else f" and rowid < {source.upto_row}"
-            parts.append(
-                f"select *, {source.first_commit}::int as commit, 0 as late "
-                f"from {source.alias}.sample where {condition}{until}"
-            )
-            if source.late:
-                parts.append(f"select * from {source.alias}.late where {condition}{limit}")
+            file, limit = _quoted(source.file), f"{condition} and commit <= {source.upto}"
+            parts.append(f"select * from read_parquet('{file}') where {limit}")
+        elif source.name:
+            parts.append(f"select * from {source.name} where {condition}")
     if not parts:
         parts.append(
             "select 0::int as signal, 0::bigint as time, 0::double as value, "

@@ -1,7 +1,7 @@
 """Rotation: when a segment is closed and another begun, and when old ones go.
 
 Closing takes long and happens in a thread of its own. Whatever stops it half-way, the segment stays
-attached, and is closed after the next start.
+a log, and is closed after the next start.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
+from gemel.core.errors import Damaged
 from gemel.core.time import Clock
 from gemel.parts.historians.duckdb.archive import Archive
-from gemel.parts.historians.duckdb.attached import Attached
-from gemel.parts.historians.duckdb.lanes import NO_MARK, Last
+from gemel.parts.historians.duckdb.engine import Engine
+from gemel.parts.historians.duckdb.lanes import Last
 from gemel.parts.historians.duckdb.ledger import Sealed
+from gemel.parts.historians.duckdb.live import Live
+from gemel.parts.historians.duckdb.logs import Logs
 from gemel.parts.historians.duckdb.sealing import Files, seal
-from gemel.parts.historians.duckdb.segments import Live
 
 if TYPE_CHECKING:
     from gemel.parts.historians.duckdb import DuckDB
@@ -36,12 +38,14 @@ class Rotation:
     """Begins segments, closes them and removes the oldest. Who begins or turns holds `writing`."""
 
     def __init__(
-        self, settings: DuckDB, files: Files, clock: Clock, attached: Attached, archive: Archive
-    ) -> None:
+        self, settings: DuckDB, files: Files, clock: Clock, engine: Engine, logs: Logs,
+        archive: Archive,
+    ) -> None:  # fmt: skip
         self._settings = settings
         self._files = files
         self._clock = clock
-        self._attached = attached
+        self._engine = engine
+        self._logs = logs
         self._archive = archive
         self._thread = ThreadPoolExecutor(1, "gemel.seal")
         self._closing: list[Future[None]] = []
@@ -49,9 +53,9 @@ class Rotation:
 
     def start(self, last: Last) -> None:
         """See that a segment is open, and close the others."""
-        if not self._attached.segments:
+        if not self._logs.segments:
             self._begin(last)
-        for live in self._attached.segments[:-1]:
+        for live in self._logs.segments[:-1]:
             self._close_later(live)
 
     def stop(self) -> None:
@@ -61,18 +65,18 @@ class Rotation:
 
     def turn_if_due(self, last: Last) -> None:
         """Close the open segment if it is old or large enough."""
-        live, settings = self._attached.open, self._settings
+        live, settings = self._logs.open, self._settings
         rows = live.rows + live.late
         if rows and (
             rows >= settings.segment_rows
             or self._clock() - live.opened >= settings.segment_age
-            or (len(live.known) % 64 == 0 and live.size() >= settings.segment_bytes)
+            or live.log.end >= settings.segment_bytes
         ):
             self.turn(last)
 
     def turn(self, last: Last) -> None:
         """Begin a segment, and close the one that was open, unless it is empty."""
-        old = self._attached.open
+        old = self._logs.open
         if old.rows + old.late:
             self._begin(last)
             self._close_later(old)
@@ -90,42 +94,36 @@ class Rotation:
 
     def _begin(self, last: Last) -> None:
         """A new open segment that begins with the state of every signal."""
-        sealed, attached = self._archive.segments, self._attached.segments
-        number = 1 + max([s.id for s in sealed] + [s.id for s in attached], default=0)
+        sealed, live = self._archive.segments, self._logs.segments
+        number = 1 + max([s.id for s in sealed] + [s.id for s in live], default=0)
         first_commit, positions = 1, {}
-        if attached:
-            first_commit = attached[-1].next_commit
-            positions = dict(attached[-1].positions)
+        if live:
+            first_commit = live[-1].next_commit
+            positions = live[-1].positions
         elif sealed:
             first_commit = sealed[-1].first_commit + len(sealed[-1].known)
-        known = last.time[last.known()]
-        head_last = int(known.max()) if len(known) else NO_MARK
-        path = self._files.attached(number)
-        live = Live(number, path, self._clock(), first_commit, head_last, positions)
-        self._attached.add(live, last)
+        path = self._files.log(number)
+        self._logs.add(Live.create(path, last, self._clock(), first_commit, positions))
 
     def _close_later(self, live: Live) -> None:
         self._closing = [f for f in self._closing if not f.done()]
         self._closing.append(self._thread.submit(self._close, live))
 
     def _close(self, live: Live) -> None:
-        cursor = self._attached.engine.cursor()
+        going_on = lambda: not self._stopping  # noqa: E731
         try:
-            sealed = seal(cursor, live, self._files, self._clock(), lambda: not self._stopping)
-        except (duckdb.Error, OSError) as error:
+            sealed = seal(self._engine, live, self._files, self._clock(), going_on)
+        except (duckdb.Error, Damaged, OSError) as error:
             log.warning("segment %06d stays open: %s", live.id, str(error).splitlines()[0])
             return
-        finally:
-            cursor.close()
         if sealed is None:
             return
         self._archive.enter(sealed)
-        with self._attached.writing, self._attached.gate.alone():
+        with self._logs.writing, self._logs.gate.alone():
             self._archive.show(sealed)
-            self._attached.detach(live)
-        self._attached.remove(live)
+            self._logs.remove(live)
         for old in self._expired():
-            with self._attached.writing, self._attached.gate.alone():
+            with self._logs.writing, self._logs.gate.alone():
                 self._archive.remove(old)
 
     def _expired(self) -> list[Sealed]:

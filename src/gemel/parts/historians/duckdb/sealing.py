@@ -1,7 +1,7 @@
-"""Closed segments: DuckDB tables → sorted Parquet, and checking and saving what was closed.
+"""Closed segments: logs → sorted Parquet, and checking and saving what was closed.
 
 The Parquet file is written beside, flushed, renamed and only then entered in the manifest; a kill
-at any instruction leaves either the DuckDB file or both, never neither. The manifest keeps a CRC-32
+at any instruction leaves either the log or both, never neither. The manifest keeps a CRC-32
 of every row group and a copy of the footer, so that damage costs the row groups that it hit.
 """
 
@@ -16,30 +16,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gemel.core.errors import Damaged
 from gemel.core.wire import SCHEMA
+from gemel.parts.historians.duckdb.engine import Engine
 from gemel.parts.historians.duckdb.ledger import Sealed
-from gemel.parts.historians.duckdb.segments import Live
+from gemel.parts.historians.duckdb.live import EVER, Live
+from gemel.parts.historians.duckdb.log import sync_folder
+from gemel.parts.historians.duckdb.scan import SCHEMA as ROWS
 
-__all__ = ["Files", "damaged_blocks", "repair", "seal", "sync_folder"]
+__all__ = ["Files", "damaged_blocks", "repair", "seal"]
 
 MAGIC: Final = b"PAR1"
 ROW_GROUP: Final = 131_072
-
-SEALED_SCHEMA: Final = pa.schema(
-    [
-        ("signal", pa.int32()),
-        ("time", pa.int64()),
-        ("value", pa.float64()),
-        ("quality", pa.int16()),
-        ("commit", pa.int32()),
-        ("late", pa.int32()),
-    ]
-)
 
 Block = tuple[int, int, int]
 
@@ -55,9 +46,9 @@ class Files:
         """Their folder."""
         return self.folder / "segments"
 
-    def attached(self, id: int) -> Path:
+    def log(self, id: int) -> Path:
         """The segment before it is closed."""
-        return self.segments / f"{id:06d}.duckdb"
+        return self.segments / f"{id:06d}.log"
 
     def rows(self, id: int) -> Path:
         """The rows, sorted."""
@@ -74,50 +65,36 @@ class Files:
 
 
 def seal(
-    cursor: Any, live: Live, files: Files, now: int, going_on: Callable[[], bool]
+    engine: Engine, live: Live, files: Files, now: int, going_on: Callable[[], bool]
 ) -> Sealed | None:
-    """Write an attached segment as Parquet, and give its manifest entry.
+    """Write a segment as Parquet, and give its manifest entry.
 
     None when `going_on` says no: then it is done again at the next start.
     """
-    head = cursor.sql(f"select * from {live.alias}.head order by signal").to_arrow_table()
-    _write(files.head(live.id), SCHEMA, head.cast(SCHEMA).to_batches())
-    ordered = cursor.sql(
-        "select signal, time, value, quality, rowid as row, -1 as commit, 0 as late "
-        f"from {live.alias}.sample union all "
-        f"select signal, time, value, quality, -1 as row, commit, late from {live.alias}.late "
-        "order by signal, time, commit, late"
-    )
-    batches = (_with_commits(b, live) for b in ordered.to_arrow_reader(ROW_GROUP))
+    _write(files.head(live.id), SCHEMA, live.head().cast(SCHEMA).to_batches())
     path = files.rows(live.id)
-    _write(path, SEALED_SCHEMA, itertools.takewhile(lambda _: going_on(), batches))
+    sorted_rows = f"select * from {live.name} order by signal, time, commit, late"
+    with engine.asking(sorted_rows, {live.name: live.read(None, *EVER)}) as found:
+        batches = found.to_arrow_reader(ROW_GROUP)
+        _write(path, ROWS, itertools.takewhile(lambda _: going_on(), batches))
     if not going_on():
         return None
     blocks, footer = _blocks_of(path)
-    empty = live.rows + live.late == 0
+    first_time, last_time = live.times() or (None, None)
     return Sealed(
         id=live.id,
         rows=live.rows + live.late,
         late=live.late,
         size=path.stat().st_size,
-        first_time=None if empty else live.first_time,
-        last_time=None if empty else live.last_time,
+        first_time=first_time,
+        last_time=last_time,
         head_last=live.head_last,
         first_commit=live.first_commit,
-        known=np.array(live.known, np.int64),
+        known=live.known(),
         blocks=blocks,
         footer=footer,
         closed=now,
     )
-
-
-def _with_commits(batch: pa.RecordBatch, live: Live) -> pa.RecordBatch:
-    """Rows in order get the number of their commit, by their position in the table."""
-    row, commit = batch.column("row").to_numpy(), batch.column("commit").to_numpy()
-    commit = np.where(row >= 0, live.commits_of(np.maximum(row, 0)), commit).astype(np.int32)
-    columns = [batch.column(name) for name in SCHEMA.names]
-    late = batch.column("late").cast(pa.int32())
-    return pa.record_batch([*columns, pa.array(commit), late], schema=SEALED_SCHEMA)
 
 
 def _write(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
@@ -159,15 +136,6 @@ def _regrouped(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator
             rows -= ROW_GROUP
     if rows:
         yield pa.Table.from_batches(held, schema)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames and removals in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _blocks_of(path: Path) -> tuple[tuple[Block, ...], bytes]:
@@ -226,8 +194,8 @@ def repair(segment: Sealed, files: Files) -> Sealed | None:
             return None
         with contextlib.suppress(Damaged):
             sound = _salvage(segment, path, files.quarantine, bad)
-    table = sound if sound is not None else SEALED_SCHEMA.empty_table()
-    _write(path, SEALED_SCHEMA, table.cast(SEALED_SCHEMA).to_batches())
+    table = sound if sound is not None else ROWS.empty_table()
+    _write(path, ROWS, table.cast(ROWS).to_batches())
     blocks, footer = _blocks_of(path)
     lost = segment.rows - table.num_rows
     return replace(

@@ -2,7 +2,8 @@
 
     hold      the folder's lock and its free space
     ledger    catalogue, manifest, events and kept states, in SQLite
-    attached  segments in DuckDB: the open one, and those that wait to be closed
+    engine    DuckDB, which answers and sorts
+    logs      segments in logs: the open one, and those that wait to be closed
     archive   closed segments, in Parquet
     rotation  begins segments, closes them, removes the oldest
     writer    puts commits into the open segment
@@ -14,6 +15,7 @@ the normal start.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -28,11 +30,12 @@ from gemel.core.frame import Frame, Times
 from gemel.core.time import Clock
 from gemel.parts.historians.base import Numbers, Query, Receipt
 from gemel.parts.historians.duckdb.archive import Archive
-from gemel.parts.historians.duckdb.attached import Attached
 from gemel.parts.historians.duckdb.damage import Damage
+from gemel.parts.historians.duckdb.engine import Engine
 from gemel.parts.historians.duckdb.hold import Hold
 from gemel.parts.historians.duckdb.lanes import warm_up
 from gemel.parts.historians.duckdb.ledger import Ledger
+from gemel.parts.historians.duckdb.logs import Logs
 from gemel.parts.historians.duckdb.reading import Reader
 from gemel.parts.historians.duckdb.rotation import Rotation
 from gemel.parts.historians.duckdb.sealing import Files
@@ -71,13 +74,15 @@ class DuckDBStore:
                 self._hold.hold_back(settings.reserve, settings.keep_free)
             damage = Damage(files, self._ledger, self._clock)
             self._archive = Archive(files, self._ledger, damage, read_only=read_only)
-            self._attached = Attached(files, settings.memory, damage, read_only=read_only)
-            self._reader = Reader(files, self._attached, self._archive)
-            self._writer = Writer(self.catalogue, self._clock, self._attached, self._reader)
-            self._rotation = Rotation(settings, files, self._clock, self._attached, self._archive)
-            opened.callback(self._attached.close)
+            engine = opened.enter_context(closing(Engine(self._folder, settings.memory)))
+            self._logs = opened.enter_context(closing(Logs(files, damage, read_only=read_only)))
+            self._reader = Reader(files, engine, self._logs, self._archive)
+            self._writer = Writer(self.catalogue, self._clock, self._logs, self._reader)
+            self._rotation = Rotation(
+                settings, files, self._clock, engine, self._logs, self._archive
+            )
             opened.callback(self._rotation.stop)
-            self._start()
+            self._start(engine)
             self._opened = opened.pop_all()
         return self
 
@@ -85,15 +90,15 @@ class DuckDBStore:
         with self._opened:
             self._rotation.stop()
             if not self._read_only:
-                with self._attached.writing:
+                with self._logs.writing:
                     self._store_catalogue()
 
-    def _start(self) -> None:
+    def _start(self, engine: Engine) -> None:
         """Recover what is on disk."""
         self._archive.load()
-        self._attached.start({s.id for s in self._archive.segments})
+        self._logs.start({s.id for s in self._archive.segments})
         if not self._read_only:
-            self._writer.recover(self._files, self._archive.segments)
+            self._writer.recover(lambda: self._archive.marks(engine))
             self._rotation.start(self._writer.last)
 
     # Writing
@@ -101,7 +106,7 @@ class DuckDBStore:
     def commit(self, frames: Sequence[Frame]) -> Receipt:
         """See `Store.commit`."""
         self._rotation.wait_for_room()
-        with self._attached.writing:
+        with self._logs.writing:
             if any(map(len, frames)) and self._hold.free() < self._settings.keep_free:
                 raise StorageFull(
                     f"less than {self._settings.keep_free // 1024**2} MiB free in "
@@ -111,13 +116,18 @@ class DuckDBStore:
                 self._store_catalogue()
                 receipt = self._writer.commit(frames)
                 self._rotation.turn_if_due(self._writer.last)
-            except (duckdb.Error, OSError) as error:
-                raise self._reopened(error) from None
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise StorageFull(f"no room in {self._folder}: {error}") from None
+                raise Unavailable(f"history could not be written: {error}") from None
+            except duckdb.Error as error:
+                text = str(error).splitlines()[0]
+                raise Unavailable(f"history could not be compared: {text}") from None
             return receipt
 
     def seal(self) -> None:
         """Close the open segment now, and wait until everything closed is on disk as Parquet."""
-        with self._attached.writing:
+        with self._logs.writing:
             self._rotation.turn(self._writer.last)
         self._rotation.wait_for_all()
 
@@ -130,26 +140,17 @@ class DuckDBStore:
                 self.catalogue.put_back(changes)
                 raise
 
-    def _reopened(self, error: Exception) -> Exception:
-        """After a failed write DuckDB answers nothing until it is opened again."""
-        self._attached.reopen()
-        self._start()
-        text = str(error).splitlines()[0]
-        if "space" in text.lower() or getattr(error, "errno", None) == 28:
-            return StorageFull(f"no room in {self._folder}: {text}")
-        return Unavailable(f"history could not be written: {text}")
-
     # Reading
 
     def marks(self) -> Times:
         """See `Store.marks`."""
-        with self._attached.writing:
+        with self._logs.writing:
             return self._writer.marks()
 
     def position(self, connector: str) -> str | None:
         """See `Store.position`."""
-        with self._attached.writing:
-            segments = self._attached.segments
+        with self._logs.writing:
+            segments = self._logs.segments
             return segments[-1].positions.get(connector) if segments else None
 
     def query(self, query: Query) -> pa.Table:
@@ -166,13 +167,13 @@ class DuckDBStore:
 
     def report(self) -> dict[str, Any]:
         """See `Store.report`."""
-        live, sealed = self._attached.segments, self._archive.segments
+        live, sealed = self._logs.segments, self._archive.segments
         return {
             "signals": len(self.catalogue),
             "rows": sum(s.rows for s in sealed) + sum(s.rows + s.late for s in live),
             "late": sum(s.late for s in sealed) + sum(s.late for s in live),
             "segments": {"closed": len(sealed), "open": len(live)},
-            "bytes": sum(s.size for s in sealed) + sum(s.size() for s in live),
+            "bytes": sum(s.size for s in sealed) + sum(s.log.end for s in live),
             "damaged": [{"segment": s.id, "what": s.damaged} for s in sealed if s.damaged],
             "free": self._hold.free(),
         }

@@ -1,0 +1,317 @@
+"""The log: the file of a segment that is still open. It only grows, by whole commits.
+
+    commit  a header, the rows in order, the late rows, and what else is told, in JSON
+    header  64 bytes: magic, checksums of itself and of the rest, lengths, number, times
+    row     24 bytes: signal, quality, time, value
+
+All numbers are little-endian, and everything begins at a multiple of 8 bytes. The first commit is
+the head: the state of every signal when the segment was made, and where it begins. `append` returns
+when a commit is on disk; what a kill leaves of one is no commit, and is overwritten after the next
+start. A damaged commit costs its rows: those after it are found by their magic.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from gemel.core.errors import Damaged
+from gemel.core.frame import Frame
+
+__all__ = ["COMMIT", "HEADER", "ROW", "Log", "sync_folder"]
+
+MAGIC: Final = b"GMLc"
+HEADER: Final = struct.Struct("<4sIIIQQqqqq")
+"""magic, CRC-32 of what follows it in the header, CRC-32 of the rest, bytes of JSON, rows in order,
+late rows, number, known, least and greatest source time."""
+_CHECKED: Final = 8
+ROW: Final = np.dtype(
+    [("signal", "<i4"), ("quality", "<i2"), ("spare", "<i2"), ("time", "<i8"), ("value", "<f8")]
+)
+COMMIT: Final = np.dtype(
+    [
+        ("offset", np.int64), ("end", np.int64), ("ordered", np.int64), ("late", np.int64),
+        ("number", np.int64), ("known", np.int64), ("low", np.int64), ("high", np.int64),
+    ]
+)  # fmt: skip
+"""Where a commit lies in the file, and what its header says."""
+_NO_TIME: Final = (int(np.iinfo(np.int64).max), int(np.iinfo(np.int64).min))
+_PIECE: Final = 8 * 1024 * 1024
+
+Commits = npt.NDArray[Any]
+"""Of dtype `COMMIT`."""
+
+
+class Log:
+    """One log. One thread appends, any may read."""
+
+    def __init__(self, path: Path, *, writable: bool) -> None:
+        """Open a log, and look at every commit. Raises `Damaged` if it has no head."""
+        self.path = path
+        self.damage: list[str] = []
+        """What could not be read, in sentences."""
+        self.told: dict[str, Any] = {}
+        """What the head tells; `positions` are those of the last commit."""
+        self._table = np.zeros(64, COMMIT)
+        self._count = 0
+        self._rows = np.zeros(0, ROW)
+        self._file = os.open(path, os.O_RDWR if writable else os.O_RDONLY)
+        try:
+            self._look()
+            if writable:
+                os.ftruncate(self._file, self.end)
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    @classmethod
+    def create(cls, path: Path, head: Frame, known: int, told: Mapping[str, Any]) -> Log:
+        """Make a log that begins so, complete or not at all."""
+        temporary = path.with_suffix(".tmp")
+        with temporary.open("wb") as file:
+            rows = np.zeros(len(head), ROW)
+            _fill(rows, head)
+            file.write(b"".join(_parts(rows, len(head), -1, known, _times([head]), told)))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+        sync_folder(path.parent)
+        return cls(path, writable=True)
+
+    def close(self) -> None:
+        """Close the file; what was appended is on disk already."""
+        os.close(self._file)
+
+    # What is in it
+
+    @property
+    def commits(self) -> Commits:
+        """Those after the head that can be read, in order; what is there never changes."""
+        return self._table[1 : self._count]
+
+    @property
+    def head(self) -> Commits:
+        """The head, as a commit."""
+        return self._table[:1]
+
+    @property
+    def end(self) -> int:
+        """Bytes of all commits."""
+        return int(self._table["end"][self._count - 1])
+
+    def pieces(self, commits: Commits) -> Iterator[tuple[Commits, npt.NDArray[np.int64]]]:
+        """Neighbours of some commits together with the words of the file that they lie in; their
+        offsets are counted from there. Raises `OSError`."""
+        first = 0
+        while first < len(commits):
+            start, stop = int(commits["offset"][first]), first + 1
+            while (
+                stop < len(commits)
+                and commits["offset"][stop] == commits["end"][stop - 1]
+                and commits["end"][stop] - start <= _PIECE
+            ):
+                stop += 1
+            piece = commits[first:stop].copy()
+            piece["offset"] -= start
+            data = self._read(start, int(commits["end"][stop - 1]) - start)
+            yield piece, np.frombuffer(data, np.int64)
+            first = stop
+
+    # Writing
+
+    def append(
+        self,
+        number: int,
+        known: int,
+        ordered: Sequence[Frame],
+        late: Frame,
+        told: Mapping[str, Any] | None,
+    ) -> None:
+        """Append a commit, on disk when it returns. Raises `OSError`: then it is not in the log."""
+        rows = sum(map(len, ordered))
+        whole = self._room(rows + len(late))
+        place = 0
+        for frame in (*ordered, late):
+            _fill(whole[place : place + len(frame)], frame)
+            place += len(frame)
+        low, high = _times([*ordered, late])
+        parts = _parts(whole, rows, number, known, (low, high), told)
+        end = self.end
+        try:
+            _write(self._file, parts, end)
+            os.fdatasync(self._file)
+        except OSError:
+            os.ftruncate(self._file, end)
+            raise
+        size = sum(map(len, parts))
+        self._enter((end, end + size, rows, len(late), number, known, low, high))
+
+    def _room(self, rows: int) -> npt.NDArray[Any]:
+        """Memory for so many rows, the same again and again."""
+        if len(self._rows) < rows:
+            self._rows = np.zeros(rows + rows // 4, ROW)
+        return self._rows[:rows]
+
+    def _enter(self, commit: tuple[int, ...]) -> None:
+        if self._count == len(self._table):
+            self._table = np.concatenate([self._table, np.zeros(self._count, COMMIT)])
+        self._table[self._count] = commit
+        self._count += 1
+
+    # Reading
+
+    def _read(self, offset: int, length: int) -> bytes:
+        data = os.pread(self._file, length, offset)
+        if len(data) < length:
+            raise Damaged(f"{self.path} is shorter than it was")
+        return data
+
+    def _look(self) -> None:
+        """Enter every commit that can be read."""
+        size, offset, number = os.fstat(self._file).st_size, 0, -2
+        while offset + HEADER.size <= size:
+            found = self._header(offset)
+            if found is None or found.number <= number:
+                after = self._next(offset, size, number)
+                if after is None:
+                    break
+                self.damage.append(f"{after - offset} bytes at {offset} could not be read")
+                offset = after
+                continue
+            end = offset + HEADER.size + found.body
+            if end > size:
+                break  # a kill while it was written: nobody was told that it is stored
+            if self._sound(offset + HEADER.size, found):
+                self._take(offset, end, found)
+            else:
+                rows = found.ordered + found.late
+                self.damage.append(f"commit {found.number} with {rows} rows failed its check")
+            offset, number = end, found.number
+            if not self._count:
+                break
+        if not self._count:
+            raise Damaged(f"{self.path} has no head")
+
+    def _header(self, offset: int) -> _Header | None:
+        data = os.pread(self._file, HEADER.size, offset)
+        return _Header.of(data) if len(data) == HEADER.size else None
+
+    def _next(self, offset: int, size: int, number: int) -> int | None:
+        """Where the next commit after some that cannot be read begins."""
+        place = offset + 8
+        while place < size:
+            data = os.pread(self._file, _PIECE + HEADER.size, place)
+            found = data.find(MAGIC)
+            while 0 <= found < _PIECE:
+                header = _Header.of(data[found : found + HEADER.size])
+                if (place + found) % 8 == 0 and header is not None and header.number > number:
+                    return place + found
+                found = data.find(MAGIC, found + 1)
+            place += _PIECE
+        return None
+
+    def _sound(self, offset: int, header: _Header) -> bool:
+        check, left = 0, header.body
+        while left:
+            data = self._read(offset, min(left, _PIECE))
+            check = zlib.crc32(data, check)
+            offset, left = offset + len(data), left - len(data)
+        return check == int(header.check)
+
+    def _take(self, offset: int, end: int, header: _Header) -> None:
+        self._enter(
+            (offset, end, header.ordered, header.late, header.number, header.known, header.low,
+             header.high)
+        )  # fmt: skip
+        if not header.told:
+            return
+        begin = offset + HEADER.size + (header.ordered + header.late) * ROW.itemsize
+        told = json.loads(self._read(begin, header.told))
+        if self._count == 1:
+            self.told = told
+        else:
+            self.told["positions"] |= told["positions"]
+
+
+class _Header:
+    """The header of a commit."""
+
+    def __init__(self, values: tuple[Any, ...]) -> None:
+        _, _, self.check, self.told, self.ordered, self.late, self.number = values[:7]
+        self.known, self.low, self.high = values[7:]
+
+    @classmethod
+    def of(cls, data: bytes) -> _Header | None:
+        """None if it is none."""
+        if len(data) < HEADER.size or data[:4] != MAGIC:
+            return None
+        values = HEADER.unpack(data)
+        return cls(values) if values[1] == zlib.crc32(data[_CHECKED:]) else None
+
+    @property
+    def body(self) -> int:
+        """Bytes that follow."""
+        return int((self.ordered + self.late) * ROW.itemsize + _filled(self.told))
+
+
+def _parts(
+    rows: npt.NDArray[Any],
+    ordered: int,
+    number: int,
+    known: int,
+    times: tuple[int, int],
+    told: Mapping[str, Any] | None,
+) -> list[bytes | memoryview]:
+    text = json.dumps(told, separators=(",", ":")).encode() if told else b""
+    filled = text.ljust(_filled(len(text)))
+    body = rows.view(np.uint8).data
+    check = zlib.crc32(filled, zlib.crc32(body))
+    late = len(rows) - ordered
+    header = HEADER.pack(MAGIC, 0, check, len(text), ordered, late, number, known, *times)
+    sealed = header[:4] + zlib.crc32(header[_CHECKED:]).to_bytes(4, "little") + header[_CHECKED:]
+    return [sealed, body, filled]
+
+
+def _filled(length: int) -> int:
+    return (length + 7) // 8 * 8
+
+
+def _times(frames: Iterable[Frame]) -> tuple[int, int]:
+    """Least and greatest source time; the other way round if there are no rows."""
+    filled = [frame.time for frame in frames if len(frame)]
+    low = min((int(time.min()) for time in filled), default=_NO_TIME[0])
+    return low, max((int(time.max()) for time in filled), default=_NO_TIME[1])
+
+
+def _fill(rows: npt.NDArray[Any], frame: Frame) -> None:
+    for name in ("signal", "quality", "time", "value"):
+        rows[name] = getattr(frame, name)
+
+
+def _write(file: int, parts: Sequence[bytes | memoryview], offset: int) -> None:
+    """All of it: the system may take less than it is given."""
+    left = [memoryview(part) for part in parts if len(part)]
+    while left:
+        taken = os.pwritev(file, left, offset)
+        offset += taken
+        while left and taken >= len(left[0]):
+            taken -= len(left.pop(0))
+        if left:
+            left[0] = left[0][taken:]
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and removals in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
