@@ -20,6 +20,7 @@ from numba import njit
 from gemel.core.frame import Frame, Times, Values, concatenate
 from gemel.core.quality import AHEAD
 from gemel.core.wire import to_batch
+from gemel.parts.historians.base import Numbers
 
 __all__ = ["NO_MARK", "Lanes", "Last", "sort", "warm_up"]
 
@@ -51,7 +52,9 @@ class Last:
             self.value = np.concatenate([self.value, np.full(more, np.nan)])
             self.quality = np.concatenate([self.quality, np.zeros(more, np.int16)])
 
-    def put(self, signal: Any, time: Any, value: Any, quality: Any) -> None:
+    def put(
+        self, signal: Numbers, time: Times, value: Values, quality: npt.NDArray[np.int16]
+    ) -> None:
         """Set the marks of some signals."""
         self.grow(int(signal.max()) + 1 if len(signal) else 0)
         self.time[signal] = time

@@ -21,10 +21,10 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from gemel.core.frame import Frame
@@ -103,7 +103,7 @@ class Live:
             late=late,
         )
 
-    def commits_of(self, positions: Any) -> Any:
+    def commits_of(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
         """Commit numbers of rows of `sample`, by their position in the table."""
         place = np.searchsorted(np.array(self.first_rows, np.int64), positions, side="right")
         return (self.first_commit + place - 1).astype(np.int32)
@@ -154,7 +154,7 @@ class Engine:
         )
         self.writer = self._instance.cursor()
 
-    def cursor(self) -> Any:
+    def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection for one question."""
         return self._instance.cursor()
 
