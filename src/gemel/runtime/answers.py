@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -35,8 +35,8 @@ class Question:
     limit: int | None = None
 
 
-def answer(store: Store, question: Question, now: int, naive: tzinfo) -> Any:
-    """An Arrow table: signal (path), time (ns), value or aggregates, quality, text, unit.
+def answer(store: Store, question: Question, now: int, naive: tzinfo) -> pa.Table:
+    """Columns signal (path), time (ns), value or aggregates, quality, text, unit.
 
     `as_of` alone gives the values that were valid then, by what was known then. Raises
     `ConfigurationError` for what cannot be read, or a signal that does not exist.
@@ -58,7 +58,7 @@ def answer(store: Store, question: Question, now: int, naive: tzinfo) -> Any:
     return readable(store.query(Query(signals, start, end, step, known, q.limit)), store)
 
 
-def readable(table: Any, store: Store) -> Any:
+def readable(table: pa.Table, store: Store) -> pa.Table:
     """Numbers of signals become paths and units; codes become words in a column `text`."""
     catalogue = store.catalogue
     numbers = table.column("signal").to_numpy()

@@ -13,7 +13,7 @@ import logging
 import os
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -285,7 +285,7 @@ def _counters(stage: Any) -> dict[str, int]:
 
 
 @contextlib.contextmanager
-def _announced(path: Path, url: str, token: str) -> Any:
+def _announced(path: Path, url: str, token: str) -> Iterator[None]:
     content = json.dumps({"url": url, "token": token, "pid": os.getpid()})
     temporary = path.with_suffix(".tmp")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

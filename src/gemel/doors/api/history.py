@@ -40,7 +40,7 @@ def _question(
 Asked: TypeAlias = Annotated[Question, Depends(_question)]
 
 
-async def _answer(daemon: Daemon, question: Question, most: int) -> Any:
+async def _answer(daemon: Daemon, question: Question, most: int) -> pa.Table:
     wanted = question.limit or most
     if wanted > most:
         raise ConfigurationError(f"limit {wanted} is more than {most} rows; ask for less at a time")

@@ -12,13 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from gemel.core.errors import ConfigurationError
 from gemel.core.role import Role
 from gemel.doors.cli.options import AsJson, DataFolder
+
+if TYPE_CHECKING:
+    from gemel.runtime.access import Access
 
 __all__ = ["people", "tokens"]
 
@@ -33,7 +36,7 @@ LeastRole = Annotated[Role, typer.Option(help="What it may do; each role include
 
 
 @contextmanager
-def _access(data: Path) -> Iterator[Any]:
+def _access(data: Path) -> Iterator[Access]:
     from gemel.runtime.access import Access
     from gemel.runtime.clock import system_clock
 

@@ -108,7 +108,7 @@ class _Direct:
         at: str | None = None,
         as_of: str | None = None,
         limit: int | None = None,
-    ) -> Any:
+    ) -> pa.Table:
         question = Question(tuple(patterns), start, end, every, at, as_of, limit)
         return answer(self._store, question, system_clock(), zone(self.time_zone))
 
@@ -124,7 +124,7 @@ class _Direct:
 
 
 @contextmanager
-def open_history(data: Path) -> Iterator[Any]:
+def open_history(data: Path) -> Iterator[Client | _Direct]:
     """The daemon that has the folder open, or the folder itself, read-only."""
     client = Client.of(data)
     if client is not None:
@@ -141,7 +141,7 @@ def open_history(data: Path) -> Iterator[Any]:
 # Writing
 
 
-def write(table: Any, format: str, output: Path | None, zone_name: str) -> None:
+def write(table: pa.Table, format: str, output: Path | None, zone_name: str) -> None:
     """Print or write an answer."""
     if format in ("parquet", "arrow"):
         _write_binary(table, format, output)
@@ -153,7 +153,7 @@ def write(table: Any, format: str, output: Path | None, zone_name: str) -> None:
             _write_text(table, format, file, zone_name)
 
 
-def _write_binary(table: Any, format: str, output: Path | None) -> None:
+def _write_binary(table: pa.Table, format: str, output: Path | None) -> None:
     position = table.schema.get_field_index("time")
     time = table.column("time").cast(pa.timestamp("ns", "UTC"))
     table = table.set_column(position, "time", time)
@@ -185,7 +185,7 @@ def rows_of(table: Any, zone_name: str = "UTC") -> Iterator[dict[str, Any]]:
             yield row
 
 
-def _write_text(table: Any, format: str, file: IO[str], zone_name: str) -> None:
+def _write_text(table: pa.Table, format: str, file: IO[str], zone_name: str) -> None:
     if format == "json":
         file.write("[")
         for i, row in enumerate(rows_of(table)):

@@ -168,10 +168,10 @@ def _shared(one: str, other: str) -> int:
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _machine(
-    path: str, asset: Asset | None, signals: list[PlantSignal], settings: AssetOperations | None
-) -> Machine:
-    means = settings or AssetOperations()
+def _chosen(
+    path: str, signals: list[PlantSignal], means: AssetOperations
+) -> dict[str, PlantSignal]:
+    """The signal behind each name of `Machine.inputs` that there is."""
     by_key = {s.path[len(path) + 1 :]: s for s in signals}
     roles: dict[str, PlantSignal] = {}
     for planned in signals:
@@ -190,6 +190,14 @@ def _machine(
         wanted = by_key.get(key) if key else _named(by_key, name)
         if wanted is not None:
             chosen[name] = wanted
+    return chosen
+
+
+def _machine(
+    path: str, asset: Asset | None, signals: list[PlantSignal], settings: AssetOperations | None
+) -> Machine:
+    means = settings or AssetOperations()
+    chosen = _chosen(path, signals, means)
     reasons = {
         code: WORDS.index(means.reasons[label])
         for code, label in _labels(chosen.get("reason")).items()

@@ -175,6 +175,28 @@ def _notes(
     signals = len(seen.columns) - len(found.paired) - bool(seen.group)
     about = "about " if seen.is_estimate else ""
     notes.append(f"{about}{seen.rows} rows, {signals} signals, {found.layout} layout")
+    notes += _about_time(found, seen, made)
+    if found.paired:
+        shown = ", ".join(found.columns[i].name for i in sorted(found.paired)[:4])
+        notes.append(f"columns of qualities were found beside their signals: {shown}")
+    if seen.group:
+        notes.append(
+            f"column '{seen.group}' tells {len(seen.groups)} machines apart: an asset for each"
+        )
+    if seen.backward and found.layout == "wide" and not seen.group:
+        notes.append(f"the time goes back {seen.backward} times")
+    if seen.repeated and not seen.group:
+        notes.append(f"{seen.repeated} rows repeat the time of the row before")
+    notes += _about_values(found, seen)
+    notes += [f"{reason}: {rows}" for reason, rows in seen.counters.reasons.items()]
+    notes += [f"{note}: {times}" for note, times in seen.counters.notes.items()]
+    if seen.damage:
+        notes.append(seen.damage)
+    return tuple(dict.fromkeys(notes))
+
+
+def _about_time(found: Format, seen: Scan, made: Mapping[str, object]) -> list[str]:
+    notes = []
     if seen.first is not None and seen.last is not None:
         notes.append(f"from {isoformat(seen.first)} to {isoformat(seen.last)}")
     if seen.interval is not None and found.time.columns:
@@ -196,17 +218,11 @@ def _notes(
         )
     elif found.kind == "text" and made["time_zone"] == "UTC" and _is_naive(found):
         notes.append("times without offset are read as UTC; set `time_zone` if they are local")
-    if found.paired:
-        shown = ", ".join(found.columns[i].name for i in sorted(found.paired)[:4])
-        notes.append(f"columns of qualities were found beside their signals: {shown}")
-    if seen.group:
-        notes.append(
-            f"column '{seen.group}' tells {len(seen.groups)} machines apart: an asset for each"
-        )
-    if seen.backward and found.layout == "wide" and not seen.group:
-        notes.append(f"the time goes back {seen.backward} times")
-    if seen.repeated and not seen.group:
-        notes.append(f"{seen.repeated} rows repeat the time of the row before")
+    return notes
+
+
+def _about_values(found: Format, seen: Scan) -> list[str]:
+    notes = []
     labels = [n for n in seen.columns if label_note(split_unit(n).title)]
     if labels:
         notes.append(f"look like labels, not measurements: {', '.join(labels[:8])}")
@@ -217,11 +233,7 @@ def _notes(
     empty = [n for n, s in seen.columns.items() if s.cells == s.missing]
     if empty:
         notes.append(f"without any value: {', '.join(empty[:8])}{' …' if len(empty) > 8 else ''}")
-    notes += [f"{reason}: {rows}" for reason, rows in seen.counters.reasons.items()]
-    notes += [f"{note}: {times}" for note, times in seen.counters.notes.items()]
-    if seen.damage:
-        notes.append(seen.damage)
-    return tuple(dict.fromkeys(notes))
+    return notes
 
 
 def _is_naive(found: Format) -> bool:

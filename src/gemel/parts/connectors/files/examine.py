@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -65,7 +65,18 @@ def examine(path: Path, options: Options) -> Format:
     return replace(found, notes=(*found.notes, *found.time.notes))
 
 
-def _examine_text(path: Path, compression: str, options: Options) -> Format:
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """The beginning of a text file; `is_whole` if it ends there."""
+
+    head: bytes
+    is_whole: bool
+    text: Text
+    lines: Sequence[str]
+
+
+def _opening(path: Path, compression: str, options: Options) -> _Opening:
+    """Read the beginning, and find out its encoding and how its lines end."""
     where = str(path)
     head = _beginning(path, compression, "utf-8", where)
     if not head:
@@ -83,32 +94,43 @@ def _examine_text(path: Path, compression: str, options: Options) -> Format:
         ) from None
     is_whole = len(head) < _SAMPLE
     newline = b"\n" if b"\n" in head or b"\r" not in head else b"\r"
-    text = Text(compression, encoding, newline)
     lines = [
         decode_text(x, encoding).lstrip("\ufeff").replace("\0", "")
         for x in head.split(newline)[:1000]
     ]
     if not is_whole and len(lines) < 1000:
         lines = lines[:-1]
-    delimiter = options.delimiter
+    return _Opening(head, is_whole, Text(compression, encoding, newline), lines)
+
+
+def _delimiter(opening: _Opening, where: str) -> str:
+    text = opening.text
 
     def rows_for(delimiter: str) -> list[str]:
-        part = head[:_LINES]
-        cut = rows_of(part, replace(text, delimiter=delimiter), len(part) < _LINES and is_whole)
+        part = opening.head[:_LINES]
+        is_last = len(part) < _LINES and opening.is_whole
+        cut = rows_of(part, replace(text, delimiter=delimiter), is_last)
         spans = zip(cut.start[:400].tolist(), cut.end[:400].tolist(), strict=True)
-        rows = [decode_text(part[a:b], encoding).strip("\ufeff\r\n") for a, b in spans]
+        rows = [decode_text(part[a:b], text.encoding).strip("\ufeff\r\n") for a, b in spans]
         return [r for r in rows if not is_comment(r)] or rows
 
-    if not delimiter:
-        has_breaks = any(line.count('"') & 1 for line in lines)
-        delimiter = find_delimiter(lines, where, rows_for if has_breaks else None)
-    text = replace(text, delimiter=delimiter)
-    cut = rows_of(head, text, is_last=is_whole)
+    has_breaks = any(line.count('"') & 1 for line in opening.lines)
+    return find_delimiter(opening.lines, where, rows_for if has_breaks else None)
+
+
+def _examine_text(path: Path, compression: str, options: Options) -> Format:
+    where = str(path)
+    opening = _opening(path, compression, options)
+    head, lines = opening.head, opening.lines
+    delimiter = options.delimiter or _delimiter(opening, where)
+    text = replace(opening.text, delimiter=delimiter)
+    cut = rows_of(head, text, is_last=opening.is_whole)
     cells_per_row = max((line.count(delimiter or ",") for line in lines[-20:]), default=0) + 1
     n = min(len(cut.start), _ROWS, max(500, _CELLS // cells_per_row))
+    spans = zip(cut.start[:n].tolist(), cut.end[:n].tolist(), strict=True)
     texts = [
-        decode_text(head[cut.start[i] : cut.end[i]], encoding).strip("\ufeff\r\n").replace("\0", "")
-        for i in range(n)
+        decode_text(head[a:b], text.encoding).strip("\ufeff\r\n").replace("\0", "")
+        for a, b in spans
     ]
     comments = [is_comment(t) or bool(re.fullmatch(r'"?sep=."?', t.strip())) for t in texts]
     if sum(comments) > 0.5 * max(n, 1):
@@ -233,21 +255,30 @@ def _with_time(found: Format, options: Options) -> Format:
         [c.cells for c in columns],
         [c.kind in ("text", "time") and not _is_whole(c.cells) for c in columns],
     )
-    if not options.time_column:
-        if options.time_format:
-            plan = find_format(sample, options.time_format)
-            if not plan.columns:
-                raise ConfigurationError(
-                    f"no column holds times written as '{options.time_format}'; write "
-                    f"`time_column`, one of: {', '.join(sample.names[:12])}",
-                    str(found.path),
-                )
-            return replace(found, time=plan)
-        plan = find_time(sample)
-        if "open in every date" in " ".join(plan.notes) and found.kind == "text":
-            plan = _decide_later(found, plan)
-        return replace(found, time=plan)
-    names = [c.name for c in columns]
+    plan = _named_time if options.time_column else _found_time
+    return replace(found, time=plan(found, sample, options))
+
+
+def _found_time(found: Format, sample: Sample, options: Options) -> TimePlan:
+    """The times of a file, whichever column they are in."""
+    if options.time_format:
+        plan = find_format(sample, options.time_format)
+        if not plan.columns:
+            raise ConfigurationError(
+                f"no column holds times written as '{options.time_format}'; write "
+                f"`time_column`, one of: {', '.join(sample.names[:12])}",
+                str(found.path),
+            )
+        return plan
+    plan = find_time(sample)
+    if "open in every date" in " ".join(plan.notes) and found.kind == "text":
+        plan = _decide_later(found, plan)
+    return plan
+
+
+def _named_time(found: Format, sample: Sample, options: Options) -> TimePlan:
+    """The times of the column that a person has named, or of two: 'Date + Time'."""
+    columns, names = found.columns, sample.names
     chosen = [options.time_column]
     if options.time_column not in names and " + " in options.time_column:
         chosen = options.time_column.split(" + ")
@@ -258,28 +289,24 @@ def _with_time(found: Format, options: Options) -> Format:
         [sample.is_text[i] for i in indices],
     )
     plan = find_time(alone)
-    if len(indices) > 1 or options.time_format or not plan.columns:
-        form = options.time_format or plan.format
-        if form == "row":
-            form = best_text_format([c for c in columns[indices[0]].cells if c])[0]
-        if not form:
-            shown = ", ".join(f"'{c}'" for c in columns[indices[0]].cells[:3])
-            raise ConfigurationError(
-                f"column '{options.time_column}' holds no times that are understood, e.g. {shown}; "
-                "write `time_format`",
-                str(found.path),
-            )
-        clock = plan.clock if len(plan.columns) == 2 else "clock"
-        if len(indices) == 2 and all(
-            (parse_number(c) is not None) for c in columns[indices[1]].cells[:50]
-        ):
-            clock = "elapsed_h"
-        plan = TimePlan(
-            indices, form, clock, plan.is_utc, () if options.time_format else plan.notes
+    if len(indices) == 1 and not options.time_format and plan.columns:
+        return replace(plan, columns=tuple(indices[i] for i in plan.columns))
+    form = options.time_format or plan.format
+    if form == "row":
+        form = best_text_format([c for c in columns[indices[0]].cells if c])[0]
+    if not form:
+        shown = ", ".join(f"'{c}'" for c in columns[indices[0]].cells[:3])
+        raise ConfigurationError(
+            f"column '{options.time_column}' holds no times that are understood, e.g. {shown}; "
+            "write `time_format`",
+            str(found.path),
         )
-    else:
-        plan = replace(plan, columns=tuple(indices[i] for i in plan.columns))
-    return replace(found, time=plan)
+    clock = plan.clock if len(plan.columns) == 2 else "clock"
+    if len(indices) == 2 and all(
+        (parse_number(c) is not None) for c in columns[indices[1]].cells[:50]
+    ):
+        clock = "elapsed_h"
+    return TimePlan(indices, form, clock, plan.is_utc, () if options.time_format else plan.notes)
 
 
 def _decide_later(found: Format, plan: TimePlan) -> TimePlan:

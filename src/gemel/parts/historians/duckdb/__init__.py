@@ -1,11 +1,12 @@
-"""History in segments: the open one in DuckDB, closed ones as sorted Parquet, a ledger in SQLite.
+"""History in segments: the open one a log, closed ones sorted Parquet, a ledger in SQLite; DuckDB
+answers.
 
 Layout of a data folder (format 1), described in docs/design/history.md:
 
     ledger.sqlite            catalogue, manifest, events, kept states
     segments/000001.parquet  closed: sorted by signal and time, page checksums
     segments/000001.head.parquet   state of every signal when it was opened
-    segments/000002.duckdb   open (and, for a moment after a rotation, the one being closed)
+    segments/000002.log      open (and, for a moment after a rotation, the one being closed)
     quarantine/              what failed its check, never read again
     reserve                  space given up to the ledger when the disk is full
     lock                     held by the one process that writes

@@ -18,6 +18,7 @@ from numba import njit
 
 from gemel.core.frame import Frame, Times, Values, concatenate
 from gemel.core.quality import AHEAD
+from gemel.parts.historians.base import Numbers
 
 __all__ = ["NO_MARK", "Lanes", "Last", "sort", "warm_up"]
 
@@ -56,7 +57,9 @@ class Last:
         other.quality = self.quality.copy()
         return other
 
-    def put(self, signal: Any, time: Any, value: Any, quality: Any) -> None:
+    def put(
+        self, signal: Numbers, time: Times, value: Values, quality: npt.NDArray[np.int16]
+    ) -> None:
         """Set the marks of some signals."""
         self.grow(int(signal.max()) + 1 if len(signal) else 0)
         self.time[signal] = time

@@ -104,6 +104,11 @@ class Live:
         batches = scan.choose(self.log, self.upto(as_of), signals, low, high)
         return pa.RecordBatchReader.from_batches(scan.SCHEMA, batches)
 
+    def latest(self, signals: Numbers, low: int, high: int, as_of: int | None) -> pa.Table:
+        """Of these rows, the one with the greatest time of each signal."""
+        batches = scan.latest(self.log, self.upto(as_of), signals, low, high)
+        return pa.Table.from_batches(batches, scan.SCHEMA)
+
     def head(self) -> pa.Table:
         """The state with which it begins, in order of signal."""
         batches = scan.choose(self.log, self.log.head, None, *EVER)

@@ -49,8 +49,7 @@ class Logs:
         """Take up every log on disk that is not of a `closed` segment."""
         if old := sorted(self._files.segments.glob("*.duckdb")):
             raise ConfigurationError(
-                f"{old[0]} was written by an earlier development version; close it with that "
-                "version, by a restart with `segment_age: 1 s` in the plant file"
+                f"{old[0]} has a form from before the first release, which is no longer read"
             )
         for path in sorted(self._files.segments.glob("*.log")):
             if int(path.stem) in closed:

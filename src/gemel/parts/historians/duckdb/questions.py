@@ -24,7 +24,7 @@ class Source:
     """Where rows of a segment lie: under a name that is given to the question, or in a file.
 
     segment  its number
-    name     of a table that holds what counts of it, and no more
+    name     of a table that holds the rows that the question is about, and no more
     file     Parquet
     upto     last commit in the file that counts, None for all
     late     whether it has rows in the late lane
@@ -72,7 +72,7 @@ def rows(
             file, limit = _quoted(source.file), f"{condition} and commit <= {source.upto}"
             parts.append(f"select * from read_parquet('{file}') where {limit}")
         elif source.name:
-            parts.append(f"select * from {source.name} where {condition}")
+            parts.append(f"select * from {source.name}")
     if not parts:
         parts.append(
             "select 0::int as signal, 0::bigint as time, 0::double as value, "

@@ -57,6 +57,8 @@ class Reader:
                     f"(select * from {rows} union all "
                     f"select *, -1 as commit, 0 as late from {head} where {chosen})"
                 )
+            for live in self._logs.segments:
+                tables[live.name] = live.latest(signals, scope.low, scope.high, as_of)
             return self._ask(questions.latest(rows), scope, **tables)
 
     def sketch(self, signal: int, start: int, end: int, points: int) -> pa.Table:
@@ -119,7 +121,8 @@ class Reader:
     def _ask(self, sql: str, scope: _Scope, **tables: Any) -> pa.Table:
         """Ask DuckDB, with the tables that the question names."""
         for live in self._logs.segments:
-            tables[live.name] = live.read(scope.signals, scope.low, scope.high, scope.as_of)
+            if live.name not in tables:
+                tables[live.name] = live.read(scope.signals, scope.low, scope.high, scope.as_of)
         if len(scope.signals) > questions.INLINE:
             tables["wanted"] = pa.table({"signal": np.unique(scope.signals)})
         return self._engine.ask(sql, tables)

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -156,7 +156,7 @@ def _blocks_of(path: Path) -> tuple[tuple[Block, ...], bytes]:
         return tuple(blocks), file.read()
 
 
-def _first_byte(column: Any) -> int:
+def _first_byte(column: pq.ColumnChunkMetaData) -> int:
     if column.has_dictionary_page and column.dictionary_page_offset:
         return int(min(column.dictionary_page_offset, column.data_page_offset))
     return int(column.data_page_offset)

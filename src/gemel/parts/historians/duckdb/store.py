@@ -29,11 +29,11 @@ from gemel.core.event import Event
 from gemel.core.frame import Frame, Times
 from gemel.core.time import Clock
 from gemel.parts.historians.base import Numbers, Query, Receipt
+from gemel.parts.historians.duckdb import lanes, scan
 from gemel.parts.historians.duckdb.archive import Archive
 from gemel.parts.historians.duckdb.damage import Damage
 from gemel.parts.historians.duckdb.engine import Engine
 from gemel.parts.historians.duckdb.hold import Hold
-from gemel.parts.historians.duckdb.lanes import warm_up
 from gemel.parts.historians.duckdb.ledger import Ledger
 from gemel.parts.historians.duckdb.logs import Logs
 from gemel.parts.historians.duckdb.reading import Reader
@@ -70,7 +70,8 @@ class DuckDBStore:
             )
             self.catalogue = self._ledger.catalogue()
             if not read_only:
-                warm_up()
+                lanes.warm_up()
+                scan.warm_up()
                 self._hold.hold_back(settings.reserve, settings.keep_free)
             damage = Damage(files, self._ledger, self._clock)
             self._archive = Archive(files, self._ledger, damage, read_only=read_only)
