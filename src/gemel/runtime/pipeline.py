@@ -41,9 +41,6 @@ LINGER: Final = 40 * MILLISECOND
 """… or when the oldest row that somebody waits for has waited this long …"""
 LONGEST_LINGER: Final = 100 * MILLISECOND
 """… and any other row, or Event. Every wait for the disk holds up all others, commands too."""
-GROUP_ROWS: Final = 600_000
-"""What else waits by then goes into the same commit, up to so many rows (about 60 ms of writing):
-one large commit costs less than several small ones."""
 QUEUE_ROWS: Final = 1_000_000
 """Most rows that wait in front of a stage."""
 TICK: Final = 100 * MILLISECOND
@@ -327,7 +324,7 @@ class Pipeline:
             self._asleep_until = _AWAKE
             parcels: list[_Parcel] = []
             rows = 0
-            while self._outgoing and rows < GROUP_ROWS:
+            while self._outgoing and rows < COMMIT_ROWS:
                 parcel = self._outgoing.popleft()
                 parcels.append(parcel)
                 rows += len(parcel.frame)
