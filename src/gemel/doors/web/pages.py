@@ -15,13 +15,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gemel.doors.web import advice, alarms, connections, health, live, login, plant_file, trends
 from gemel.doors.web.frame import Surroundings, frame
-from gemel.doors.web.statics import ICON, add_statics
+from gemel.doors.web.markup import Html
+from gemel.doors.web.statics import ICON, add_statics, head
 from gemel.doors.web.viewer import viewer_of
 
 __all__ = ["add_pages"]
 
-Build: TypeAlias = Callable[[Surroundings], Awaitable[Callable[[], None]]]
-"""Asks for what a page needs; what it gives draws the page."""
+Build: TypeAlias = Callable[[Surroundings], Awaitable[Html]]
+"""Asks for what a page needs, draws it, and says what keeps it up to date."""
 
 _PAGES: dict[str, tuple[str, Build]] = {
     "/": ("Live", live.build),
@@ -97,9 +98,11 @@ def _add(path: str, title: str, build: Build) -> None:
         around = Surroundings(viewer, dict(request.query_params))
         await around.ask()
         await around.ask_order()
-        draw = await build(around)
-        with frame(around, path):
-            draw()
+        content = await build(around)
+        ui.add_head_html(head())
+        # Not as an element of NiceGUI: the browser shows it as it reads it, and need not wait for
+        # the scripts that make elements.
+        ui.add_body_html(frame(around, path, content))
         return None
 
     ui.page(path, title=f"{title} · Gemel", response_timeout=30.0)(show)

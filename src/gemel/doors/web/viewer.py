@@ -20,7 +20,7 @@ from gemel.client.asynchronous import Plain
 from gemel.core.errors import GemelError, Refused
 from gemel.core.role import Role, includes
 from gemel.core.time import zone
-from gemel.doors.web.markup import Html, clock
+from gemel.doors.web.markup import Html, clock, h
 
 __all__ = ["COOKIE", "Action", "Part", "Viewer", "client_of", "viewer_of"]
 
@@ -115,7 +115,11 @@ class Part:
     def __init__(self, name: str, content: Html) -> None:
         self._name = name
         self._content = content
-        ui.html(content, sanitize=False).props(f'data-part="{name}"').classes("slot")
+
+    @property
+    def html(self) -> Html:
+        """Where it stands on the page, with what it showed at first."""
+        return h("div", self._content, data_part=self._name, cls="slot")
 
     def show(self, content: Html) -> None:
         """Replace the content, unless it is the same; not while somebody types in it."""
