@@ -50,16 +50,20 @@ class Surroundings:
 
     async def ask_order(self) -> None:
         """Find the signals that say which order runs."""
+        self.order = await self.viewer.once("order", self._find_order)
+
+    async def _find_order(self) -> Html:
         client = self.viewer.client
         orders = (await client.signals(role="order", limit=1))["items"]
-        if orders:
-            asset = orders[0]["path"].rpartition("/")[0]
-            products, beside = await asyncio.gather(
-                client.signals(role="product", limit=1),
-                client.find("/api/asset", {"path": asset}),  # a key with a slash has none
-            )
-            known = (beside or {}).get("signals", [])
-            self.order = _order(orders[0]["path"], products["items"], known)
+        if not orders:
+            return Html("")
+        asset = orders[0]["path"].rpartition("/")[0]
+        products, beside = await asyncio.gather(
+            client.signals(role="product", limit=1),
+            client.find("/api/asset", {"path": asset}),  # a key with a slash has none
+        )
+        known = (beside or {}).get("signals", [])
+        return _order(orders[0]["path"], products["items"], known)
 
     def counts(self) -> dict[str, str]:
         """What stands beside the names in the navigation."""

@@ -39,21 +39,26 @@ class _Facts:
 
     async def ask_plant(self) -> None:
         """The line with its machines; it changes only with the plant file."""
-        client = self.viewer.client
-        assets = (await client.assets())["items"]
-        found = groups(assets)
+        known, found = await self.viewer.once("lines", self._lines)
         self.lines = list(found)
         self.name = choose(found, self.wanted)
         if self.name is None:
             return
-        known = {asset["path"]: asset for asset in assets}
         members = [asset["path"] for asset in found[self.name]][:_MOST]
         beside = [p for p in known if p.rpartition("/")[0] == self.name and p not in members]
         around = [path for path in (self.name, *beside[:_MOST]) if path in known]
-        details = await client.descriptions([*members, *around])
+        paths = [*members, *around]
+        details = await self.viewer.once(
+            ("line", self.name), lambda: self.viewer.client.descriptions(paths)
+        )
         title = known[self.name]["title"] if self.name in known else words(self.name) or "Line"
         pointed = [c["signal"] for f in self.open_findings() for c in _contributions(f)]
         self.line = picture(title, details[: len(members)], details[len(members) :], pointed)
+
+    async def _lines(self) -> tuple[dict[str, Plain], dict[str, list[Plain]]]:
+        """The assets by path, and the machines by the line that they are part of."""
+        assets = (await self.viewer.client.assets())["items"]
+        return {asset["path"]: asset for asset in assets}, groups(assets)
 
     async def ask(self) -> None:
         """What changes from minute to minute."""

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gemel.doors.web import advice, alarms, connections, health, live, login, plant_file, trends
 from gemel.doors.web.frame import Surroundings, frame
+from gemel.doors.web.kept import Kept
 from gemel.doors.web.markup import Html
 from gemel.doors.web.statics import ICON, add_statics, head
 from gemel.doors.web.viewer import viewer_of
@@ -51,6 +52,7 @@ _HEADERS = {
 def add_pages(app: FastAPI) -> None:
     """Add the pages to the application of the API."""
     add_statics(app)
+    app.state.kept = Kept()
     app.add_api_route("/login", _login, include_in_schema=False, response_class=HTMLResponse)
     app.add_api_route("/trends.csv", trends.download, include_in_schema=False)
     app.add_api_route(
