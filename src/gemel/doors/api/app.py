@@ -68,10 +68,18 @@ def create_app(daemon: Daemon, access: Access) -> FastAPI:
         """This API, as OpenAPI."""
         return app.openapi()
 
+    app.add_api_route(
+        "/api/{rest:path}", _nothing, include_in_schema=False,
+        methods=["GET", "POST", "PUT", "DELETE", "PATCH"],
+    )  # fmt: skip
     _handle_errors(app)
 
     app.add_middleware(_Headers)
     return app
+
+
+async def _nothing(rest: str) -> Any:
+    raise HTTPException(404, f"no '/api/{rest}' here")
 
 
 class _Headers:
