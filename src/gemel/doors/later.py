@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import warnings
 from collections.abc import Callable
 
 from fastapi import FastAPI
@@ -32,6 +33,9 @@ class Pages:
 
     async def live(self, api: FastAPI) -> None:
         """Make the pages of an API, and keep them going until `end`."""
+        # What NiceGUI imports silences this itself, which is lost if another thread puts the filters
+        # of warnings back meanwhile, as numba does.
+        warnings.filterwarnings("ignore", message="SOCKS support in urllib3")
         try:
             make = await asyncio.to_thread(_maker)
             if make is None:
