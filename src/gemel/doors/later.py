@@ -33,7 +33,7 @@ class Pages:
 
     async def live(self, api: FastAPI) -> None:
         """Make the pages of an API, and keep them going until `end`."""
-        # What NiceGUI imports silences this itself, which is lost if another thread puts the filters
+        # What NiceGUI imports silences this itself; that is lost if another thread puts the filters
         # of warnings back meanwhile, as numba does.
         warnings.filterwarnings("ignore", message="SOCKS support in urllib3")
         try:
