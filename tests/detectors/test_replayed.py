@@ -122,3 +122,11 @@ def test_a_recording_that_is_too_short_leaves_the_watch_learning(tmp_path: Path)
     replay(tmp_path, learn="2 h")
     assert events(tmp_path / "data", "model") == []
     assert events(tmp_path / "data", "finding") == []
+
+
+def test_machines_of_a_replay_are_told_by_the_recording(tmp_path: Path) -> None:
+    plant = tmp_path / "plant.yaml"
+    text = PLANT.replace("kind: files", "kind: http").replace("files", "push")
+    plant.write_text(text.replace("LEARN", "1 h"))
+    plan = recorded(load(plant), [str(recording(tmp_path))], "max")
+    assert plan.machines["pump"].connector == "recording"

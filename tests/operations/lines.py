@@ -13,7 +13,7 @@ from gemel.core.plant import Asset, PlantSignal, Shift, Signal
 from gemel.core.time import MINUTE, SECOND, parse_time, zone
 from gemel.parts.historians.base import Store
 from gemel.twin.mirror import Mirror
-from gemel.twin.operations import Calendar, Operations, OperationsSettings
+from gemel.twin.operations import Calendar, Operations, OperationsSettings, machines
 
 BERLIN = zone("Europe/Berlin")
 DAY0 = parse_time("2026-06-01T06:00", BERLIN)
@@ -95,7 +95,7 @@ class Line:
     def make(self) -> Operations:
         return Operations(
             self.assets,
-            self.signals,
+            machines(self.assets, self.signals, self.settings),
             self.calendar,
             self.catalogue,
             self.mirror.snapshot,

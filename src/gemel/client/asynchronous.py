@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import quote
 
 import httpx
@@ -22,11 +22,25 @@ Plain = dict[str, Any]
 """An object of plain data, as the API gives it."""
 
 
+class Http(Protocol):
+    """What the client needs of an `httpx.AsyncClient`."""
+
+    async def request(
+        self, method: str, url: str, /, *, params: Any = None, json: Any = None
+    ) -> httpx.Response:
+        """One request."""
+        ...
+
+    async def aclose(self) -> None:
+        """End all connections."""
+        ...
+
+
 class AsyncClient:
     """Talks to one daemon with the rights of one token or session.
 
-    Raises the same errors as the parts behind the API. `transport` reaches an application in the
-    same process without a socket.
+    Raises the same errors as the parts behind the API. `http` sends the requests, and is closed
+    with the client; pages give one that reaches the application in their own process.
     """
 
     def __init__(
@@ -35,15 +49,14 @@ class AsyncClient:
         token: str,
         *,
         timeout: float = 60.0,
-        transport: httpx.AsyncBaseTransport | None = None,
+        http: Http | None = None,
     ) -> None:
         self.url = url.rstrip("/")
-        self._http = httpx.AsyncClient(
+        self._http: Http = http or httpx.AsyncClient(
             base_url=self.url,
             headers={"Authorization": f"Bearer {token}"},
             timeout=timeout,
             trust_env=False,
-            transport=transport,
         )
 
     async def __aenter__(self) -> Self:

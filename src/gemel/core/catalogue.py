@@ -128,10 +128,9 @@ class Catalogue:
 
         A changed unit, type or enumeration is a new meaning of the same number, valid from `now`.
         """
-        wanted = Entry(-1, path, type, unit, tuple(sorted(labels)), now)
         with self._lock:
             number = self._numbers.get(path, len(self._entries))
-            entry = replace(wanted, number=number)
+            entry = Entry(number, path, type, unit, tuple(sorted(labels)), now)
             if number < len(self._entries):
                 known = self._entries[number]
                 if entry == replace(known, valid_from=now):

@@ -124,17 +124,20 @@ class AssetType(Settings):
 class Asset(Settings):
     """A machine, cell, line or plant."""
 
+    # Factories: pydantic makes a deep copy of a default that is a dict, for each of many assets.
     title: str = Field("", description="Name for people; last part of the path where it is empty")
     level: Level | None = Field(None, description="Place in the ISA-95 hierarchy")
     type: str = Field("", description="Name of a type in `types`")
-    values: dict[str, str] = Field({}, description="Values of the type's placeholders")
+    values: dict[str, str] = Field(
+        default_factory=dict, description="Values of the type's placeholders"
+    )
     connector: str = Field("", description="Connector that its signals come from")
     after: tuple[str, ...] = Field((), description="Assets from which material flows to this one")
     ideal_rate: float | None = Field(
         None, gt=0, description="Planned run rate, in pieces per hour (1 / PRI of ISO 22400)"
     )
-    signals: dict[Path, Signal] = {}
-    commands: dict[Path, Command] = {}
+    signals: dict[Path, Signal] = Field(default_factory=dict)
+    commands: dict[Path, Command] = Field(default_factory=dict)
 
 
 class Site(Settings):

@@ -1,4 +1,4 @@
-"""The daemon with its doors: API, pages if they are installed, and a clean end."""
+"""The daemon with its doors: API, pages a moment later if they are installed, and a clean end."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ from fastapi import FastAPI
 
 from gemel.core.errors import ConfigurationError, GemelError, Unavailable
 from gemel.doors.api import create_app
+from gemel.doors.later import Pages
 from gemel.runtime.access import Access
 from gemel.runtime.configuration import Plan
 from gemel.runtime.daemon import Daemon
+from gemel.runtime.links import log_failure
+from gemel.runtime.memory import uncollected
 from gemel.runtime.reloading import read_again
 
 __all__ = ["Served", "serve", "served"]
@@ -103,42 +106,52 @@ async def served(
     """A daemon with its doors; port 0 takes a free one."""
     listener = _listen(host, port)
     await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
-    daemon = Daemon(plan, data)
-    async with daemon.run():
-        access = Access(data, daemon.clock)
-        app = create_app(daemon, access)
-        _add_pages(app)
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            lifespan="on",
-            ssl_certfile=certificate,
-            ssl_keyfile=key,
-            ws_max_size=1_000_000,
-            timeout_graceful_shutdown=2,
-        )
-        server = _Server(config)
-        scheme = "https" if certificate else "http"
-        bound = listener.getsockname()[1]
-        shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - only shown
-        url = f"{scheme}://{shown}:{bound}"
-        task = asyncio.create_task(server.serve([listener]), name="gemel.http")
-        try:
-            await asyncio.wait(
-                {task, asyncio.ensure_future(server.up.wait())},
-                return_when=asyncio.FIRST_COMPLETED,
+    with contextlib.ExitStack() as starting:
+        starting.enter_context(uncollected())
+        daemon = Daemon(plan, data)
+        async with daemon.run():
+            access = Access(data, daemon.clock)
+            app = create_app(daemon, access)
+            pages = Pages()
+            app.mount("/", pages)
+            config = uvicorn.Config(
+                app,
+                log_level="warning",
+                access_log=False,
+                lifespan="on",
+                ssl_certfile=certificate,
+                ssl_keyfile=key,
+                ws_max_size=1_000_000,
+                timeout_graceful_shutdown=2,
             )
-            if task.done():
-                raise ConfigurationError(f"the web server did not start: {task.exception()}")
-            link = f"{url}/api/enter?once={access.link()}"
-            with _prompt(), daemon.announce(url):
-                yield Served(daemon, access, url, link, app)
-        finally:
-            server.should_exit = True
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-            access.close()
+            server = _Server(config)
+            scheme = "https" if certificate else "http"
+            bound = listener.getsockname()[1]
+            shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - only shown
+            url = f"{scheme}://{shown}:{bound}"
+            showing: asyncio.Task[None] | None = None
+            task = asyncio.create_task(server.serve([listener]), name="gemel.http")
+            try:
+                await asyncio.wait(
+                    {task, asyncio.ensure_future(server.up.wait())},
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if task.done():
+                    raise ConfigurationError(f"the web server did not start: {task.exception()}")
+                link = f"{url}/api/enter?once={access.link()}"
+                with _prompt(), daemon.announce(url):
+                    starting.close()
+                    showing = asyncio.create_task(pages.live(app), name="gemel.pages")
+                    showing.add_done_callback(log_failure)
+                    yield Served(daemon, access, url, link, app)
+            finally:
+                server.should_exit = True
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+                pages.end()
+                if showing is not None:
+                    await asyncio.gather(showing, return_exceptions=True)
+                access.close()
 
 
 @contextlib.contextmanager
@@ -190,14 +203,3 @@ def _listen(host: str, port: int) -> socket.socket:
             f"{host}:{port} cannot be used: {error.strerror}; give another with --http HOST:PORT"
         ) from None
     return listener
-
-
-def _add_pages(app: FastAPI) -> None:
-    try:
-        from gemel.doors.web import add_pages
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("gemel"):
-            return
-        log.warning("no pages: pip install 'gemel[web]' for the browser, the API works without")
-        return
-    add_pages(app)

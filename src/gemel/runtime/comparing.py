@@ -215,7 +215,7 @@ def _reasoners(plan: Plan, signals: Mapping[str, PlantSignal]) -> Things:
 def _machines(plan: Plan, signals: Mapping[str, PlantSignal]) -> Things:
     settings = plan.operations
     rest = settings.model_copy(update={"assets": {}})
-    found = surroundings(plan.plant.assets, plan.signals, settings)
+    found = surroundings(plan.plant.assets, plan.machines)
     return {
         path: (
             around, rest, plan.plant.shifts,

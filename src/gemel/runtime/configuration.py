@@ -6,11 +6,9 @@ types applied, names resolved.
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,13 +21,14 @@ from gemel.core.settings import problems
 from gemel.parts.connectors import CONNECTORS, Connector
 from gemel.parts.detectors import DETECTORS, Detector
 from gemel.parts.reasoners import REASONERS, Reasoner
+from gemel.runtime.memory import uncollected
 from gemel.runtime.yaml12 import Document, parse
 from gemel.twin.alarms import AlarmSettings
 from gemel.twin.alarms import check as check_alarms
 from gemel.twin.decisions import targets
 from gemel.twin.learning import Normal, WatchSettings, chosen_signals
 from gemel.twin.mirror.names import Names, Resolver
-from gemel.twin.operations import OperationsSettings, machines
+from gemel.twin.operations import Machine, OperationsSettings, machines
 
 __all__ = ["Advice", "Plan", "check", "load", "read_document"]
 
@@ -47,6 +46,7 @@ class Plan:
     alarms: dict[str, AlarmSettings] = field(default_factory=dict)
     reasoners: dict[str, Reasoner] = field(default_factory=dict)
     operations: OperationsSettings = field(default_factory=OperationsSettings)
+    machines: dict[str, Machine] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -98,7 +98,7 @@ def read_document(path: Path, text: str | None = None) -> Document:
 def load(path: Path, text: str | None = None) -> Plan:
     """The plan of a plant file, or of a `text` that is to stand in it. Raises `ConfigurationError`
     with the first problem."""
-    with _uncollected():
+    with uncollected():
         document = read_document(path, text)
         plant, found = _structure(document)
         for advice in found:
@@ -126,19 +126,6 @@ def check(path: Path, text: str | None = None) -> list[Advice]:
         except ConfigurationError as error:
             found.append(Advice(error.where, "error", error.message))
     return found
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without garbage collection: a large file makes millions of objects that all stay, and each
-    collection looks at all of them again, for a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _structure(document: Document) -> tuple[Plant | None, list[Advice]]:
@@ -235,22 +222,19 @@ def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
     reasoners = {name: _build_reasoner(s) for name, s in plant.reasoners.items()}
     operations = OperationsSettings.read(plant.operations, document.where(("operations",)))
     return Plan(
-        path.resolve(), digest, plant, signals, connectors, watches, alarms, reasoners, operations
-    )
+        path.resolve(), digest, plant, signals, connectors, watches, alarms, reasoners, operations,
+        machines(plant.assets, signals, operations),
+    )  # fmt: skip
 
 
 def _trial(document: Document, plan: Plan) -> Iterator[Advice]:
     """Compile every expression and resolve every name, as the daemon will."""
     numbers = {planned.path: number for number, planned in enumerate(plan.signals)}
-    for find in (
-        lambda: targets(plan.plant, plan.signals, numbers),
-        lambda: machines(plan.plant.assets, plan.signals, plan.operations),
-    ):
-        try:
-            find()
-        except ConfigurationError as error:
-            where = document.where(_keys(document, error.where))
-            yield Advice(where, "error", error.message)
+    try:
+        targets(plan.plant, plan.signals, numbers)
+    except ConfigurationError as error:
+        where = document.where(_keys(document, error.where))
+        yield Advice(where, "error", error.message)
     for name, field_name, sentence in check_alarms(plan.alarms, plan.signals, plan.plant.assets):
         where = document.where(("alarms", name, field_name))
         yield Advice(where, "error", f"alarm '{name}': {field_name}: {sentence}")

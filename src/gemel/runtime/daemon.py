@@ -112,7 +112,7 @@ class Daemon:
         historian = HISTORIANS.build(self._historian, "historian")
         with historian.open(self.folder, self.clock) as store:
             self.store = store
-            self.take(self.plan, declare(self.plan.signals, store.catalogue, self.clock()))
+            self.numbers = declare(self.plan.signals, store.catalogue, self.clock())
             self.keep_plan()
             self._restore()
             self.pipeline = Pipeline(store, self.mirror, self.clock)

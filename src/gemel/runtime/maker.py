@@ -48,7 +48,7 @@ class Maker:
             plan.operations.breaks,
         )
         return Operations(
-            plan.plant.assets, plan.signals, calendar, self.store.catalogue, self.mirror.snapshot,
+            plan.plant.assets, plan.machines, calendar, self.store.catalogue, self.mirror.snapshot,
             self.clock, plan.operations,
         )  # fmt: skip
 

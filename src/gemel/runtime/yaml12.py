@@ -35,10 +35,18 @@ _TAGS: Final = {
     f"tag:yaml.org,2002:{name}"
     for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value")
 }
-"""What PyYAML gives scalars by itself; any other tag was written by hand."""
+"""Tags of YAML itself, which say no more than the text does; others mean something elsewhere."""
+
+_TEXT: Final = "tag:yaml.org,2002:str"
+
 
 # The C parser is six times as fast; it is part of every wheel, but not of every build.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Takes every tag that was not written by hand for that of a text: looking up by YAML 1.1
+    what `_Reader` resolves by 1.2 would take a fifth of the time."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
+        return _TEXT
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.datastructures import MutableHeaders
@@ -68,10 +68,18 @@ def create_app(daemon: Daemon, access: Access) -> FastAPI:
         """This API, as OpenAPI."""
         return app.openapi()
 
+    app.add_route(
+        "/api/{rest:path}", _nothing, ["GET", "POST", "PUT", "DELETE", "PATCH"],
+        include_in_schema=False,
+    )  # fmt: skip
     _handle_errors(app)
 
     app.add_middleware(_Headers)
     return app
+
+
+async def _nothing(request: Request) -> Response:
+    raise HTTPException(404, f"no '{request.url.path}' here")
 
 
 class _Headers:

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from gemel.core.errors import ConfigurationError
 from gemel.parts.connectors import CONNECTORS
 from gemel.runtime.configuration import Plan, load
 from gemel.runtime.daemon import Daemon
 from gemel.runtime.logs import set_up_logs
+from gemel.twin.operations import machines
 
 __all__ = ["demo", "replay", "run"]
 
@@ -117,10 +116,17 @@ def recorded(plan: Plan, recordings: list[str], speed: str) -> Plan:
             )
         else:
             signals.append(planned)
-    return replace(plan, signals=tuple(signals), connectors={name: connector}, reasoners={})
+    return replace(
+        plan, signals=tuple(signals), connectors={name: connector}, reasoners={},
+        machines=machines(plan.plant.assets, signals, plan.operations),
+    )  # fmt: skip
 
 
 async def replayed(plan: Plan, data: Path, *, again: bool, quiet: bool) -> dict[str, Any]:
+    # Not at the top: what only a replay shows would make every start wait.
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     daemon = Daemon(plan, data)
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())

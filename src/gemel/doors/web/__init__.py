@@ -1,5 +1,5 @@
-"""The web application: pages on the same FastAPI application as the API, which they use."""
+"""The web application: pages beside the API, which they ask with the rights of whoever looks."""
 
-from gemel.doors.web.pages import add_pages
+from gemel.doors.web.pages import make_pages
 
-__all__ = ["add_pages"]
+__all__ = ["make_pages"]

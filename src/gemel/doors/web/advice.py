@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-
-from nicegui import ui
 
 from gemel.client.asynchronous import Plain
 from gemel.doors.web import cards, commands
 from gemel.doors.web.frame import Surroundings
-from gemel.doors.web.markup import Html, figure, h, panel, table, words
+from gemel.doors.web.markup import Html, figure, h, join, panel, table, words
 from gemel.doors.web.viewer import Part, Viewer
 
 __all__ = ["build"]
@@ -29,23 +26,15 @@ class _Facts:
         )
 
 
-async def build(around: Surroundings) -> Callable[[], None]:
+async def build(around: Surroundings) -> Html:
     """See `gemel.doors.web.pages.Build`."""
     facts = _Facts(around)
     await facts.ask()
-    return lambda: _draw(facts)
-
-
-def _draw(facts: _Facts) -> None:
-    viewer, around = facts.around.viewer, facts.around
-    with ui.element("div").classes("columns"):
-        with ui.element("div").classes("stack"):
-            waiting = Part("waiting", _waiting(viewer, around.proposals))
-            ui.html(commands.own(viewer, around.proposals), sanitize=False)
-            stopping = Part("switch", commands.switch(viewer, around.proposals))
-        with ui.element("div").classes("stack"):
-            noticed = Part("noticed", _findings(viewer, facts.findings))
-            decided = Part("decided", _decided(viewer, around.proposals))
+    viewer = around.viewer
+    waiting = Part("waiting", _waiting(viewer, around.proposals))
+    stopping = Part("switch", commands.switch(viewer, around.proposals))
+    noticed = Part("noticed", _findings(viewer, facts.findings))
+    decided = Part("decided", _decided(viewer, around.proposals))
     journal = Part("journal", _journal(viewer, facts.journal))
 
     async def look_again() -> None:
@@ -59,6 +48,10 @@ def _draw(facts: _Facts) -> None:
     viewer.refresh(look_again)
     cards.act(viewer)
     commands.act(viewer)
+    own = h("div", commands.own(viewer, around.proposals))
+    left = h("div", waiting.html, own, stopping.html, cls="stack")
+    right = h("div", noticed.html, decided.html, cls="stack")
+    return join(h("div", left, right, cls="columns"), journal.html)
 
 
 def _waiting(viewer: Viewer, proposals: Plain | None) -> Html:

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from gemel.client.asynchronous import Plain
 from gemel.doors.web import alarm_line
 from gemel.doors.web.frame import Surroundings
-from gemel.doors.web.markup import Html, figure, h, panel, table
+from gemel.doors.web.markup import Html, figure, h, join, panel, table
 from gemel.doors.web.viewer import Part, Viewer
 
 __all__ = ["build"]
 
 
-async def build(around: Surroundings) -> Callable[[], None]:
+async def build(around: Surroundings) -> Html:
     """See `gemel.doors.web.pages.Build`."""
     viewer = around.viewer
     history = await viewer.client.events("alarm", start="-7d", limit=200)
-    return lambda: _draw(around, history)
-
-
-def _draw(around: Surroundings, history: list[Plain]) -> None:
-    viewer = around.viewer
     active = Part("active", _active(viewer, around.alarms))
     kpis = Part("alarm-kpis", _kpis(around.alarms))
     past = Part("past", _history(viewer, history))
@@ -33,6 +27,7 @@ def _draw(around: Surroundings, history: list[Plain]) -> None:
         past.show(_history(viewer, await viewer.client.events("alarm", start="-7d", limit=200)))
 
     viewer.refresh(look_again)
+    return join(active.html, kpis.html, past.html)
 
 
 def _active(viewer: Viewer, alarms: Plain | None) -> Html:

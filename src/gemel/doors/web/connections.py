@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from gemel.client.asynchronous import Plain
 from gemel.doors.web import sources
 from gemel.doors.web.frame import Surroundings
@@ -20,14 +18,10 @@ _STATES = {
 }
 
 
-async def build(around: Surroundings) -> Callable[[], None]:
+async def build(around: Surroundings) -> Html:
     """See `gemel.doors.web.pages.Build`."""
-    gaps = await around.viewer.client.events("gap", limit=200)
-    return lambda: _draw(around, gaps)
-
-
-def _draw(around: Surroundings, gaps: list[Plain]) -> None:
     viewer = around.viewer
+    gaps = await viewer.client.events("gap", limit=200)
     links = Part("links", _links(viewer, around.status))
     missing = Part("gaps", _gaps(viewer, gaps))
 
@@ -36,6 +30,7 @@ def _draw(around: Surroundings, gaps: list[Plain]) -> None:
         missing.show(_gaps(viewer, await viewer.client.events("gap", limit=200)))
 
     viewer.refresh(look_again)
+    return join(links.html, missing.html)
 
 
 def _links(viewer: Viewer, status: Plain) -> Html:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from nicegui import ui
 
 from gemel.client.asynchronous import Plain
 from gemel.doors.web import alarm_line, sources
-from gemel.doors.web.markup import Html, data, h
-from gemel.doors.web.statics import head
+from gemel.doors.web.markup import Html, data, h, join
 from gemel.doors.web.viewer import Part, Viewer
 
 __all__ = ["NAVIGATION", "Surroundings", "frame"]
@@ -52,16 +50,20 @@ class Surroundings:
 
     async def ask_order(self) -> None:
         """Find the signals that say which order runs."""
+        self.order = await self.viewer.once("order", self._find_order)
+
+    async def _find_order(self) -> Html:
         client = self.viewer.client
         orders = (await client.signals(role="order", limit=1))["items"]
-        if orders:
-            asset = orders[0]["path"].rpartition("/")[0]
-            products, beside = await asyncio.gather(
-                client.signals(role="product", limit=1),
-                client.find("/api/asset", {"path": asset}),  # a key with a slash has none
-            )
-            known = (beside or {}).get("signals", [])
-            self.order = _order(orders[0]["path"], products["items"], known)
+        if not orders:
+            return Html("")
+        asset = orders[0]["path"].rpartition("/")[0]
+        products, beside = await asyncio.gather(
+            client.signals(role="product", limit=1),
+            client.find("/api/asset", {"path": asset}),  # a key with a slash has none
+        )
+        known = (beside or {}).get("signals", [])
+        return _order(orders[0]["path"], products["items"], known)
 
     def counts(self) -> dict[str, str]:
         """What stands beside the names in the navigation."""
@@ -80,28 +82,13 @@ class Surroundings:
         }
 
 
-@contextmanager
-def frame(around: Surroundings, active: str) -> Iterator[None]:
+def frame(around: Surroundings, active: str, content: Html) -> Html:
     """The page around its content; keeps itself up to date."""
     viewer = around.viewer
-    ui.add_head_html(head())
-    page = ui.element("div").classes("g-frame")
-    page.props["data-zone"] = str(viewer.plant["time_zone"])
-    with page:
-        with ui.element("div").classes("g-head"), ui.element("header"):
-            ui.html(_left(viewer, around.order), sanitize=False).classes("start")
-            with ui.element("div").classes("end"):
-                strip = Part("sources", sources.strip(around.status))
-                ui.html(_right(viewer), sanitize=False).classes("who")
-        with ui.element("div").classes("g-nav"):
-            navigation = Part("navigation", _navigation(active, around.counts()))
-        with ui.element("main").classes("g-main"):
-            ui.html(h("div", cls="g-lost hidden", role="alert"), sanitize=False)
-            story = Part("story", _story(around.story))
-            line = Part("alarm-line", alarm_line.show(viewer, around.alarms))
-            yield
-    ui.html(h("div", cls="g-said hidden", role="status"), sanitize=False)
-
+    strip = Part("sources", sources.strip(around.status))
+    navigation = Part("navigation", _navigation(active, around.counts()))
+    story = Part("story", _story(around.story))
+    line = Part("alarm-line", alarm_line.show(viewer, around.alarms))
     drawn = around.status.get("plan")
 
     async def look_again() -> None:
@@ -118,6 +105,18 @@ def frame(around: Surroundings, active: str) -> Iterator[None]:
     viewer.first(look_again)
     alarm_line.act(viewer)
     viewer.listen()
+    left = h("div", _left(viewer, around.order), cls="start")
+    right = h("div", strip.html, h("div", _right(viewer), cls="who"), cls="end")
+    lost = h("div", cls="g-lost hidden", role="alert")
+    page = h(
+        "div",
+        h("div", h("header", left, right), cls="g-head"),
+        h("div", navigation.html, cls="g-nav"),
+        h("main", lost, story.html, line.html, content, cls="g-main"),
+        cls="g-frame",
+        data_zone=viewer.plant["time_zone"],
+    )
+    return join(page, h("div", cls="g-said hidden", role="status"))
 
 
 def _left(viewer: Viewer, order: Html) -> Html:

@@ -7,12 +7,10 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from nicegui import ui
-
 from gemel.client.asynchronous import Plain
 from gemel.doors.web import cards
 from gemel.doors.web.frame import Surroundings
-from gemel.doors.web.markup import Html, ago, figure, h, many, panel, table
+from gemel.doors.web.markup import Html, ago, figure, h, join, many, panel, table
 from gemel.doors.web.viewer import Part, Viewer
 
 __all__ = ["build"]
@@ -46,16 +44,12 @@ class _Facts:
         self.signals = state["signals"]
 
 
-async def build(around: Surroundings) -> Callable[[], None]:
+async def build(around: Surroundings) -> Html:
     """See `gemel.doors.web.pages.Build`."""
     facts = _Facts(around)
     if around.viewer.plant["signals"]:
         await facts.ask()
-    return lambda: _draw(facts)
-
-
-def _draw(facts: _Facts) -> None:
-    viewer, around = facts.around.viewer, facts.around
+    viewer = around.viewer
     parts: dict[str, Callable[[], Html]] = {
         "problems": lambda: _problems(around.status),
         "quality": lambda: _quality(facts.signals),
@@ -64,11 +58,7 @@ def _draw(facts: _Facts) -> None:
         "stages": lambda: _stages(around.status),
         "history": lambda: _history(viewer, around.status),
     }
-    shown = {
-        name: Part(name, parts[name]()) for name in ("problems", "quality", "findings", "detectors")
-    }
-    with ui.element("div").classes("columns"):
-        shown |= {name: Part(name, parts[name]()) for name in ("stages", "history")}
+    shown = {name: Part(name, content()) for name, content in parts.items()}
 
     async def look_again() -> None:
         if viewer.plant["signals"]:
@@ -77,6 +67,8 @@ def _draw(facts: _Facts) -> None:
             shown[name].show(content())
 
     viewer.refresh(look_again)
+    *above, stages, history = (part.html for part in shown.values())
+    return join(above, h("div", stages, history, cls="columns"))
 
 
 def _problems(status: Plain) -> Html:

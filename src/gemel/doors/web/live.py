@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
-
-from nicegui import ui
 
 from gemel.client.asynchronous import Plain
 from gemel.doors.web import cards
@@ -14,7 +11,7 @@ from gemel.doors.web.alarm_line import standing
 from gemel.doors.web.asset import asset_panel
 from gemel.doors.web.frame import Surroundings
 from gemel.doors.web.line import Line, choose, groups, picture
-from gemel.doors.web.markup import Html, data, figure, h, words
+from gemel.doors.web.markup import Html, data, figure, h, join, words
 from gemel.doors.web.mimic import mimic
 from gemel.doors.web.tiles import tiles
 from gemel.doors.web.viewer import Part, Viewer
@@ -42,21 +39,26 @@ class _Facts:
 
     async def ask_plant(self) -> None:
         """The line with its machines; it changes only with the plant file."""
-        client = self.viewer.client
-        assets = (await client.assets())["items"]
-        found = groups(assets)
+        known, found = await self.viewer.once("lines", self._lines)
         self.lines = list(found)
         self.name = choose(found, self.wanted)
         if self.name is None:
             return
-        known = {asset["path"]: asset for asset in assets}
         members = [asset["path"] for asset in found[self.name]][:_MOST]
         beside = [p for p in known if p.rpartition("/")[0] == self.name and p not in members]
         around = [path for path in (self.name, *beside[:_MOST]) if path in known]
-        details = await client.descriptions([*members, *around])
+        paths = [*members, *around]
+        details = await self.viewer.once(
+            ("line", self.name), lambda: self.viewer.client.descriptions(paths)
+        )
         title = known[self.name]["title"] if self.name in known else words(self.name) or "Line"
         pointed = [c["signal"] for f in self.open_findings() for c in _contributions(f)]
         self.line = picture(title, details[: len(members)], details[len(members) :], pointed)
+
+    async def _lines(self) -> tuple[dict[str, Plain], dict[str, list[Plain]]]:
+        """The assets by path, and the machines by the line that they are part of."""
+        assets = (await self.viewer.client.assets())["items"]
+        return {asset["path"]: asset for asset in assets}, groups(assets)
 
     async def ask(self) -> None:
         """What changes from minute to minute."""
@@ -142,25 +144,16 @@ def _about(subject: Any, path: str) -> bool:
     return isinstance(subject, str) and (subject == path or subject.startswith(path + "/"))
 
 
-async def build(around: Surroundings) -> Callable[[], None]:
+async def build(around: Surroundings) -> Html:
     """See `gemel.doors.web.pages.Build`."""
     facts = _Facts(around, around.query.get("line"))
     await facts.ask()
     await facts.ask_plant()
-    return lambda: _draw(facts)
-
-
-def _draw(facts: _Facts) -> None:
     viewer = facts.viewer
     figures = Part("tiles", tiles(facts.kpis))
-    with ui.element("div").classes("live"):
-        with ui.element("div").classes("stack"):
-            with ui.element("section").classes("panel"):
-                ui.html(_title(facts), sanitize=False).classes("title")
-                drawing = Part("mimic", facts.drawing())
-            opened = Part("asset", Html(""))
-            ui.html(_chart(facts), sanitize=False)
-        advice = Part("advice", cards.advice(viewer, facts.around.proposals, facts.findings))
+    drawing = Part("mimic", facts.drawing())
+    opened = Part("asset", Html(""))
+    advice = Part("advice", cards.advice(viewer, facts.around.proposals, facts.findings))
 
     async def look_again() -> None:
         await facts.ask()
@@ -179,6 +172,9 @@ def _draw(facts: _Facts) -> None:
     viewer.on("asset", show_asset)
     viewer.on("close", close_asset)
     cards.act(viewer)
+    line = h("section", h("div", _title(facts), cls="title"), drawing.html, cls="panel")
+    left = h("div", line, opened.html, _chart(facts), cls="stack")
+    return join(figures.html, h("div", left, advice.html, cls="live"))
 
 
 def _title(facts: _Facts) -> Html:

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import nicegui
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from nicegui import ui
 from starlette.datastructures import MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gemel.doors.web import advice, alarms, connections, health, live, login, plant_file, trends
 from gemel.doors.web.frame import Surroundings, frame
-from gemel.doors.web.statics import ICON, add_statics
+from gemel.doors.web.kept import Kept
+from gemel.doors.web.markup import Html
+from gemel.doors.web.statics import ICON, add_statics, head
 from gemel.doors.web.viewer import viewer_of
 
-__all__ = ["add_pages"]
+__all__ = ["make_pages"]
 
-Build: TypeAlias = Callable[[Surroundings], Awaitable[Callable[[], None]]]
-"""Asks for what a page needs; what it gives draws the page."""
+Build: TypeAlias = Callable[[Surroundings], Awaitable[Html]]
+"""Asks for what a page needs, draws it, and says what keeps it up to date."""
 
 _PAGES: dict[str, tuple[str, Build]] = {
     "/": ("Live", live.build),
@@ -47,16 +48,14 @@ _HEADERS = {
 }
 
 
-def add_pages(app: FastAPI) -> None:
-    """Add the pages to the application of the API."""
+def make_pages(api: FastAPI) -> FastAPI:
+    """The pages, as an application beside that of the API."""
+    api.state.kept = Kept()
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     add_statics(app)
     app.add_api_route("/login", _login, include_in_schema=False, response_class=HTMLResponse)
     app.add_api_route("/trends.csv", trends.download, include_in_schema=False)
-    app.add_api_route(
-        "/api/{rest:path}", _nothing, include_in_schema=False,
-        methods=["GET", "POST", "PUT", "DELETE", "PATCH"],
-    )  # fmt: skip
-    app.add_middleware(_Host, host=app)
+    app.add_middleware(_Host, host=api)
     for path, (title, build) in _PAGES.items():
         _add(path, title, build)
     # One process may serve several plants one after the other; NiceGUI's application is one.
@@ -66,6 +65,7 @@ def add_pages(app: FastAPI) -> None:
         app, title="Gemel", favicon=ICON, dark=None, tailwind=False, reconnect_timeout=10,
         binding_refresh_interval=None, show_welcome_message=False,
     )  # fmt: skip
+    return app
 
 
 class _Host:
@@ -97,9 +97,11 @@ def _add(path: str, title: str, build: Build) -> None:
         around = Surroundings(viewer, dict(request.query_params))
         await around.ask()
         await around.ask_order()
-        draw = await build(around)
-        with frame(around, path):
-            draw()
+        content = await build(around)
+        ui.add_head_html(head())
+        # Not as an element of NiceGUI: the browser shows it as it reads it, and need not wait for
+        # the scripts that make elements.
+        ui.add_body_html(frame(around, path, content))
         return None
 
     ui.page(path, title=f"{title} · Gemel", response_timeout=30.0)(show)
@@ -109,7 +111,3 @@ async def _login(request: Request) -> Response:
     if await viewer_of(request) is not None:
         return RedirectResponse("/", 303)
     return HTMLResponse(login.page(dict(request.query_params)))
-
-
-async def _nothing(rest: str) -> Any:
-    raise HTTPException(404, f"no '/api/{rest}' here")

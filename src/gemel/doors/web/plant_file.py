@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
 from typing import Any, Final
 
 from nicegui import ui
 
 from gemel.client.asynchronous import Plain
 from gemel.doors.web.frame import Surroundings
-from gemel.doors.web.markup import Html, button, h, many, panel
+from gemel.doors.web.markup import Html, button, h, join, many, panel
 from gemel.doors.web.viewer import Part, Viewer
 
 __all__ = ["build"]
 
 
-async def build(around: Surroundings) -> Callable[[], None]:
+async def build(around: Surroundings) -> Html:
     """See `gemel.doors.web.pages.Build`."""
     found = await around.viewer.client.plant_file()
     if found is None:
-        return lambda: _absent(around)
-    return lambda: _Editor(around.viewer, found).draw()
+        return _absent(around)
+    return _Editor(around.viewer, found).draw()
 
 
-def _absent(around: Surroundings) -> None:
+def _absent(around: Surroundings) -> Html:
     told = h(
         "p",
         "This Gemel does not hand out its plant file. It runs ",
@@ -34,7 +33,7 @@ def _absent(around: Surroundings) -> None:
         ".",
         cls="empty",
     )
-    ui.html(panel("Plant file", told), sanitize=False)
+    return panel("Plant file", told)
 
 
 _IS_DARK: Final = """
@@ -55,15 +54,13 @@ class _Editor:
         self._checked: str | None = None
         self._text = self._saved
 
-    def draw(self) -> None:
-        """Draw it."""
-        with ui.element("section").classes("panel"):
-            ui.html(self._tools(), sanitize=False).classes("tools")
-            editor = ui.codemirror(
-                self._text, language="YAML", theme="githubLight", line_wrapping=False,
-                on_change=lambda event: self._typed(str(event.value)),
-            ).classes("editor")  # fmt: skip
-            editor.props("disable" if not self._viewer.may("engineer") else "")
+    def draw(self) -> Html:
+        """Draw it; the editor itself is NiceGUI's, and comes to stand in `data-app`."""
+        editor = ui.codemirror(
+            self._text, language="YAML", theme="githubLight", line_wrapping=False,
+            on_change=lambda event: self._typed(str(event.value)),
+        ).classes("editor")  # fmt: skip
+        editor.props("disable" if not self._viewer.may("engineer") else "")
         self._editor = editor
         ui.timer(0, self._dress, once=True)
         self._said = Part("problems", self._problem_list())
@@ -73,6 +70,9 @@ class _Editor:
         self._viewer.on("save", self._save)
         self._viewer.on("discard", self._discard)
         self._viewer.on("version", self._take_back)
+        tools = h("div", self._tools(), cls="tools")
+        file = h("section", tools, h("div", data_app=True), cls="panel")
+        return join(file, self._said.html, self._change.html, self._former.html)
 
     async def _dress(self) -> None:
         """Dark letters on a dark ground cannot be read: only the browser knows its scheme."""

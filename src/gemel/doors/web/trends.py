@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
-from nicegui import ui
 
 from gemel.core.errors import GemelError
 from gemel.doors.web.frame import Surroundings
@@ -22,17 +20,9 @@ _PRESETS = (("10 min", 600), ("1 h", 3_600), ("8 h", 28_800), ("24 h", 86_400))
 _MOST = 8
 
 
-async def build(around: Surroundings) -> Callable[[], None]:
+async def build(around: Surroundings) -> Html:
     """See `gemel.doors.web.pages.Build`. The browser does the rest: see static/trends.js."""
-    page = _page(str(around.viewer.plant["time_zone"]))
-    return lambda: _draw(page)
-
-
-def _draw(page: Html) -> None:
-    ui.html(page, sanitize=False)
-
-
-def _page(zone: str) -> Html:
+    zone = str(around.viewer.plant["time_zone"])
     presets = [
         h("button", name, type="button", data_preset=1_000 * seconds, aria_pressed="false")
         for name, seconds in _PRESETS

@@ -7,11 +7,10 @@ what the viewer may.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from datetime import tzinfo
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
-import httpx
 from fastapi import FastAPI, Request
 from nicegui import ui
 
@@ -20,11 +19,15 @@ from gemel.client.asynchronous import Plain
 from gemel.core.errors import GemelError, Refused
 from gemel.core.role import Role, includes
 from gemel.core.time import zone
-from gemel.doors.web.markup import Html, clock
+from gemel.doors.web.inside import Inside
+from gemel.doors.web.kept import Kept
+from gemel.doors.web.markup import Html, clock, h
 
 __all__ = ["COOKIE", "Action", "Part", "Viewer", "client_of", "viewer_of"]
 
 COOKIE = "gemel_session"
+
+T = TypeVar("T")
 
 Action: TypeAlias = Callable[[Plain], Awaitable[str | None]]
 """What happens on an action of the page, with its values; gives a sentence to show."""
@@ -33,8 +36,9 @@ Action: TypeAlias = Callable[[Plain], Awaitable[str | None]]
 class Viewer:
     """One open page of one person."""
 
-    def __init__(self, client: AsyncClient, me: Plain, plant: Plain) -> None:
+    def __init__(self, client: AsyncClient, me: Plain, plant: Plain, kept: Kept) -> None:
         self.client = client
+        self._kept = kept
         self.name = str(me["name"])
         self.role = str(me["role"])
         self.plant = plant
@@ -51,6 +55,11 @@ class Viewer:
     def clock(self, value: Any) -> str:
         """A time in the plant's zone, with the date unless it is today's."""
         return clock(value, self.zone, self.now)
+
+    async def once(self, key: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
+        """What `ask` finds out, for something that changes only with the plant file: it is asked
+        once for all pages."""
+        return await self._kept.once(str(self.plant["plan"]), key, ask)
 
     # Actions
 
@@ -115,7 +124,11 @@ class Part:
     def __init__(self, name: str, content: Html) -> None:
         self._name = name
         self._content = content
-        ui.html(content, sanitize=False).props(f'data-part="{name}"').classes("slot")
+
+    @property
+    def html(self) -> Html:
+        """Where it stands on the page, with what it showed at first."""
+        return h("div", self._content, data_part=self._name, cls="slot")
 
     def show(self, content: Html) -> None:
         """Replace the content, unless it is the same; not while somebody types in it."""
@@ -127,8 +140,7 @@ class Part:
 
 def client_of(app: FastAPI, secret: str) -> AsyncClient:
     """A client of the application in this process, with the rights of a session."""
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    return AsyncClient("http://gemel", secret, transport=transport)
+    return AsyncClient("http://gemel", secret, http=Inside(app, secret))
 
 
 async def viewer_of(request: Request) -> Viewer | None:
@@ -136,9 +148,10 @@ async def viewer_of(request: Request) -> Viewer | None:
     secret = request.cookies.get(COOKIE, "")
     if not secret:
         return None
-    client = client_of(request.scope["gemel"], secret)
+    app: FastAPI = request.scope["gemel"]
+    client = client_of(app, secret)
     try:
-        return Viewer(client, await client.me(), await client.plant())
+        return Viewer(client, await client.me(), await client.plant(), app.state.kept)
     except Refused:
         await client.close()
         return None

@@ -31,6 +31,7 @@ REASONS: Final = (
 """What the kernel can find, in the order of its counters."""
 
 _NONE: Final = int(np.iinfo(np.int64).min)
+_ENDLESS: Final = int(np.iinfo(np.int64).max)
 
 
 class Rules:
@@ -47,7 +48,7 @@ class Rules:
         self.low = np.full(signals, -np.inf)
         self.high = np.full(signals, np.inf)
         self.max_rate = np.full(signals, np.inf)
-        self.flat_after = np.full(signals, np.iinfo(np.int64).max)
+        self.flat_after = np.full(signals, _ENDLESS)
         self.time = np.full(signals, _NONE)
         self.value = np.full(signals, np.nan)
         self.moved = np.full(signals, _NONE)
@@ -74,14 +75,14 @@ class Rules:
         self.grow(number + 1)
         self.low[number], self.high[number] = range or (-np.inf, np.inf)
         self.max_rate[number] = np.inf if max_rate is None else max_rate
-        self.flat_after[number] = np.iinfo(np.int64).max if flat_after is None else flat_after
+        self.flat_after[number] = _ENDLESS if flat_after is None else flat_after
 
     def __call__(self, frame: Frame) -> npt.NDArray[np.int16]:
         """The quality of each row after the rules; moves the memory."""
         if len(frame):
             self.grow(int(frame.signal.max()) + 1)
         quality = frame.quality.copy()
-        horizon = frame.received + q.AHEAD if frame.received else np.iinfo(np.int64).max
+        horizon = frame.received + q.AHEAD if frame.received else _ENDLESS
         check(
             frame.signal, frame.time, frame.value, quality, horizon,
             self.low, self.high, self.max_rate, self.flat_after,

@@ -95,13 +95,12 @@ def targets(
     plant: Plant, signals: Iterable[PlantSignal], numbers: Mapping[str, int]
 ) -> dict[str, Target]:
     """Every command of a plant by its path. Raises `ConfigurationError` with the dotted place."""
-    planned = {signal.path: signal for signal in signals}
-    index = Names(planned.values())
+    index = Names(signals)
     found: dict[str, Target] = {}
     for asset in plant.assets:
         names = Resolver(index, asset)
         for key, command in plant.commands_of(asset).items():
-            signal = planned[f"{asset}/{command.signal}"]
+            signal = index.signals[f"{asset}/{command.signal}"]
             place = f"assets.{asset}.commands.{key}"
 
             def condition(text: str, where: str, names: Resolver = names) -> Condition:

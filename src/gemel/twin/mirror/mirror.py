@@ -21,6 +21,7 @@ from gemel.parts.operators.quality import REASONS, Rules
 __all__ = ["NEVER", "Admitted", "Mirror", "Snapshot"]
 
 NEVER: Final = int(np.iinfo(np.int64).min)
+_ENDLESS: Final = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +96,14 @@ class Mirror:
             self._received = np.concatenate([self._received, np.full(more, NEVER)])
             self._count = np.concatenate([self._count, np.zeros(more, np.int64)])
             self._good = np.concatenate([self._good, np.zeros(more, np.int64)])
-            never = np.full(more, np.iinfo(np.int64).max)
-            self._stale_after = np.concatenate([self._stale_after, never])
+            self._stale_after = np.concatenate([self._stale_after, np.full(more, _ENDLESS)])
             self._cut = np.concatenate([self._cut, np.zeros(more, np.bool_)])
 
     def watch_age(self, number: int, stale_after: int | None) -> None:
         """From now on the signal is stale when nothing arrived for `stale_after` ns; never if
         None."""
         self.grow(number + 1)
-        never = int(np.iinfo(np.int64).max)
-        self._stale_after[number] = never if stale_after is None else stale_after
+        self._stale_after[number] = _ENDLESS if stale_after is None else stale_after
 
     def cut(self, signals: npt.NDArray[np.int32], lost: bool) -> None:
         """Say that the way to these signals is cut (`lost`), or open again."""

@@ -7,8 +7,7 @@ blocked, and the reason of a stop, make a stop more precise; they never make a r
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -23,6 +22,8 @@ from gemel.twin.operations.settings import AssetOperations, OperationsSettings
 from gemel.twin.operations.times import WORDS, TimeClass
 
 __all__ = ["Machine", "machines"]
+
+_USUAL: Final = AssetOperations()
 
 _EXTERNAL: Final = -2
 """Waits for others; whether before or after it, the booleans say."""
@@ -144,28 +145,34 @@ def machines(
         of_asset.setdefault(planned.asset, []).append(planned)
     found = {}
     for path, own in of_asset.items():
-        machine = _machine(path, assets.get(path), own, settings.assets.get(path))
-        if machine.inputs:
-            found[path] = machine
-    owners = [machine for machine in found.values() if "order" in machine.inputs]
+        means = settings.assets.get(path, _USUAL)
+        if chosen := _chosen(path, own, means):
+            found[path] = _machine(path, assets.get(path), own, chosen, means)
+    owners: dict[str, Machine] = {}
+    for machine in found.values():
+        if "order" in machine.inputs:
+            for place in _places(machine.asset):
+                owners.setdefault(place, machine)
     return {path: _with_order(machine, owners) for path, machine in found.items()}
 
 
-def _with_order(machine: Machine, owners: Iterable[Machine]) -> Machine:
-    """The order of a machine that has none is that of the nearest asset of its line."""
+def _with_order(machine: Machine, owners: Mapping[str, Machine]) -> Machine:
+    """The order of a machine that has none is that of the nearest asset of its line; `owners` are
+    the first of those with an order at each place."""
     if "order" in machine.inputs:
         return machine
-    near = [(_shared(machine.asset, owner.asset), owner) for owner in owners]
-    best = max(near, key=lambda pair: pair[0], default=(0, None))
-    if best[1] is None or not best[0]:
+    near = next((owners[place] for place in _places(machine.asset) if place in owners), None)
+    if near is None:
         return machine
-    taken = {n: p for n, p in best[1].inputs.items() if n in ("order", "product")}
+    taken = {n: p for n, p in near.inputs.items() if n in ("order", "product")}
     return replace(machine, inputs={**machine.inputs, **taken}, owns_order=False)
 
 
-def _shared(one: str, other: str) -> int:
-    pairs = zip(one.split("/"), other.split("/"), strict=False)
-    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+def _places(path: str) -> Iterator[str]:
+    """An asset and what it is part of, the nearest first."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
 
 
 def _chosen(
@@ -184,20 +191,24 @@ def _chosen(
         for planned in signals:
             if planned.signal.role == "setpoint" and canonical(planned.signal.unit) == unit:
                 chosen.setdefault("setpoint", planned)
+    # Of keys that differ only in case the first is meant.
+    by_name = {key.casefold(): s for key, s in reversed(by_key.items())}
     for name, key in (
         ("starved", means.starved), ("blocked", means.blocked), ("reason", means.reason),
     ):  # fmt: skip
-        wanted = by_key.get(key) if key else _named(by_key, name)
+        wanted = by_key.get(key) if key else by_name.get(name)
         if wanted is not None:
             chosen[name] = wanted
     return chosen
 
 
 def _machine(
-    path: str, asset: Asset | None, signals: list[PlantSignal], settings: AssetOperations | None
+    path: str,
+    asset: Asset | None,
+    signals: list[PlantSignal],
+    chosen: Mapping[str, PlantSignal],
+    means: AssetOperations,
 ) -> Machine:
-    means = settings or AssetOperations()
-    chosen = _chosen(path, signals, means)
     reasons = {
         code: WORDS.index(means.reasons[label])
         for code, label in _labels(chosen.get("reason")).items()
@@ -242,10 +253,6 @@ def _states(planned: PlantSignal | None, means: AssetOperations) -> dict[int, in
         code: own.get(label.casefold(), int(_PACKML.get(label.casefold(), TimeClass.UNKNOWN)))
         for code, label in labels.items()
     }
-
-
-def _named(signals: Mapping[str, PlantSignal], name: str) -> PlantSignal | None:
-    return next((s for key, s in signals.items() if key.casefold() == name), None)
 
 
 def _coded(column: Column, meaning: Mapping[int, int], other: int) -> npt.NDArray[np.int64]:

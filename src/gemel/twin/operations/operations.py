@@ -11,7 +11,7 @@ present window and the last few: the shift, or the local day where there are no 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from gemel.core.catalogue import Catalogue
 from gemel.core.errors import ConfigurationError, Unknown, did_you_mean
 from gemel.core.event import Event
 from gemel.core.frame import Frame, concatenate
-from gemel.core.plant import Asset, PlantSignal
+from gemel.core.plant import Asset
 from gemel.core.time import SECOND, Clock
 from gemel.twin.mirror.columns import ColumnFeed, Rows
 from gemel.twin.mirror.mirror import NEVER, Snapshot
@@ -30,7 +30,7 @@ from gemel.twin.operations.account import Account, Reading
 from gemel.twin.operations.calendar import Calendar, Window
 from gemel.twin.operations.flow import Flow
 from gemel.twin.operations.kpis import Kpi, measure
-from gemel.twin.operations.machine import Machine, machines
+from gemel.twin.operations.machine import Machine
 from gemel.twin.operations.pace import Pace
 from gemel.twin.operations.settings import OperationsSettings
 from gemel.twin.operations.slow import Slow, event_of
@@ -68,10 +68,9 @@ class MachineView:
 
 
 def surroundings(
-    assets: Mapping[str, Asset], signals: Iterable[PlantSignal], settings: OperationsSettings
+    assets: Mapping[str, Asset], found: Mapping[str, Machine]
 ) -> dict[str, tuple[Machine, ...]]:
     """Every machine by its path: itself, then those whose settings it depends on too."""
-    found = machines(assets, signals, settings)
     flow = Flow(assets, [m.asset for m in found.values() if m.judges])
     return {
         path: (machine, *(found[p] for p in (*flow.neighbours(path), *flow.line(path))))
@@ -89,17 +88,18 @@ class Operations:
     def __init__(
         self,
         assets: Mapping[str, Asset],
-        signals: Iterable[PlantSignal],
+        machines: Mapping[str, Machine],
         calendar: Calendar,
         catalogue: Catalogue,
         snapshot: Callable[[int], Snapshot],
         clock: Clock,
         settings: OperationsSettings | None = None,
     ) -> None:
-        """`signals` of the plan, declared in `catalogue`; `snapshot` is `Mirror.snapshot`."""
+        """`machines` of the plan, whose signals are declared in `catalogue`; `snapshot` is
+        `Mirror.snapshot`."""
         self.settings = settings or OperationsSettings()
         self.calendar = calendar
-        self.machines = machines(assets, signals, self.settings)
+        self.machines = machines
         self._clock = clock
         self._snapshot = snapshot
         self._lock = threading.RLock()

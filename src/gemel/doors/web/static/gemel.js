@@ -18,7 +18,13 @@ function act(action, values, button) {
     busy.set(id, button);
     setTimeout(() => done(id), 15_000);
   }
-  window.emitEvent("gemel", { ...values, action, id });
+  tell({ ...values, action, id });
+}
+
+/** To the server; what is pressed before NiceGUI has its socket is told as soon as it has. */
+function tell(told) {
+  if (window.socket) window.emitEvent("gemel", told);
+  else setTimeout(() => tell(told), 30);
 }
 
 function done(id, sentence = "", wrong = false) {
@@ -106,7 +112,7 @@ live.onEvent((event) => {
   if (telling) return;
   telling = setTimeout(() => {
     telling = 0;
-    window.emitEvent("gemel", { action: "changed", id: 0 });
+    tell({ action: "changed", id: 0 });
   }, 300);
 });
 
@@ -160,19 +166,13 @@ function showClock() {
   place.textContent = (name ? `${name} · ` : "") + clock(live.now());
 }
 
-function start() {
-  if (!document.querySelector(".g-frame")) {
-    setTimeout(start, 30);
-    return;
-  }
-  window.gemel = { put, done, say };
-  nameTheme();
-  live.start();
-  mountCharts();
-  mountTrends();
-  drawSparks(document);
-  showClock();
-  setInterval(showClock, 1_000);
-}
-
-start();
+window.gemel = { put, done, say };
+// What NiceGUI makes stands in the middle of the page, where the page has a place for it.
+document.querySelector("[data-app]")?.append(document.getElementById("app"));
+nameTheme();
+live.start();
+mountCharts();
+mountTrends();
+drawSparks(document);
+showClock();
+setInterval(showClock, 1_000);
