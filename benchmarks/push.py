@@ -7,6 +7,7 @@ own; what was stored is read back and counted. ``python -m benchmarks.push [--ba
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import shutil
 import socket
@@ -79,17 +80,32 @@ def lines(columns: dict[str, Any]) -> Iterator[bytes]:
         yield "\n".join(told[first : first + LINES]).encode()
 
 
-def send_all(bodies: list[list[bytes]], send: Callable[[httpx.Client, bytes], None]) -> float:
-    """Seconds until every body was answered; each writer has a connection of its own."""
+def send_all(
+    bodies: list[list[bytes]],
+    port: int,
+    path: str,
+    headers: dict[str, str],
+    expected: Callable[[int, bytes], bool],
+) -> float:
+    """Seconds until every body was answered as `expected`; each writer has a connection of its own.
+
+    Sent by `http.client`, which hands the body to the system as it is: `httpx` copies what is left
+    of it at each turn of the socket, and took as much of the processor as a server.
+    """
     failures: list[BaseException] = []
 
     def work(mine: list[bytes]) -> None:
-        with httpx.Client(timeout=60, trust_env=False) as http:
-            try:
-                for body in mine:
-                    send(http, body)
-            except BaseException as error:  # noqa: BLE001 - told by the main thread
-                failures.append(error)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        try:
+            for body in mine:
+                connection.request("POST", path, body, headers)
+                answer = connection.getresponse()
+                text = answer.read()
+                assert expected(answer.status, text), text
+        except BaseException as error:  # noqa: BLE001 - told by the main thread
+            failures.append(error)
+        finally:
+            connection.close()
 
     begun = time.perf_counter()
     threads = [threading.Thread(target=work, args=(mine,)) for mine in bodies]
@@ -151,14 +167,12 @@ def gemel(batches: int, start: int) -> float:
                 "Authorization": f"Bearer {token}",
                 "Content-Type": "application/vnd.apache.arrow.stream",
             }
-            url = f"http://127.0.0.1:{port}/api/connectors/push/samples"
-
-            def send(http: httpx.Client, body: bytes) -> None:
-                answer = http.post(url, content=body, headers=headers)
-                assert answer.json() == {"stored": ROWS, "rejected": {}}, answer.text
-
+            path = "/api/connectors/push/samples"
+            stored = {"stored": ROWS, "rejected": {}}
             bodies = [[arrow(c) for c in mine] for mine in rows(batches, start)]
-            seconds = send_all(bodies, send)
+            seconds = send_all(
+                bodies, port, path, headers, lambda _, text: json.loads(text) == stored
+            )
             counted = client.ask(["line/*"], every="36500d").column("count").to_numpy().sum()
             assert counted == batches * ROWS, counted
             return batches * ROWS / seconds
@@ -174,11 +188,7 @@ def victoria(bodies: list[list[bytes]], count: int, start: int) -> float:
                f"-httpListenAddr=127.0.0.1:{port}"]  # fmt: skip
     try:
         with process(command, lambda: answers(base + "/health"), folder):
-
-            def send(http: httpx.Client, body: bytes) -> None:
-                assert http.post(base + "/write", content=body).status_code == 204
-
-            seconds = send_all(bodies, send)
+            seconds = send_all(bodies, port, "/write", {}, lambda status, _: status == 204)
             httpx.get(base + "/internal/force_flush", trust_env=False)
             question = {
                 "query": 'sum(count_over_time({__name__="s_value"}[1d]))',
@@ -213,12 +223,8 @@ def influx(bodies: list[list[bytes]], count: int, start: int) -> float:
     try:
         with process(command, lambda: answers(base + "/ping"), folder):
             httpx.post(base + "/query", params={"q": "create database bench"}, trust_env=False)
-
-            def send(http: httpx.Client, body: bytes) -> None:
-                answer = http.post(base + "/write?db=bench&precision=n", content=body)
-                assert answer.status_code == 204, answer.text
-
-            seconds = send_all(bodies, send)
+            path = "/write?db=bench&precision=n"
+            seconds = send_all(bodies, port, path, {}, lambda status, _: status == 204)
             question = {"db": "bench", "q": "select count(value) from s"}
             answer = httpx.get(base + "/query", params=question, timeout=120, trust_env=False)
             stored = answer.json()["results"][0]["series"][0]["values"][0][1]

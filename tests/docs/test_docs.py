@@ -333,14 +333,17 @@ def logged(data: bytes) -> Iterator[tuple[int, list[tuple[int, int, float]], int
         magic, own, rest, told, ordered, late, commit, *_ = struct.unpack_from(
             "<4sIIIQQqqqq", data, place
         )
-        begin, rows = place + 64, ordered + late
-        end = begin + 24 * rows + -(-told // 8) * 8
+        rows, begin = ordered + late, place + 64
         assert magic == b"GMLc"
         assert own == zlib.crc32(data[place + 8 : begin])
+        columns, at = [], begin
+        for form in "ihqd":
+            columns.append(struct.unpack_from(f"<{rows}{form}", data, at))
+            at += -(-struct.calcsize(f"<{rows}{form}") // 8) * 8
+        text, end = data[at : at + told], at + -(-told // 8) * 8
         assert rest == zlib.crc32(data[begin:end])
-        read = [struct.unpack_from("<ihhqd", data, begin + 24 * i) for i in range(rows)]
-        text = data[begin + 24 * rows : begin + 24 * rows + told]
-        yield commit, [(r[0], r[3], r[4]) for r in read], late, json.loads(text or b"{}")
+        signal, _, time, value = columns
+        yield commit, list(zip(signal, time, value, strict=True)), late, json.loads(text or b"{}")
         place = end
 
 

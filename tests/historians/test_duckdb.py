@@ -23,7 +23,7 @@ from gemel.core.time import HOUR, SECOND
 from gemel.parts.historians.base import Query
 from gemel.parts.historians.duckdb import DuckDB
 from gemel.parts.historians.duckdb.ledger import Sealed
-from gemel.parts.historians.duckdb.log import HEADER, ROW
+from gemel.parts.historians.duckdb.log import HEADER, columns_of
 from gemel.parts.historians.duckdb.rotation import MOST_WAITING
 from gemel.parts.historians.duckdb.sealing import damaged_blocks, seal
 from gemel.parts.historians.duckdb.store import DuckDBStore
@@ -211,7 +211,7 @@ def test_a_damaged_commit_costs_its_rows(
     tmp_path: Path, clock: TurnableClock, commit: int, place: str
 ) -> None:
     log = copied_open(tmp_path, clock)
-    each = HEADER.size + ROW.itemsize
+    each = HEADER.size + columns_of(1)[-1]
     start = log.stat().st_size - (200 - commit) * each
     flip(log, start + {"magic": 0, "length": 20, "row": HEADER.size + 20}[place])
     with opened(log.parents[1], clock) as store:

@@ -1,8 +1,8 @@
 """The log: the file of a segment that is still open. It only grows, by whole commits.
 
-    commit  a header, the rows in order, the late rows, and what else is told, in JSON
-    header  64 bytes: magic, checksums of itself and of the rest, lengths, number, times
-    row     24 bytes: signal, quality, time, value
+    commit   a header, the rows column by column, and what else is told, in JSON
+    header   64 bytes: magic, checksums of itself and of the rest, lengths, number, times
+    columns  signal int32, quality int16, time int64, value double: the rows in order, then the late
 
 All numbers are little-endian, and everything begins at a multiple of 8 bytes. The first commit is
 the head: the state of every signal when the segment was made, and where it begins. `append` returns
@@ -16,7 +16,7 @@ import json
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,16 +26,13 @@ import numpy.typing as npt
 from gemel.core.errors import Damaged
 from gemel.core.frame import Frame
 
-__all__ = ["COMMIT", "HEADER", "ROW", "Log", "sync_folder"]
+__all__ = ["COMMIT", "HEADER", "Commits", "Log", "columns_of", "sync_folder"]
 
 MAGIC: Final = b"GMLc"
 HEADER: Final = struct.Struct("<4sIIIQQqqqq")
 """magic, CRC-32 of what follows it in the header, CRC-32 of the rest, bytes of JSON, rows in order,
 late rows, number, known, least and greatest source time."""
 _CHECKED: Final = 8
-ROW: Final = np.dtype(
-    [("signal", "<i4"), ("quality", "<i2"), ("spare", "<i2"), ("time", "<i8"), ("value", "<f8")]
-)
 COMMIT: Final = np.dtype(
     [
         ("offset", np.int64), ("end", np.int64), ("ordered", np.int64), ("late", np.int64),
@@ -62,7 +59,6 @@ class Log:
         """What the head tells; `positions` are those of the last commit."""
         self._table = np.zeros(64, COMMIT)
         self._count = 0
-        self._rows = np.zeros(0, ROW)
         self._file = os.open(path, os.O_RDWR if writable else os.O_RDONLY)
         try:
             self._look()
@@ -77,9 +73,7 @@ class Log:
         """Make a log that begins so, complete or not at all."""
         temporary = path.with_suffix(".tmp")
         with temporary.open("wb") as file:
-            rows = np.zeros(len(head), ROW)
-            _fill(rows, head)
-            file.write(b"".join(_parts(rows, len(head), -1, known, _times([head]), told)))
+            file.write(b"".join(_parts([head], len(head), -1, known, told)[0]))
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(path)
@@ -107,9 +101,9 @@ class Log:
         """Bytes of all commits."""
         return int(self._table["end"][self._count - 1])
 
-    def pieces(self, commits: Commits) -> Iterator[tuple[Commits, npt.NDArray[np.int64]]]:
-        """Neighbours of some commits together with the words of the file that they lie in; their
-        offsets are counted from there. Raises `OSError`."""
+    def pieces(self, commits: Commits) -> Iterator[tuple[Commits, bytes]]:
+        """Neighbours among some commits, together with the bytes of the file that they lie in, from
+        where their offsets are counted. Raises `OSError`."""
         first = 0
         while first < len(commits):
             start, stop = int(commits["offset"][first]), first + 1
@@ -121,8 +115,7 @@ class Log:
                 stop += 1
             piece = commits[first:stop].copy()
             piece["offset"] -= start
-            data = self._read(start, int(commits["end"][stop - 1]) - start)
-            yield piece, np.frombuffer(data, np.int64)
+            yield piece, self._read(start, int(commits["end"][stop - 1]) - start)
             first = stop
 
     # Writing
@@ -136,15 +129,8 @@ class Log:
         told: Mapping[str, Any] | None,
     ) -> None:
         """Append a commit, on disk when it returns. Raises `OSError`: then it is not in the log."""
-        rows = sum(map(len, ordered))
-        whole = self._room(rows + len(late))
-        place = 0
-        for frame in (*ordered, late):
-            _fill(whole[place : place + len(frame)], frame)
-            place += len(frame)
-        low, high = _times([*ordered, late])
-        parts = _parts(whole, rows, number, known, (low, high), told)
-        end = self.end
+        rows, end = sum(map(len, ordered)), self.end
+        parts, (low, high) = _parts([*ordered, late], rows, number, known, told)
         try:
             _write(self._file, parts, end)
             os.fdatasync(self._file)
@@ -153,12 +139,6 @@ class Log:
             raise
         size = sum(map(len, parts))
         self._enter((end, end + size, rows, len(late), number, known, low, high))
-
-    def _room(self, rows: int) -> npt.NDArray[Any]:
-        """Memory for so many rows, the same again and again."""
-        if len(self._rows) < rows:
-            self._rows = np.zeros(rows + rows // 4, ROW)
-        return self._rows[:rows]
 
     def _enter(self, commit: tuple[int, ...]) -> None:
         if self._count == len(self._table):
@@ -233,8 +213,7 @@ class Log:
         )  # fmt: skip
         if not header.told:
             return
-        begin = offset + HEADER.size + (header.ordered + header.late) * ROW.itemsize
-        told = json.loads(self._read(begin, header.told))
+        told = json.loads(self._read(end - _filled(header.told), header.told))
         if self._count == 1:
             self.told = told
         else:
@@ -259,41 +238,43 @@ class _Header:
     @property
     def body(self) -> int:
         """Bytes that follow."""
-        return int((self.ordered + self.late) * ROW.itemsize + _filled(self.told))
+        return int(columns_of(self.ordered + self.late)[-1]) + _filled(self.told)
+
+
+def columns_of(rows: Any) -> tuple[Any, ...]:
+    """Where signals, qualities, times and values of so many rows (a number, or an array) begin
+    after the header, in bytes, and where they end."""
+    quality = _filled(4 * rows)
+    time = quality + _filled(2 * rows)
+    return 0, quality, time, time + 8 * rows, time + 16 * rows
 
 
 def _parts(
-    rows: npt.NDArray[Any],
-    ordered: int,
-    number: int,
-    known: int,
-    times: tuple[int, int],
-    told: Mapping[str, Any] | None,
-) -> list[bytes | memoryview]:
+    frames: Sequence[Frame], ordered: int, number: int, known: int, told: Mapping[str, Any] | None
+) -> tuple[list[bytes | memoryview], tuple[int, int]]:
+    """A commit as it is written, and its least and greatest source time."""
+    filled = [frame for frame in frames if len(frame)]
+    low = min((int(frame.time.min()) for frame in filled), default=_NO_TIME[0])
+    high = max((int(frame.time.max()) for frame in filled), default=_NO_TIME[1])
+    body: list[bytes | memoryview] = []
+    for name, kind in (("signal", "<i4"), ("quality", "<i2"), ("time", "<i8"), ("value", "<f8")):
+        column = [np.ascontiguousarray(getattr(frame, name), kind) for frame in filled]
+        body += [values.view(np.uint8).data for values in column]
+        length = sum(values.nbytes for values in column)
+        body.append(b"\0" * (_filled(length) - length))
     text = json.dumps(told, separators=(",", ":")).encode() if told else b""
-    filled = text.ljust(_filled(len(text)))
-    body = rows.view(np.uint8).data
-    check = zlib.crc32(filled, zlib.crc32(body))
-    late = len(rows) - ordered
-    header = HEADER.pack(MAGIC, 0, check, len(text), ordered, late, number, known, *times)
+    body.append(text.ljust(_filled(len(text))))
+    check = 0
+    for part in body:
+        check = zlib.crc32(part, check)
+    late = sum(map(len, filled)) - ordered
+    header = HEADER.pack(MAGIC, 0, check, len(text), ordered, late, number, known, low, high)
     sealed = header[:4] + zlib.crc32(header[_CHECKED:]).to_bytes(4, "little") + header[_CHECKED:]
-    return [sealed, body, filled]
+    return [sealed, *body], (low, high)
 
 
 def _filled(length: int) -> int:
     return (length + 7) // 8 * 8
-
-
-def _times(frames: Iterable[Frame]) -> tuple[int, int]:
-    """Least and greatest source time; the other way round if there are no rows."""
-    filled = [frame.time for frame in frames if len(frame)]
-    low = min((int(time.min()) for time in filled), default=_NO_TIME[0])
-    return low, max((int(time.max()) for time in filled), default=_NO_TIME[1])
-
-
-def _fill(rows: npt.NDArray[Any], frame: Frame) -> None:
-    for name in ("signal", "quality", "time", "value"):
-        rows[name] = getattr(frame, name)
 
 
 def _write(file: int, parts: Sequence[bytes | memoryview], offset: int) -> None:

@@ -1,7 +1,7 @@
 """Rows out of logs: those that a question is about, and the marks that they leave.
 
-One pass of compiled code over whole pieces of the file, 100 million rows a second; commits without
-rows in the asked span of time are not read.
+One pass of compiled code over whole pieces of the file; commits without rows in the asked span of
+time are not read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numba import njit
 
 from gemel.parts.historians.base import Numbers
 from gemel.parts.historians.duckdb.lanes import Last
-from gemel.parts.historians.duckdb.log import COMMIT, HEADER, Commits, Log
+from gemel.parts.historians.duckdb.log import COMMIT, HEADER, Commits, Log, columns_of
 
 __all__ = ["SCHEMA", "choose", "latest", "marks", "warm_up"]
 
@@ -30,8 +30,11 @@ SCHEMA: Final = pa.schema(
         ("late", pa.int32()),
     ]
 )
-_HEADER_WORDS: Final = HEADER.size // 8
-_ROW_WORDS: Final = 3
+
+Views = tuple[
+    npt.NDArray[np.int32], npt.NDArray[np.int16], npt.NDArray[np.int64], npt.NDArray[np.float64]
+]
+"""The bytes of a piece, read as the numbers of each column."""
 
 
 def choose(
@@ -43,9 +46,9 @@ def choose(
     if signals is not None:
         wanted = np.zeros(int(signals.max()) + 1 if len(signals) else 1, np.bool_)
         wanted[signals] = True
-    for piece, words in log.pieces(_touched(commits, low, high)):
+    for piece, data in log.pieces(_touched(commits, low, high)):
         found = _columns(int(piece["ordered"].sum() + piece["late"].sum()))
-        count = _choose(words, words.view(np.float64), piece, wanted, low, high, *found)
+        count = _choose(_views(data), _places(piece), piece, wanted, low, high, *found)
         if count:
             columns = [pa.array(column[:count]) for column in found]
             yield pa.record_batch(columns, schema=SCHEMA)
@@ -61,8 +64,8 @@ def latest(
     wanted = np.zeros(size, np.bool_)
     wanted[signals] = True
     has = np.zeros(size, np.bool_)
-    for piece, words in log.pieces(_touched(commits, low, high)):
-        _latest(words, words.view(np.float64), piece, wanted, low, high, has, *found)
+    for piece, data in log.pieces(_touched(commits, low, high)):
+        _latest(_views(data), _places(piece), piece, wanted, low, high, has, *found)
     if has.any():
         columns = [pa.array(column[has]) for column in found]
         yield pa.record_batch(columns, schema=SCHEMA)
@@ -70,8 +73,8 @@ def latest(
 
 def marks(log: Log, commits: Commits, last: Last) -> None:
     """Move the marks by these commits, as they were moved when the rows came."""
-    for piece, words in log.pieces(commits):
-        _mark(words, words.view(np.float64), piece, last.time, last.value, last.quality)
+    for piece, data in log.pieces(commits):
+        _mark(_views(data), _places(piece), piece, last.time, last.value, last.quality)
 
 
 def _touched(commits: Commits, low: int, high: int) -> Commits:
@@ -82,76 +85,94 @@ def _columns(rows: int) -> list[npt.NDArray[Any]]:
     return [np.empty(rows, field.type.to_pandas_dtype()) for field in SCHEMA]
 
 
+def _views(data: bytes) -> Views:
+    return (
+        np.frombuffer(data, np.int32), np.frombuffer(data, np.int16),
+        np.frombuffer(data, np.int64), np.frombuffer(data, np.float64),
+    )  # fmt: skip
+
+
+def _places(commits: Commits) -> npt.NDArray[np.int64]:
+    """int64[commits, 4]: index of the first signal, quality, time and value in its view."""
+    columns = columns_of(commits["ordered"] + commits["late"])[:4]
+    body = commits["offset"] + HEADER.size
+    places = [(body + start) // size for start, size in zip(columns, (4, 2, 8, 8), strict=True)]
+    return np.stack(places, axis=1)
+
+
 @njit(nogil=True, cache=True)
 def _choose(
-    words: Any, floats: Any, commits: Any, wanted: Any, low: int, high: int,
+    views: Any, places: Any, commits: Any, wanted: Any, low: int, high: int,
     signal: Any, time: Any, value: Any, quality: Any, commit: Any, late: Any,
 ) -> int:  # fmt: skip
     """Fill the columns; gives how many rows there are."""
+    signals, qualities, times, values = views
     count = 0
     for c in range(len(commits)):
-        place = commits[c].offset // 8 + _HEADER_WORDS
+        a, b, d, e = places[c]
         ordered = commits[c].ordered
         for row in range(ordered + commits[c].late):
-            s = np.int32(words[place] & 0xFFFFFFFF)
-            t = words[place + 1]
-            if low <= t < high and (len(wanted) == 0 or (s < len(wanted) and wanted[s])):
+            s = signals[a + row]
+            if len(wanted) and (s >= len(wanted) or not wanted[s]):
+                continue
+            t = times[d + row]
+            if low <= t < high:
                 signal[count] = s
                 time[count] = t
-                value[count] = floats[place + 2]
-                quality[count] = np.int16((words[place] >> 32) & 0xFFFF)
+                value[count] = values[e + row]
+                quality[count] = qualities[b + row]
                 commit[count] = commits[c].number
                 late[count] = row - ordered + 1 if row >= ordered else 0
                 count += 1
-            place += _ROW_WORDS
     return count
 
 
 @njit(nogil=True, cache=True)
 def _latest(
-    words: Any, floats: Any, commits: Any, wanted: Any, low: int, high: int, has: Any,
+    views: Any, places: Any, commits: Any, wanted: Any, low: int, high: int, has: Any,
     signal: Any, time: Any, value: Any, quality: Any, commit: Any, late: Any,
 ) -> None:  # fmt: skip
     """Fill the columns, by signal number; `has` says which are filled."""
+    signals, qualities, times, values = views
     for c in range(len(commits)):
-        place = commits[c].offset // 8 + _HEADER_WORDS
+        a, b, d, e = places[c]
         ordered = commits[c].ordered
         for row in range(ordered + commits[c].late):
-            s = np.int32(words[place] & 0xFFFFFFFF)
-            t = words[place + 1]
-            if low <= t < high and s < len(wanted) and wanted[s] and (not has[s] or t >= time[s]):
+            s = signals[a + row]
+            if s >= len(wanted) or not wanted[s]:
+                continue
+            t = times[d + row]
+            if low <= t < high and (not has[s] or t >= time[s]):
                 has[s] = True
                 signal[s] = s
                 time[s] = t
-                value[s] = floats[place + 2]
-                quality[s] = np.int16((words[place] >> 32) & 0xFFFF)
+                value[s] = values[e + row]
+                quality[s] = qualities[b + row]
                 commit[s] = commits[c].number
                 late[s] = row - ordered + 1 if row >= ordered else 0
-            place += _ROW_WORDS
 
 
 @njit(nogil=True, cache=True)
 def _mark(
-    words: Any, floats: Any, commits: Any, last_time: Any, last_value: Any, last_quality: Any
+    views: Any, places: Any, commits: Any, last_time: Any, last_value: Any, last_quality: Any
 ) -> None:
+    signals, qualities, times, values = views
     for c in range(len(commits)):
-        place = commits[c].offset // 8 + _HEADER_WORDS
+        a, b, d, e = places[c]
         ordered = commits[c].ordered
         for row in range(ordered + commits[c].late):
-            s = np.int32(words[place] & 0xFFFFFFFF)
+            s = signals[a + row]
             # A late row moves no mark; one of the mark's own time corrects what it shows.
-            if row < ordered or words[place + 1] == last_time[s]:
-                last_time[s] = words[place + 1]
-                last_value[s] = floats[place + 2]
-                last_quality[s] = np.int16((words[place] >> 32) & 0xFFFF)
-            place += _ROW_WORDS
+            if row < ordered or times[d + row] == last_time[s]:
+                last_time[s] = times[d + row]
+                last_value[s] = values[e + row]
+                last_quality[s] = qualities[b + row]
 
 
 def warm_up() -> None:
     """Compile the kernels before the first question comes."""
-    commits = np.zeros(1, COMMIT)
-    words, none = np.zeros(_HEADER_WORDS, np.int64), np.zeros(0, np.bool_)
-    columns = _columns(1)
-    _choose(words, words.view(np.float64), commits, none, 0, 1, *columns)
-    _latest(words, words.view(np.float64), commits, none, 0, 1, none, *columns)
-    _mark(words, words.view(np.float64), commits, columns[1], columns[2], columns[3])
+    commits, none = np.zeros(1, COMMIT), np.zeros(0, np.bool_)
+    views, places, columns = _views(bytes(HEADER.size)), _places(commits), _columns(1)
+    _choose(views, places, commits, none, 0, 1, *columns)
+    _latest(views, places, commits, none, 0, 1, none, *columns)
+    _mark(views, places, commits, columns[1], columns[2], columns[3])
