@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import shutil
 import socket
 import statistics
@@ -107,6 +108,7 @@ def send_all(
         finally:
             connection.close()
 
+    os.sync()  # what the one before has left to the disk is not this one's
     begun = time.perf_counter()
     threads = [threading.Thread(target=work, args=(mine,)) for mine in bodies]
     for thread in threads:
@@ -159,7 +161,8 @@ def gemel(batches: int, start: int) -> float:
     command = [sys.executable, "-m", "gemel.doors.cli.main", "run", str(folder / "plant.yaml"),
                "--data", str(data), "--http", f"127.0.0.1:{port}"]  # fmt: skip
     try:
-        with process(command, lambda: (data / "run.json").exists(), folder):
+        # Pages come up a moment after the API, and take a core for that moment.
+        with process(command, lambda: answers(f"http://127.0.0.1:{port}/login"), folder):
             client = Client.of(data)
             assert client is not None
             token = json.loads((data / "run.json").read_text())["token"]

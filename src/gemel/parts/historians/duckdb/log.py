@@ -33,6 +33,9 @@ HEADER: Final = struct.Struct("<4sIIIQQqqqq")
 """magic, CRC-32 of what follows it in the header, CRC-32 of the rest, bytes of JSON, rows in order,
 late rows, number, known, least and greatest source time."""
 _CHECKED: Final = 8
+_COLUMNS: Final = {
+    "signal": ("<i4", 4), "quality": ("<i2", 2), "time": ("<i8", 8), "value": ("<f8", 8)
+}  # fmt: skip
 COMMIT: Final = np.dtype(
     [
         ("offset", np.int64), ("end", np.int64), ("ordered", np.int64), ("late", np.int64),
@@ -59,6 +62,7 @@ class Log:
         """What the head tells; `positions` are those of the last commit."""
         self._table = np.zeros(64, COMMIT)
         self._count = 0
+        self._desk = _Desk()
         self._file = os.open(path, os.O_RDWR if writable else os.O_RDONLY)
         try:
             self._look()
@@ -73,7 +77,7 @@ class Log:
         """Make a log that begins so, complete or not at all."""
         temporary = path.with_suffix(".tmp")
         with temporary.open("wb") as file:
-            file.write(b"".join(_parts([head], len(head), -1, known, told)[0]))
+            file.write(_Desk().make_up([head], len(head), -1, known, told)[0])
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(path)
@@ -130,15 +134,14 @@ class Log:
     ) -> None:
         """Append a commit, on disk when it returns. Raises `OSError`: then it is not in the log."""
         rows, end = sum(map(len, ordered)), self.end
-        parts, (low, high) = _parts([*ordered, late], rows, number, known, told)
+        data, (low, high) = self._desk.make_up([*ordered, late], rows, number, known, told)
         try:
-            _write(self._file, parts, end)
+            _write(self._file, data, end)
             os.fdatasync(self._file)
         except OSError:
             os.ftruncate(self._file, end)
             raise
-        size = sum(map(len, parts))
-        self._enter((end, end + size, rows, len(late), number, known, low, high))
+        self._enter((end, end + len(data), rows, len(late), number, known, low, high))
 
     def _enter(self, commit: tuple[int, ...]) -> None:
         if self._count == len(self._table):
@@ -249,44 +252,58 @@ def columns_of(rows: Any) -> tuple[Any, ...]:
     return 0, quality, time, time + 8 * rows, time + 16 * rows
 
 
-def _parts(
-    frames: Sequence[Frame], ordered: int, number: int, known: int, told: Mapping[str, Any] | None
-) -> tuple[list[bytes | memoryview], tuple[int, int]]:
-    """A commit as it is written, and its least and greatest source time."""
-    filled = [frame for frame in frames if len(frame)]
-    low = min((int(frame.time.min()) for frame in filled), default=_NO_TIME[0])
-    high = max((int(frame.time.max()) for frame in filled), default=_NO_TIME[1])
-    body: list[bytes | memoryview] = []
-    for name, kind in (("signal", "<i4"), ("quality", "<i2"), ("time", "<i8"), ("value", "<f8")):
-        column = [np.ascontiguousarray(getattr(frame, name), kind) for frame in filled]
-        body += [values.view(np.uint8).data for values in column]
-        length = sum(values.nbytes for values in column)
-        body.append(b"\0" * (_filled(length) - length))
-    text = json.dumps(told, separators=(",", ":")).encode() if told else b""
-    body.append(text.ljust(_filled(len(text))))
-    check = 0
-    for part in body:
-        check = zlib.crc32(part, check)
-    late = sum(map(len, filled)) - ordered
-    header = HEADER.pack(MAGIC, 0, check, len(text), ordered, late, number, known, low, high)
-    sealed = header[:4] + zlib.crc32(header[_CHECKED:]).to_bytes(4, "little") + header[_CHECKED:]
-    return [sealed, *body], (low, high)
+class _Desk:
+    """Where commits are made up before they are written: the same memory again and again."""
+
+    def __init__(self) -> None:
+        self._room = np.zeros(0, np.uint8)
+
+    def make_up(
+        self,
+        frames: Sequence[Frame],
+        ordered: int,
+        number: int,
+        known: int,
+        told: Mapping[str, Any] | None,
+    ) -> tuple[memoryview, tuple[int, int]]:
+        """A commit as it is written, valid until the next; its least and greatest source time."""
+        filled = [frame for frame in frames if len(frame)]
+        low = min((int(frame.time.min()) for frame in filled), default=_NO_TIME[0])
+        high = max((int(frame.time.max()) for frame in filled), default=_NO_TIME[1])
+        text = json.dumps(told, separators=(",", ":")).encode() if told else b""
+        rows = sum(map(len, filled))
+        starts = [HEADER.size + int(start) for start in columns_of(rows)]
+        whole = self._space(starts[-1] + _filled(len(text)))
+        for name, (kind, size), start in zip(_COLUMNS, _COLUMNS.values(), starts, strict=False):
+            column, place = whole[start : start + rows * size].view(kind), 0
+            for frame in filled:
+                column[place : place + len(frame)] = getattr(frame, name)
+                place += len(frame)
+            whole[start + rows * size : start + _filled(rows * size)] = 0
+        whole[starts[-1] :] = np.frombuffer(text.ljust(_filled(len(text))), np.uint8)
+        # One call for all of it: after each the interpreter has to be waited for.
+        check = zlib.crc32(whole[HEADER.size :].data)
+        counts = len(text), ordered, rows - ordered, number, known, low, high
+        header = HEADER.pack(MAGIC, 0, check, *counts)
+        own = zlib.crc32(header[_CHECKED:])
+        whole[: HEADER.size] = np.frombuffer(HEADER.pack(MAGIC, own, check, *counts), np.uint8)
+        return whole.data, (low, high)
+
+    def _space(self, size: int) -> npt.NDArray[np.uint8]:
+        if len(self._room) < size:
+            self._room = np.zeros(size + size // 4, np.uint8)
+        return self._room[:size]
 
 
 def _filled(length: int) -> int:
     return (length + 7) // 8 * 8
 
 
-def _write(file: int, parts: Sequence[bytes | memoryview], offset: int) -> None:
+def _write(file: int, data: memoryview, offset: int) -> None:
     """All of it: the system may take less than it is given."""
-    left = [memoryview(part) for part in parts if len(part)]
-    while left:
-        taken = os.pwritev(file, left, offset)
-        offset += taken
-        while left and taken >= len(left[0]):
-            taken -= len(left.pop(0))
-        if left:
-            left[0] = left[0][taken:]
+    while data:
+        taken = os.pwrite(file, data, offset)
+        data, offset = data[taken:], offset + taken
 
 
 def sync_folder(folder: Path) -> None:
