@@ -237,6 +237,15 @@ FAULTS: dict[str, tuple[str, Callable[[Path, int], Row]]] = {
     "opcua": ("An OPC UA server restarts, namespaces reordered", server_restarted),
     "disk": ("The disk is full", disk_full),
     "segment": ("A closed segment is damaged", segment_damaged),
+    "log": (
+        "The open segment is damaged",
+        covered(
+            "one bit flipped in its first, a middle or its last commit, which costs the rows of "
+            "that commit and no others; cut; overwritten; a write that fails",
+            "tests/historians/test_duckdb.py", "-k",
+            "log_that_ends or damaged_commit or unreadable_open or failed_write",
+        ),
+    ),
     "samples": (
         "Samples lie",
         covered(
@@ -249,6 +258,13 @@ FAULTS: dict[str, tuple[str, Callable[[Path, int], Row]]] = {
         covered(
             "100 MB, 100,000 open brackets, no Arrow, unknown types",
             "tests/runtime/test_serving.py", "-k", "payloads or megabytes or oversized",
+        ),
+    ),
+    "doors": (
+        "Doors are tried",
+        covered(
+            "an expired token, a wrong role, paths that climb, a question of 1,000,000,000 rows",
+            "tests/runtime/test_serving.py", "-k", "who_may_do_what or strange_questions",
         ),
     ),
     "overload": ("Five times the load", overloaded),

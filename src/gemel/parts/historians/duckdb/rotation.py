@@ -14,6 +14,7 @@ import duckdb
 
 from gemel.core.errors import Damaged
 from gemel.core.time import Clock
+from gemel.parts.historians.duckdb import scan
 from gemel.parts.historians.duckdb.archive import Archive
 from gemel.parts.historians.duckdb.engine import Engine
 from gemel.parts.historians.duckdb.lanes import Last
@@ -57,6 +58,8 @@ class Rotation:
             self._begin(last)
         for live in self._logs.segments[:-1]:
             self._close_later(live)
+        # Nobody can ask before the start is over, and samples need not wait for it.
+        self._thread.submit(scan.warm_up)
 
     def stop(self) -> None:
         """End the thread; what is not closed is closed after the next start."""

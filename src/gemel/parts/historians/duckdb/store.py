@@ -29,7 +29,7 @@ from gemel.core.event import Event
 from gemel.core.frame import Frame, Times
 from gemel.core.time import Clock
 from gemel.parts.historians.base import Numbers, Query, Receipt
-from gemel.parts.historians.duckdb import lanes, scan
+from gemel.parts.historians.duckdb import lanes
 from gemel.parts.historians.duckdb.archive import Archive
 from gemel.parts.historians.duckdb.damage import Damage
 from gemel.parts.historians.duckdb.engine import Engine
@@ -71,7 +71,6 @@ class DuckDBStore:
             self.catalogue = self._ledger.catalogue()
             if not read_only:
                 lanes.warm_up()
-                scan.warm_up()
                 self._hold.hold_back(settings.reserve, settings.keep_free)
             damage = Damage(files, self._ledger, self._clock)
             self._archive = Archive(files, self._ledger, damage, read_only=read_only)
