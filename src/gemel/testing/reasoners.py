@@ -73,7 +73,7 @@ class ReasonerSuite:
 
     @pytest.fixture
     def reasoner(self) -> Reasoner:
-        raise NotImplementedError("give the settings to test in a fixture named `reasoner`")
+        pytest.fail("give the settings to test in a fixture named `reasoner`")
 
     @pytest.fixture
     def rows(self) -> Rows:

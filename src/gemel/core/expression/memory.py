@@ -53,7 +53,7 @@ class Memory:
 
 def _plain(array: Array) -> Any:
     if array.dtype == np.float64 and np.isnan(array).any():
-        return np.where(np.isnan(array), None, array).tolist()  # type: ignore[call-overload]  # None
+        return np.where(np.isnan(array), None, array).tolist()  # type: ignore[call-overload]  # None is no dtype of numpy's stubs
     return array.tolist()
 
 

@@ -15,7 +15,7 @@ _KEPT: Final = 500
 
 
 class Known:
-    """Commands by id, in the order in which they were proposed; what is open is at hand."""
+    """Commands by id; what is open is at hand."""
 
     def __init__(self) -> None:
         self.all: dict[str, Command] = {}
@@ -35,8 +35,8 @@ class Known:
         self._open.pop(command_id, None)
 
     def open(self) -> list[Command]:
-        """Those that have not ended."""
-        return list(self._open.values())
+        """Those that have not ended, oldest first."""
+        return sorted(self._open.values(), key=lambda command: command.proposed)
 
     def forget(self, told: Callable[[str], object]) -> None:
         """Drop all but the last ended ones, if there are many; each is `told`."""

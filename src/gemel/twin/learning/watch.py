@@ -118,8 +118,6 @@ class _Run:
 class DetectorWatch:
     """A Watcher of the pipeline; fits in `executor`, scores in the compute thread."""
 
-    signals = None
-
     def __init__(
         self,
         name: str,
@@ -169,6 +167,7 @@ class DetectorWatch:
         )  # fmt: skip
         """What a model of this watch rests on; equal where a model of one serves the other."""
         self._rows = NormalRows(self._normal, store)
+        self.signals = frozenset(self._rows.aligner.numbers)
         self._scorer: Scorer | None = None
         self._fitting: Future[Model | None] | None = None
         self._next_try = 0

@@ -26,15 +26,16 @@ import numpy.typing as npt
 from gemel.core.errors import Damaged
 from gemel.core.frame import Frame
 
-__all__ = ["COMMIT", "HEADER", "Commits", "Log", "columns_of", "sync_folder"]
+__all__ = ["COLUMNS", "COMMIT", "HEADER", "Commits", "Log", "columns_of", "sync_folder"]
 
 MAGIC: Final = b"GMLc"
 HEADER: Final = struct.Struct("<4sIIIQQqqqq")
 """magic, CRC-32 of what follows it in the header, CRC-32 of the rest, bytes of JSON, rows in order,
 late rows, number, known, least and greatest source time."""
 _CHECKED: Final = 8
-_COLUMNS: Final = {
-    "signal": ("<i4", 4), "quality": ("<i2", 2), "time": ("<i8", 8), "value": ("<f8", 8)
+COLUMNS: Final[Mapping[str, np.dtype[Any]]] = {
+    "signal": np.dtype("<i4"), "quality": np.dtype("<i2"), "time": np.dtype("<i8"),
+    "value": np.dtype("<f8"),
 }  # fmt: skip
 COMMIT: Final = np.dtype(
     [
@@ -244,12 +245,13 @@ class _Header:
         return int(columns_of(self.ordered + self.late)[-1]) + _filled(self.told)
 
 
-def columns_of(rows: Any) -> tuple[Any, ...]:
-    """Where signals, qualities, times and values of so many rows (a number, or an array) begin
-    after the header, in bytes, and where they end."""
-    quality = _filled(4 * rows)
-    time = quality + _filled(2 * rows)
-    return 0, quality, time, time + 8 * rows, time + 16 * rows
+def columns_of(rows: Any) -> list[Any]:
+    """Where the columns of so many rows (a number, or an array) begin after the header, in bytes,
+    and where the last one ends."""
+    starts = [0]
+    for kind in COLUMNS.values():
+        starts.append(starts[-1] + _filled(kind.itemsize * rows))
+    return starts
 
 
 class _Desk:
@@ -274,12 +276,13 @@ class _Desk:
         rows = sum(map(len, filled))
         starts = [HEADER.size + int(start) for start in columns_of(rows)]
         whole = self._space(starts[-1] + _filled(len(text)))
-        for name, (kind, size), start in zip(_COLUMNS, _COLUMNS.values(), starts, strict=False):
-            column, place = whole[start : start + rows * size].view(kind), 0
+        for (name, kind), start, stop in zip(COLUMNS.items(), starts, starts[1:], strict=False):
+            end, place = start + rows * kind.itemsize, 0
+            column = whole[start:end].view(kind)
             for frame in filled:
                 column[place : place + len(frame)] = getattr(frame, name)
                 place += len(frame)
-            whole[start + rows * size : start + _filled(rows * size)] = 0
+            whole[end:stop] = 0
         whole[starts[-1] :] = np.frombuffer(text.ljust(_filled(len(text))), np.uint8)
         # One call for all of it: after each the interpreter has to be waited for.
         check = zlib.crc32(whole[HEADER.size :].data)

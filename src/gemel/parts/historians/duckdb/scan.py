@@ -16,7 +16,7 @@ from numba import njit
 
 from gemel.parts.historians.base import Numbers
 from gemel.parts.historians.duckdb.lanes import Last
-from gemel.parts.historians.duckdb.log import COMMIT, HEADER, Commits, Log, columns_of
+from gemel.parts.historians.duckdb.log import COLUMNS, COMMIT, HEADER, Commits, Log, columns_of
 
 __all__ = ["SCHEMA", "choose", "latest", "marks", "warm_up"]
 
@@ -31,9 +31,9 @@ SCHEMA: Final = pa.schema(
     ]
 )
 
-Views = tuple[
-    npt.NDArray[np.int32], npt.NDArray[np.int16], npt.NDArray[np.int64], npt.NDArray[np.float64]
-]
+_EACH: Final = np.zeros(0, np.bool_)
+"""Not the last of each signal, but every row."""
+Views = tuple[npt.NDArray[Any], ...]
 """The bytes of a piece, read as the numbers of each column."""
 
 
@@ -48,7 +48,7 @@ def choose(
         wanted[signals] = True
     for piece, data in log.pieces(_touched(commits, low, high)):
         found = _columns(int(piece["ordered"].sum() + piece["late"].sum()))
-        count = _choose(_views(data), _places(piece), piece, wanted, low, high, *found)
+        count = _choose(_views(data), _places(piece), piece, wanted, low, high, _EACH, *found)
         if count:
             columns = [pa.array(column[:count]) for column in found]
             yield pa.record_batch(columns, schema=SCHEMA)
@@ -59,13 +59,15 @@ def latest(
 ) -> Iterator[pa.RecordBatch]:
     """Of the rows that `choose` gives, the one with the greatest time of each signal, and of these
     the one that came last."""
-    size = int(signals.max()) + 1 if len(signals) else 0
+    if not len(signals):
+        return
+    size = int(signals.max()) + 1
     found = _columns(size)
     wanted = np.zeros(size, np.bool_)
     wanted[signals] = True
     has = np.zeros(size, np.bool_)
     for piece, data in log.pieces(_touched(commits, low, high)):
-        _latest(_views(data), _places(piece), piece, wanted, low, high, has, *found)
+        _choose(_views(data), _places(piece), piece, wanted, low, high, has, *found)
     if has.any():
         columns = [pa.array(column[has]) for column in found]
         yield pa.record_batch(columns, schema=SCHEMA)
@@ -86,26 +88,24 @@ def _columns(rows: int) -> list[npt.NDArray[Any]]:
 
 
 def _views(data: bytes) -> Views:
-    return (
-        np.frombuffer(data, np.int32), np.frombuffer(data, np.int16),
-        np.frombuffer(data, np.int64), np.frombuffer(data, np.float64),
-    )  # fmt: skip
+    return tuple(np.frombuffer(data, kind) for kind in COLUMNS.values())
 
 
 def _places(commits: Commits) -> npt.NDArray[np.int64]:
     """int64[commits, 4]: index of the first signal, quality, time and value in its view."""
-    columns = columns_of(commits["ordered"] + commits["late"])[:4]
+    starts = columns_of(commits["ordered"] + commits["late"])
     body = commits["offset"] + HEADER.size
-    places = [(body + start) // size for start, size in zip(columns, (4, 2, 8, 8), strict=True)]
-    return np.stack(places, axis=1)
+    kinds = COLUMNS.values()
+    return np.stack([(body + s) // k.itemsize for s, k in zip(starts, kinds, strict=False)], axis=1)
 
 
 @njit(nogil=True, cache=True)
 def _choose(
-    views: Any, places: Any, commits: Any, wanted: Any, low: int, high: int,
+    views: Any, places: Any, commits: Any, wanted: Any, low: int, high: int, has: Any,
     signal: Any, time: Any, value: Any, quality: Any, commit: Any, late: Any,
 ) -> int:  # fmt: skip
-    """Fill the columns; gives how many rows there are."""
+    """Fill the columns, and give how many rows there are: each row the next place; or, if there is
+    a `has`, which says what is filled, the last of each signal the place of its number."""
     signals, qualities, times, values = views
     count = 0
     for c in range(len(commits)):
@@ -116,40 +116,22 @@ def _choose(
             if len(wanted) and (s >= len(wanted) or not wanted[s]):
                 continue
             t = times[d + row]
-            if low <= t < high:
-                signal[count] = s
-                time[count] = t
-                value[count] = values[e + row]
-                quality[count] = qualities[b + row]
-                commit[count] = commits[c].number
-                late[count] = row - ordered + 1 if row >= ordered else 0
-                count += 1
-    return count
-
-
-@njit(nogil=True, cache=True)
-def _latest(
-    views: Any, places: Any, commits: Any, wanted: Any, low: int, high: int, has: Any,
-    signal: Any, time: Any, value: Any, quality: Any, commit: Any, late: Any,
-) -> None:  # fmt: skip
-    """Fill the columns, by signal number; `has` says which are filled."""
-    signals, qualities, times, values = views
-    for c in range(len(commits)):
-        a, b, d, e = places[c]
-        ordered = commits[c].ordered
-        for row in range(ordered + commits[c].late):
-            s = signals[a + row]
-            if s >= len(wanted) or not wanted[s]:
+            if not low <= t < high:
                 continue
-            t = times[d + row]
-            if low <= t < high and (not has[s] or t >= time[s]):
+            place = count
+            if len(has):
+                if has[s] and t < time[s]:
+                    continue
                 has[s] = True
-                signal[s] = s
-                time[s] = t
-                value[s] = values[e + row]
-                quality[s] = qualities[b + row]
-                commit[s] = commits[c].number
-                late[s] = row - ordered + 1 if row >= ordered else 0
+                place = s
+            signal[place] = s
+            time[place] = t
+            value[place] = values[e + row]
+            quality[place] = qualities[b + row]
+            commit[place] = commits[c].number
+            late[place] = row - ordered + 1 if row >= ordered else 0
+            count += 1
+    return count
 
 
 @njit(nogil=True, cache=True)
@@ -171,8 +153,7 @@ def _mark(
 
 def warm_up() -> None:
     """Compile the kernels before the first question comes."""
-    commits, none = np.zeros(1, COMMIT), np.zeros(0, np.bool_)
+    commits, none = np.zeros(1, COMMIT), _EACH
     views, places, columns = _views(bytes(HEADER.size)), _places(commits), _columns(1)
-    _choose(views, places, commits, none, 0, 1, *columns)
-    _latest(views, places, commits, none, 0, 1, none, *columns)
+    _choose(views, places, commits, none, 0, 1, none, *columns)
     _mark(views, places, commits, columns[1], columns[2], columns[3])
