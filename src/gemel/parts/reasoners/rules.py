@@ -136,7 +136,7 @@ class _Running:
             raise DataError(f"not a state of rule '{name}': {error}") from None
 
     def __call__(self, time: Times, columns: Mapping[str, Column]) -> Sequence[Said]:
-        before = self._when.state()
+        before = self._when.state() if len(time) > 1 else {}
         true = np.flatnonzero(self._when.step(time, columns).value == 1)
         values = self._value.step(time, columns) if self._value is not None else None
         said: list[Said] = []
@@ -159,6 +159,8 @@ class _Running:
         row: int,
     ) -> tuple[str, ...]:
         """Why `when` was true at a row: the evaluation once more, from before, up to there."""
+        if row == len(time) - 1:
+            return self._when.explain()
         again = self._when.program.start(before)
         upto = slice(0, row + 1)
         again.step(
