@@ -1,0 +1,41 @@
+"""Every forecaster of the folder passes the suite; a new file is tested the moment it exists."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from gemel.parts.forecasters import FORECASTERS, Forecaster
+from gemel.testing.forecasters import ForecasterSuite
+
+EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
+    "seasonal_naive": [
+        {"season": 24},
+        {"season": 24, "levels": [0.1, 0.25, 0.5, 0.75, 0.9], "held_out": 0.5, "origins": 100},
+    ],
+    "ets": [
+        {"season": 24},
+        {"form": "damped_seasonal", "season": 24, "non_negative": True},
+        {},
+    ],
+    "theta": [{"season": 24}, {"season": 24, "method": "standard"}, {}],
+    "croston": [{}, {"method": "croston", "alpha": 0.1}, {"method": "tsb"}],
+}
+
+
+def _examples() -> list[Any]:
+    return [
+        pytest.param((name, number), id=f"{name}-{number}")
+        for name in FORECASTERS.files()
+        for number in range(len(EXAMPLES.get(name, [None])))
+    ]
+
+
+@pytest.mark.conformance
+class TestEveryForecaster(ForecasterSuite):
+    @pytest.fixture(params=_examples())
+    def forecaster(self, request: pytest.FixtureRequest) -> Forecaster:
+        name, number = request.param
+        if name not in EXAMPLES:
+            pytest.fail(f"forecaster '{name}' has no example settings in {__file__}")
+        return FORECASTERS.build({"kind": name, "horizon": 12, **EXAMPLES[name][number]})
