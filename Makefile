@@ -68,10 +68,10 @@ $(VENV)/.dev: $(VENV)/.uv requirements-dev.lock pyproject.toml
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
 	@touch $@
 
-# The browser of the page tests.
+# The browser of the page tests, and what its driver needs.
 $(VENV)/.debian: | $(VENV)/.uv
-	@command -v chromium >/dev/null || \
-	  { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends chromium; }
+	@{ command -v chromium && $(BIN)/python -c 'import ctypes; ctypes.CDLL("libatomic.so.1")'; } >/dev/null 2>&1 || \
+	  { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends chromium libatomic1; }
 	@touch $@
 
 # Foreign peers that run on Node.js, which the development packages bring.

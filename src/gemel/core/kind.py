@@ -34,7 +34,7 @@ class Part(Settings):
 
 T = TypeVar("T", bound=Part)
 
-_EXTRAS = {"asyncua": "opcua", "nicegui": "web"}
+_EXTRAS = {"asyncua": "opcua", "nicegui": "web", "sklearn": "learn"}
 
 
 class Kind(Generic[T]):
