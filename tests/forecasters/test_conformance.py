@@ -8,6 +8,8 @@ import pytest
 from gemel.parts.forecasters import FORECASTERS, Forecaster
 from gemel.testing.forecasters import ForecasterSuite
 
+SMALL = {"iterations": 25, "rate": 0.15, "leaves": 8, "least": 10}
+
 EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
     "seasonal_naive": [
         {"season": 24},
@@ -19,6 +21,10 @@ EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
         {},
     ],
     "theta": [{"season": 24}, {"season": 24, "method": "standard"}, {}],
+    "boosted": [
+        {"season": 24, "trees": SMALL, "rows": 3000, "origins": 60},
+        {"relative": False, "quantile_trees": False, "seasons": [24], "trees": SMALL, "rows": 3000},
+    ],
     "croston": [{}, {"method": "croston", "alpha": 0.1}, {"method": "tsb"}],
 }
 

@@ -12,14 +12,15 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
+from gemel.core.boosting import Trees
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
 from gemel.parts.forecasters.base import Forecast, Forecaster, Panel
 
 __all__ = ["Bands", "Calibrated", "CalibratedModel", "Learned", "scales"]
 
-Learned = Mapping[str, npt.NDArray[Any]]
-"""What a forecaster learned: arrays by name, none of them with NaN."""
+Learned = Mapping[str, Any]
+"""What a forecaster learned: arrays, none of them with NaN, and `Trees`, by name."""
 
 VERSION: Final = 1
 _PER_GROUP: Final = 100
@@ -220,8 +221,7 @@ class Calibrated(Forecaster):
             )
         return CalibratedModel(
             self, tuple(saved["names"]), saved["step"],
-            {name: np.array(v["data"], v["dtype"]).reshape(v["shape"])
-             for name, v in saved["learned"].items()},
+            {name: _loaded(value) for name, value in saved["learned"].items()},
             np.array(saved["scale"], np.float64),
             Bands(tuple(saved["levels"]), np.array(saved["centre"]), np.array(saved["offset"])),
             saved["evidence"],
@@ -282,10 +282,7 @@ class CalibratedModel:
             "forecaster": self.forecaster.kind,
             "names": list(self.names),
             "step": self.step,
-            "learned": {
-                name: {"dtype": v.dtype.str, "shape": list(v.shape), "data": v.ravel().tolist()}
-                for name, v in self.learned.items()
-            },
+            "learned": {name: _saved(value) for name, value in self.learned.items()},
             "scale": self.scale.tolist(),
             "levels": list(self.bands.levels),
             "centre": self.bands.centre.tolist(),
@@ -295,3 +292,15 @@ class CalibratedModel:
 
     def evidence(self) -> dict[str, Any]:
         return self.made
+
+
+def _saved(value: Any) -> dict[str, Any]:
+    if isinstance(value, Trees):
+        return {"trees": value.save()}
+    return {"dtype": value.dtype.str, "shape": list(value.shape), "data": value.ravel().tolist()}
+
+
+def _loaded(saved: dict[str, Any]) -> Any:
+    if "trees" in saved:
+        return Trees.load(saved["trees"])
+    return np.array(saved["data"], saved["dtype"]).reshape(saved["shape"])
