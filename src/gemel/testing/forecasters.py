@@ -171,7 +171,7 @@ class ForecasterSuite:
             assert (np.diff(quantile, axis=2) >= 0).all()
 
     def test_the_band_holds_as_often_as_it_says(self, forecaster: Forecaster) -> None:
-        """Four standard deviations of a binomial, a day counted as one: its errors hang together."""
+        """Four standard deviations of a binomial; a day counts as one, its errors hang together."""
         panel = seasonal_panel(24 * 80)
         model = forecaster.fit(panel.until(24 * 50))
         inside, days = [], 29
