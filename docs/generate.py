@@ -232,6 +232,7 @@ SECTIONS = {
     "detectors": "In the section `detectors` of the plant file, together with the settings of "
     "[how a detector is used](#use-of-a-detector).",
     "reasoners": "In the section `reasoners` of the plant file.",
+    "forecasters": "For use from Python, see [Forecast a signal](../how-to/forecast.md).",
     "historians": "The daemon uses `duckdb` with these defaults; the section `retention` of the "
     "plant file sets `keep_age` and `keep_bytes`.",
     "operators": "For use from Python; the mirror and the detectors use them inside.",
