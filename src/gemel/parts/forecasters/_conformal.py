@@ -150,9 +150,7 @@ class Calibrated(Forecaster):
 
     def fit(self, history: Panel) -> CalibratedModel:
         n, s = history.value.shape[1], len(history.names)
-        # An extreme quantile of fewer errors would be the largest of them, and not of its level.
-        errors = ceil(1 / min(*self.levels, *(1 - level for level in self.levels)) - 1e-9) - 1
-        needed = self.horizon - 1 + ceil(errors / max(s, 1))
+        needed = self.horizon - 1 + ceil(self._errors() / max(s, 1))
         rows = max(self._least() + needed, ceil(needed / self.held_out))
         if n < rows or not s:
             raise DataError(
@@ -186,6 +184,11 @@ class Calibrated(Forecaster):
         }
         return CalibratedModel(self, history.names, history.step, learned, scale, bands, made)
 
+    def _errors(self) -> int:
+        """Fewest errors of a step: of fewer, an extreme quantile would be their largest one."""
+        tail = min(*self.levels, *(1 - level for level in self.levels))
+        return ceil(1 / tail - 1e-9) - 1
+
     def _calibrate(
         self, history: Panel, cut: int, origins: npt.NDArray[np.int64]
     ) -> tuple[Bands, list[int]]:
@@ -204,12 +207,11 @@ class Calibrated(Forecaster):
         if not (scale > 0).any():  # all constant: nothing to learn a band from, and none is needed
             flat = np.zeros((h, 1))
             return Bands(self.levels, flat, np.zeros((h, 1, len(self.levels)))), count.tolist()
-        least = ceil(1 / min(*self.levels, *(1 - level for level in self.levels)) - 1e-9) - 1
-        if count.min() < least:
+        if count.min() < (least := self._errors()):
             raise DataError(
                 f"{self.kind}: only {count.min()} errors {int(count.argmin()) + 1} steps ahead are "
-                f"known on held-out rows; levels {list(self.levels)} needs at least {least}: more "
-                "rows, fewer missing values or a shorter horizon"
+                f"known on held-out rows; a band of levels {list(self.levels)} needs at least {least}: "
+                "more rows, fewer missing values or a shorter horizon"
             )
         return Bands.of(self.levels, forecast, error), count.tolist()
 
