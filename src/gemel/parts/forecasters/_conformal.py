@@ -210,7 +210,7 @@ class Calibrated(Forecaster):
         if count.min() < (least := self._errors()):
             raise DataError(
                 f"{self.kind}: only {count.min()} errors {int(count.argmin()) + 1} steps ahead are "
-                f"known on held-out rows; a band of levels {list(self.levels)} needs at least {least}: "
+                f"known on held-out rows; a band for {list(self.levels)} needs at least {least}: "
                 "more rows, fewer missing values or a shorter horizon"
             )
         return Bands.of(self.levels, forecast, error), count.tolist()
