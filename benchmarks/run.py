@@ -325,11 +325,12 @@ SECTIONS = {
     "forecasting": Section(
         "Forecasts",
         "Rolling origins over the last part of each data set (first table: energy of a steel "
-        "works; then monthly sales of car parts), beside seasonal naive and statsforecast, which "
-        "is run where it is installed. Settings were chosen on origins before that part. MASE "
-        "is of the median, RMSSE of the mean; scaled quantile loss is twice the pinball loss over seven "
-        "levels from 0.05 to 0.95, in units of the series' scale. Medians of the peers are their "
-        "means. Intervals are paired bootstraps over series, or over blocks of origins.",
+        "works; then monthly sales of car parts), beside seasonal naive and statsforecast, "
+        "which is run where it is installed. Settings were chosen on origins before that part. "
+        "MASE is of the median, RMSSE of the mean; scaled quantile loss is twice the pinball "
+        "loss over seven levels from 0.05 to 0.95, in units of the series' scale. Medians of "
+        "the peers are their means. Intervals are paired bootstraps over series, or over blocks"
+        " of origins.",
         forecasting,
     ),
 }  # fmt: skip
