@@ -14,7 +14,9 @@ from gemel.core.frame import Values
 __all__ = ["Scaling"]
 
 _GAP: Final = 0.1
-"""Groups of settings are separated by more than this share of the range of a column."""
+"""Groups of settings are separated by more than this share of the range of a column …"""
+_ODD: Final = 0.01
+"""… of which the outermost hundredth on either side does not count."""
 _LEAST: Final = 30
 """A condition of fewer fitting rows is scaled as all rows together are."""
 _STILL: Final = 1e-9
@@ -101,8 +103,9 @@ def _cuts(column: Values) -> tuple[float, ...]:
     values = np.unique(column[np.isfinite(column)])
     if len(values) < 2:
         return ()
-    gaps = np.diff(values)
-    wide = np.flatnonzero(gaps > _GAP * (values[-1] - values[0]))
+    low, high = np.nanquantile(column, [_ODD, 1 - _ODD])
+    reach = high - low if high > low else values[-1] - values[0]
+    wide = np.flatnonzero(np.diff(values) > _GAP * reach)
     return tuple(float(c) for c in (values[wide] + values[wide + 1]) / 2)
 
 
