@@ -42,8 +42,8 @@ class Boosted(Prognostic):
     long: int = Field(30, ge=3, le=10_000, description="Rows of the long moving mean and spread")
     first: int = Field(10, ge=1, description="Rows that say how a unit was when it was new")
     age: bool = Field(True, description="Whether age itself tells something")
-    boosting: Boosting = Field(Boosting(), description="How trees are fitted")
-    seeds: int = Field(2, ge=1, le=20, description="Models that are averaged")
+    boosting: Boosting = Field(Boosting(columns=0.5), description="How trees are fitted")
+    seeds: int = Field(3, ge=1, le=20, description="Models that are averaged")
     confidence: float = Field(0.9, gt=0, lt=1, description="How often the interval is to be right")
     folds: int = Field(5, ge=2, description="Parts of the units that are held out in turn")
 

@@ -13,6 +13,8 @@ __all__ = ["refuse_answers"]
 _ALONE: float = 0.999
 """A column that by itself orders the target as well as this is taken for the target."""
 _LEAST = 10
+_MARKS = 10
+"""A column with at most so many different values is one of marks, such as modes or flags."""
 _BY_CHANCE = 1e-6
 
 
@@ -21,12 +23,18 @@ def refuse_answers(
 ) -> None:
     """Raise `Refused` if a column of `x`, float64[n, k], gives the target away.
 
-    That is: it alone orders the target (nearly) without a mistake, or it has a value, seen at least
-    10 times, that comes with one rare class only, more often than chance allows (less than one in
-    a million): such as the number of a failure mode, which is written down when it has failed.
+    That is: it alone orders the target (nearly) without a mistake, or it is a column of marks with
+    one, seen at least 10 times, that comes with one rare class only, more often than chance allows
+    (less than one in a million): such as a failure mode, which is written down when it has failed.
+    A column that only counts the rows is refused as well.
     """
     for number, name in enumerate(names):
         column = x[:, number]
+        if _counts(column):
+            raise Refused(
+                f"column '{name}' counts the rows, which says nothing of rows to come; name it "
+                "under `ignore`, under `known_before` if it means something, or as `time`"
+            )
         reason = _by_class(column, target) if classes else _by_order(column, target)
         if reason:
             raise Refused(
@@ -34,6 +42,11 @@ def refuse_answers(
                 "name it under `ignore`, or under `known_before` if it is known when the model is "
                 "asked"
             )
+
+
+def _counts(column: Values) -> bool:
+    whole = np.isfinite(column).all() and (column == np.round(column)).all()
+    return len(column) >= _LEAST and bool(whole and (np.diff(column) > 0).all())
 
 
 def _by_order(column: Values, target: Values) -> str:
@@ -64,6 +77,8 @@ def _by_class(column: Values, target: Values) -> str:
             return f"tells class {kind:g} almost alone (area under the curve {area:.4f})"
         share = count / rows
         if share > 0.5:
+            continue
+        if len(np.unique(column[known])) > _MARKS:
             continue
         values, seen = np.unique(column[mine], return_counts=True)
         for value, times in zip(values, seen, strict=True):

@@ -87,7 +87,7 @@ class Groups(Split):
         return list(_folds(fold_of, self.folds))
 
     def __str__(self) -> str:
-        return f"{self.folds} folds of whole units, dealt out with seed {self.seed}"
+        return f"{self.folds} folds of whole units"
 
 
 class Order(Split):
@@ -176,9 +176,7 @@ class Shuffled(Split):
         return list(_folds(fold_of, self.folds))
 
     def __str__(self) -> str:
-        return (
-            f"{self.folds} folds of single rows, alike in classes, dealt out with seed {self.seed}"
-        )
+        return f"{self.folds} folds of single rows, alike in classes"
 
 
 def _folds(fold_of: Indices, folds: int) -> Iterator[Fold]:
