@@ -18,7 +18,7 @@ from gemel.twin.learning.evaluation import Groups, Protocol, Rows, scores
 from gemel.twin.learning.evaluation.protocol import digest
 from gemel.twin.learning.tasks.base import Explained, Figure, Fitted, Progress, Report, Task
 
-__all__ = ["RemainingLifeTask", "judged"]
+__all__ = ["RemainingLifeTask", "judged", "within_bands"]
 
 _NEAR = 30.0
 
@@ -41,7 +41,8 @@ class RemainingLifeTask(Task):
         runs, _ = self._runs(table)
         progress(f"fitting on {len(runs.starts)} units")
         model = self._part().fit(runs)
-        protocol = self._protocol(table, runs, "fitted on all units", 0)
+        units = len(runs.starts)
+        protocol = self.protocol(table, len(runs), units, "fitted on all units")
         return Fitted(self.record(), model.save(), model.evidence(), protocol.record())
 
     def backtest(self, table: Table, progress: Progress) -> Report:
@@ -65,11 +66,16 @@ class RemainingLifeTask(Task):
             units.append(mine.unit)
         value, low, high = np.concatenate(told, axis=1)
         life, unit = Life(value, low, high), np.concatenate(units)
-        protocol = self._protocol(table, runs, f"all rows; {split}", len(unit))
+        told_of = f"all rows; {split}"
+        protocol = self.protocol(table, len(unit), len(runs.starts), told_of)
         return Report(
             tuple(judged(np.concatenate(truth), life, unit, self.cap, self.life_unit)),
             protocol,
-            {"interval by predicted life": tuple(_bands(np.concatenate(truth), life, self.cap))},
+            {
+                "interval by predicted life": tuple(
+                    within_bands(np.concatenate(truth), life, self.cap)
+                )
+            },
         )
 
     def score(self, fitted: Fitted, table: Table) -> Table:
@@ -140,10 +146,11 @@ class RemainingLifeTask(Task):
                 f"{self.time} {age[row]:g}"
             ) from None
 
-    def _protocol(self, table: Table, runs: Runs, split: str, rows: int) -> Protocol:
+    def protocol(self, table: Table, rows: int, units: int, split: str) -> Protocol:
+        """What stands beside figures of this task: so many rows of units, judged in this way."""
         settings = {"kind": "boosted", **self._part().model_dump(mode="json")}
         return Protocol(
-            "remaining_life", table.digest, rows or len(runs), len(runs.starts), split,
+            "remaining_life", table.digest, rows, units, split,
             f"{settings['kind']} {digest(settings)}",
             threshold="intervals from units held out of the fitting part", cap=self.cap,
         )  # fmt: skip
@@ -181,7 +188,8 @@ def judged(
     return found
 
 
-def _bands(truth: Values, life: Life, cap: float | None) -> list[dict[str, Any]]:
+def within_bands(truth: Values, life: Life, cap: float | None) -> list[dict[str, Any]]:
+    """How often the interval holds the capped truth, and how wide it is, by predicted life."""
     capped = np.minimum(truth, np.inf if cap is None else cap)
     edges = np.unique(np.quantile(life.value, np.linspace(0, 1, 6)))
     rows = []
