@@ -214,17 +214,18 @@ class _Prognosis:
 
 
 def _bands(truth: Values, predicted: Values, units: int, confidence: float) -> Values:
-    """Quantiles of the error in bands of as many rows each. So few units are not all there are:
-    the quantile is taken a little further out, as split conformal prediction does."""
-    tail = (1 - confidence) / 2
-    reach = min(1.0, np.ceil((units + 1) * (1 - tail)) / units)
+    """The shortest stretch of the errors that holds so many of them, in bands of as many rows each.
+    So few units are not all there are: it holds a few more, as in split conformal prediction."""
+    wanted = min(1.0, np.ceil((units + 1) * confidence) / units)
     edges = np.unique(np.quantile(predicted, np.linspace(0, 1, _BANDS + 1)))
     band = np.clip(np.searchsorted(edges, predicted, side="right") - 1, 0, max(len(edges) - 2, 0))
     found = []
     for number in np.unique(band):
         mine = band == number
-        error = truth[mine] - predicted[mine]
-        middle = float(np.median(predicted[mine]))
-        below, above = np.quantile(error, [1 - reach, reach], method="nearest")
-        found.append((middle, min(float(below), 0.0), max(float(above), 0.0)))
+        error = np.sort(truth[mine] - predicted[mine])
+        held = int(np.ceil(wanted * len(error)))
+        widths = error[held - 1 :] - error[: len(error) - held + 1]
+        first = int(widths.argmin())
+        below, above = float(error[first]), float(error[first + held - 1])
+        found.append((float(np.median(predicted[mine])), min(below, 0.0), max(above, 0.0)))
     return np.array(found)
