@@ -50,8 +50,7 @@ class Boosting(Settings):
         model = _library().HistGradientBoostingRegressor(
             loss=loss, quantile=quantile, monotonic_cst=rising, **self._settings(seed)
         )
-        model.fit(x, y, sample_weight=weight)
-        (trees,) = _taken(model, x)
+        (trees,) = _fitted(model, x, y, weight)
         return trees
 
     def classes(
@@ -69,8 +68,7 @@ class Boosting(Settings):
         model = _library().HistGradientBoostingClassifier(
             monotonic_cst=rising, **self._settings(seed)
         )
-        model.fit(x, y, sample_weight=weight)
-        return _taken(model, x)
+        return _fitted(model, x, y, weight)
 
     def _settings(self, seed: int) -> dict[str, Any]:
         return {
@@ -105,8 +103,14 @@ def _library() -> Any:
     return ensemble
 
 
-def _taken(model: Any, x: Values) -> tuple[Trees, ...]:
-    """The trees of a fitted model, which must predict as it does."""
+def _fitted(model: Any, x: Values, y: Any, weight: Values | None) -> tuple[Trees, ...]:
+    """The trees of the model, which must predict as it does."""
+    from threadpoolctl import threadpool_limits
+
+    # By one thread: it fits beside a twin that is live, and the threads of several fits that wait
+    # for each other, each by spinning, take ten times as long.
+    with threadpool_limits(1, user_api="openmp"):
+        model.fit(x, y, sample_weight=weight)
     baselines = np.ravel(model._baseline_prediction)  # noqa: SLF001 - checked below
     stages = model._predictors  # noqa: SLF001
     found = tuple(
@@ -114,7 +118,8 @@ def _taken(model: Any, x: Values) -> tuple[Trees, ...]:
         for k in range(len(baselines))
     )
     sample = x[:: max(1, len(x) // _CHECKED)]
-    theirs = np.reshape(model._raw_predict(sample), (len(sample), -1))  # noqa: SLF001
+    raw = model._raw_predict(sample, n_threads=1)  # noqa: SLF001
+    theirs = np.reshape(raw, (len(sample), -1))
     ours = np.stack([trees.predict(sample) for trees in found], axis=1)
     if not np.allclose(ours, theirs, rtol=_ALIKE, atol=_ALIKE):
         raise DataError(

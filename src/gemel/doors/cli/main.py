@@ -13,7 +13,20 @@ import typer
 
 from gemel.core.errors import GemelError
 from gemel.doors.cli import access
-from gemel.doors.cli.options import AsJson, DataFolder, PlantFile
+from gemel.doors.cli.options import (
+    AsJson,
+    Cap,
+    Conditions,
+    DataFolder,
+    Ignore,
+    ModelFile,
+    PlantFile,
+    TableFile,
+    Target,
+    TaskName,
+    TimeColumn,
+    UnitColumn,
+)
 
 __all__ = ["app", "main"]
 
@@ -176,6 +189,71 @@ def reload(
     from gemel.doors.cli import asking
 
     asking.reload(data, file, as_json=json)
+
+
+@app.command()
+def train(
+    data: TableFile,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL", help="Model file")],
+    task: TaskName = "quality",
+    target: Target = None,
+    unit: UnitColumn = None,
+    time: TimeColumn = None,
+    cap: Cap = None,
+    condition: Conditions = None,
+    ignore: Ignore = None,
+    json: AsJson = False,
+) -> None:
+    """Fit a model on a table: quality of parts, or remaining life of units."""
+    from gemel.doors.cli import learning
+
+    words = learning.described(target, unit, time, cap, condition, ignore)
+    learning.train(data, task, words, output, as_json=json)
+
+
+@app.command()
+def backtest(
+    data: TableFile,
+    task: TaskName = "quality",
+    target: Target = None,
+    unit: UnitColumn = None,
+    time: TimeColumn = None,
+    cap: Cap = None,
+    condition: Conditions = None,
+    ignore: Ignore = None,
+    json: AsJson = False,
+) -> None:
+    """Judge a model on rows that it has not seen, without leaks, and say how."""
+    from gemel.doors.cli import learning
+
+    words = learning.described(target, unit, time, cap, condition, ignore)
+    learning.backtest(data, task, words, as_json=json)
+
+
+@app.command()
+def score(
+    model: ModelFile,
+    data: TableFile,
+    format: Annotated[str, typer.Option(help="table, csv or json")] = "table",
+    last: Annotated[bool, typer.Option("--last", help="Only the last row of each unit")] = False,
+) -> None:
+    """Say what a model says of the rows of a file."""
+    from gemel.doors.cli import learning
+
+    learning.score(model, data, format, last=last)
+
+
+@app.command()
+def explain(
+    model: ModelFile,
+    data: TableFile,
+    row: Annotated[int, typer.Option(help="Which row, from 1")] = 1,
+    json: AsJson = False,
+) -> None:
+    """Say why a model says so of one row."""
+    from gemel.doors.cli import learning
+
+    learning.explain(model, data, row, as_json=json)
 
 
 @app.command()

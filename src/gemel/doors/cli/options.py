@@ -7,7 +7,20 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = ["AsJson", "DataFolder", "PlantFile"]
+__all__ = [
+    "AsJson",
+    "Cap",
+    "Conditions",
+    "DataFolder",
+    "Ignore",
+    "ModelFile",
+    "PlantFile",
+    "TableFile",
+    "Target",
+    "TaskName",
+    "TimeColumn",
+    "UnitColumn",
+]
 
 PlantFile: TypeAlias = Annotated[
     Path, typer.Argument(metavar="FILE", help="The plant file, e.g. plant.yaml")
@@ -17,3 +30,37 @@ DataFolder: TypeAlias = Annotated[
     typer.Option("--data", metavar="DIR", help="Folder of the history", envvar="GEMEL_DATA_DIR"),
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
+
+TableFile: TypeAlias = Annotated[
+    Path, typer.Argument(metavar="DATA", help="A CSV or Parquet file, a row for each example")
+]
+ModelFile: TypeAlias = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="What `gemel train` wrote")
+]
+TaskName: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--task", metavar="TASK", help="quality, remaining_life, or a file such as task.yaml"
+    ),
+]
+Target: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="quality: the column with the answer")
+]
+UnitColumn: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--unit", metavar="COLUMN", help="What a row belongs to: machine, tool, batch …"),
+]
+TimeColumn: TypeAlias = Annotated[
+    str | None, typer.Option("--time", metavar="COLUMN", help="Time of a row, or age of its unit")
+]
+Cap: TypeAlias = Annotated[
+    float | None, typer.Option(help="remaining_life: longest life that is told apart")
+]
+Conditions: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--condition", metavar="COLUMN", help="remaining_life: sets the condition"),
+]
+Ignore: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", metavar="COLUMN", help="Is not looked at; may be given often"),
+]

@@ -1,0 +1,180 @@
+"""`gemel train`, `backtest`, `score` and `explain`: models from a file and a few words."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table as Shown
+
+from gemel.core.errors import ConfigurationError
+from gemel.core.table import Table
+from gemel.runtime.configuration import read_document
+from gemel.runtime.tables import read_table
+from gemel.twin.learning.tasks import TASKS, Fitted, Report, Task, read_task
+from gemel.twin.learning.tasks.base import Progress
+
+__all__ = ["backtest", "described", "explain", "score", "train"]
+
+_REASONS: Final = 8
+
+
+def described(
+    target: str | None,
+    unit: str | None,
+    time: str | None,
+    cap: float | None,
+    conditions: list[str] | None,
+    ignore: list[str] | None,
+) -> dict[str, Any]:
+    """The options of a task, under the names of its description."""
+    return {
+        "target": target, "unit": unit, "time": time, "cap": cap, "conditions": conditions,
+        "ignore": ignore,
+    }  # fmt: skip
+
+
+def train(data: Path, task: str, words: Mapping[str, Any], output: Path, *, as_json: bool) -> None:
+    """See `gemel train --help`."""
+    wanted, table = _task(task, words), read_table(data)
+    with _progress() as progress:
+        fitted = wanted.fit(table, progress)
+    output.write_text(fitted.text(), encoding="utf-8")
+    if as_json:
+        found = {"model": str(output), "evidence": fitted.evidence, "protocol": fitted.protocol}
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for name, value in fitted.evidence.items():
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+        typer.echo(f"{name}: {shown:.4g}" if isinstance(shown, float) else f"{name}: {shown}")
+    typer.echo(f"{output}: written; next: gemel score {output} {data}")
+
+
+def backtest(data: Path, task: str, words: Mapping[str, Any], *, as_json: bool) -> None:
+    """See `gemel backtest --help`."""
+    wanted, table = _task(task, words), read_table(data)
+    with _progress() as progress:
+        report = wanted.backtest(table, progress)
+    if as_json:
+        typer.echo(json.dumps(report.record(), indent=2))
+    else:
+        _show(report)
+
+
+def score(model: Path, data: Path, format: str, *, last: bool) -> None:
+    """See `gemel score --help`."""
+    if format not in ("table", "csv", "json"):
+        raise typer.BadParameter(f"'{format}' is not one of table, csv, json")
+    fitted, wanted = _model(model)
+    told = wanted.score(fitted, read_table(data))
+    if last:
+        told = _last(told, wanted.unit)
+    rows: list[list[Any]] = [
+        [_plain(told.columns[name][row]) for name in told.columns] for row in range(told.rows)
+    ]
+    if format == "json":
+        names = list(told.columns)
+        typer.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows]))
+    elif format == "csv":
+        writer = csv.writer(sys.stdout)
+        writer.writerow(told.columns)
+        writer.writerows(["" if cell is None else cell for cell in row] for row in rows)
+    else:
+        shown = Shown(*told.columns)
+        for row in rows:
+            shown.add_row(*(_cell(cell) for cell in row))
+        Console().print(shown)
+
+
+def explain(model: Path, data: Path, row: int, *, as_json: bool) -> None:
+    """See `gemel explain --help`."""
+    fitted, wanted = _model(model)
+    table = read_table(data)
+    if not 1 <= row <= table.rows:
+        raise ConfigurationError(f"--row {row}: {data} has rows 1 to {table.rows}")
+    why = wanted.explain(fitted, table, row - 1)
+    if as_json:
+        shares = [{"column": n, "adds": s, "value": v} for n, s, v in why.shares]
+        found = {"answer": why.answer, "mean": why.mean, "unit": why.unit, "shares": shares}
+        typer.echo(json.dumps(found, indent=2))
+        return
+    typer.echo(why.answer)
+    shown = Shown("because", "is", f"adds {why.unit}".strip())
+    shown.add_row("all rows on average", "", f"{why.mean:.3g}")
+    for name, share, value in why.shares[:_REASONS]:
+        shown.add_row(name, value, f"{share:+.3g}")
+    rest = why.shares[_REASONS:]
+    if rest:
+        shown.add_row(f"{len(rest)} others", "", f"{sum(share for _, share, _ in rest):+.3g}")
+    Console().print(shown)
+
+
+def _task(task: str, words: Mapping[str, Any]) -> Task:
+    """From a file of that name, or the name of a task; options overrule the file."""
+    given = {name: value for name, value in words.items() if value not in (None, [], "")}
+    path = Path(task)
+    if task in TASKS:
+        return read_task({"task": task, **given}, "the options")
+    if path.suffix in (".yaml", ".yml", ".json"):
+        document = read_document(path)
+        return read_task({**document.data, **given}, str(path))
+    known = ", ".join(TASKS)
+    raise ConfigurationError(f"--task {task}: give a file such as task.yaml, or one of {known}")
+
+
+def _model(path: Path) -> tuple[Fitted, Task]:
+    if not path.is_file():
+        raise ConfigurationError(f"{path}: no such file; `gemel train` writes one")
+    fitted = Fitted.parse(path.read_text(encoding="utf-8", errors="replace"), str(path))
+    return fitted, read_task(fitted.task, str(path))
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    errors = Console(stderr=True)
+    with errors.status("reading") as line:
+        yield line.update
+
+
+def _show(report: Report) -> None:
+    console = Console()
+    shown = Shown("figure", "value", "90 % between", "")
+    for figure in report.figures:
+        ends = "" if figure.low is None else f"{figure.low:.4g} and {figure.high:.4g}"
+        note = " ".join(part for part in (figure.unit, figure.note) if part)
+        shown.add_row(figure.name, f"{figure.value:.4g}", ends, note)
+    console.print(shown)
+    for title, rows in report.tables.items():
+        if rows:
+            more = Shown(*rows[0], title=title, title_justify="left")
+            for row in rows:
+                more.add_row(*(_cell(cell) for cell in row.values()))
+            console.print(more)
+    console.print(f"how: {report.protocol}", highlight=False)
+
+
+def _last(told: Table, unit: str | None) -> Table:
+    if unit is None:
+        raise ConfigurationError("--last: the task of this model has no units")
+    codes, names = told.codes(unit)
+    return told.take(np.array([np.flatnonzero(codes == i)[-1] for i in range(len(names))]))
+
+
+def _plain(cell: Any) -> Any:
+    if isinstance(cell, str):
+        return str(cell)
+    return float(cell) if np.isfinite(cell) else None
+
+
+def _cell(cell: Any) -> str:
+    if cell is None:
+        return "–"
+    return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
