@@ -98,6 +98,19 @@ def test_a_number_has_an_interval(parts):
     assert {why.shares[0][0], why.shares[1][0]} == {"machine", "temperature"}
 
 
+def test_a_class_may_be_missing_in_a_fitting_part(tmp_path):
+    """Blocks of rows, of which the last alone has a third class: it is never told, and judged."""
+    random = np.random.default_rng(0)
+    grade = np.array(["a", "b"] * 75 + ["c"] * 50)
+    x = np.where(grade == "a", 0.0, 2.0) + random.normal(0, 0.7, 200)
+    table = Table({"x": x, "grade": grade})
+    words = {"task": "quality", "target": "grade", "split": {"by": "block", "folds": 4}}
+    report = read_task(words | {"model": FEW}).backtest(table, lambda _: None)
+    rows = {row["class"]: row for row in report.tables["classes"]}
+    assert (rows["c"]["rows"], rows["c"]["recall"]) == (50, 0)
+    assert rows["a"]["recall"] > 0.9
+
+
 def test_words_that_were_never_seen_are_unknown(parts, tmp_path):
     words = {"task": "quality", "target": "thickness", "ignore": ["part", "grade"], "model": FEW}
     wanted = read_task(words)

@@ -18,7 +18,6 @@ __all__ = ["Quality"]
 
 _VERSION: Final = 1
 _LEAST: Final = 20
-_LEAST_OF_CLASS: Final = 5
 
 
 class Quality(Estimator):
@@ -26,8 +25,9 @@ class Quality(Estimator):
 
     Words are looked at one by one (a column for each), numbers as they are; unknown is a value like
     others. For two classes, the class is chosen by a threshold on the probability of the rarer one,
-    set on held-out rows where F1 is greatest; for more, the most probable is chosen. The interval
-    of a number is split conformal: the quantile of errors on held-out rows.
+    set on held-out rows where F1 is greatest; for more, the most probable is chosen. A class of no
+    row is never told. The interval of a number is split conformal: the quantile of errors on
+    held-out rows.
     """
 
     boosting: Boosting = Field(
@@ -48,9 +48,11 @@ class Quality(Estimator):
                 if examples.classes
                 else _reach(examples.target, held[:, 0], self.confidence)
             )
-        trees = self._fit(examples, range(self.seeds))
+        trees, present = self._fit(examples, range(self.seeds))
         made |= {"rows": len(examples), "features": len(examples.names)}
-        return _Model(examples.names, examples.words, examples.classes, trees, chosen, made)
+        return _Model(
+            examples.names, examples.words, examples.classes, trees, present, chosen, made
+        )
 
     def load(self, saved: dict[str, Any]) -> _Model:
         if (found := (saved.get("estimator"), saved.get("version"))) != ("quality", _VERSION):
@@ -62,18 +64,22 @@ class Quality(Estimator):
                 tuple(saved["names"]), tuple(tuple(words) for words in saved["words"]),
                 tuple(saved["classes"]),
                 tuple(tuple(Trees.load(t) for t in group) for group in saved["trees"]),
-                float(saved["chosen"]), saved["made"],
+                tuple(int(kind) for kind in saved["present"]), float(saved["chosen"]),
+                saved["made"],
             )  # fmt: skip
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"not a saved model: {type(error).__name__}: {error}") from None
 
-    def _fit(self, examples: Examples, seeds: range) -> tuple[tuple[Trees, ...], ...]:
-        """For each seed, the trees of a number, or of each class."""
+    def _fit(
+        self, examples: Examples, seeds: range
+    ) -> tuple[tuple[tuple[Trees, ...], ...], tuple[int, ...]]:
+        """For each seed, the trees of a number, or of each class that is there; and which are."""
         x = _spread(examples.value, examples.words)
         if not examples.classes:
-            return tuple((self.boosting.regression(x, examples.target, seed=s),) for s in seeds)
-        target = examples.target.astype(np.int64)
-        return tuple(self.boosting.classes(x, target, seed=s) for s in seeds)
+            return tuple((self.boosting.regression(x, examples.target, seed=s),) for s in seeds), ()
+        present, target = np.unique(examples.target.astype(np.int64), return_inverse=True)
+        trees = tuple(self.boosting.classes(x, target, seed=s) for s in seeds)
+        return trees, tuple(present.tolist())
 
     def _held_out(self, examples: Examples, folds: Folds) -> Values:
         """What models of other rows say of each: a number, or the probability of each class; NaN
@@ -83,8 +89,10 @@ class Quality(Estimator):
             part = examples.rows(train)
             if len(np.unique(part.target)) < max(len(examples.classes), 2):
                 continue
-            trees = self._fit(part, range(1))
-            blank = _Model(examples.names, examples.words, examples.classes, trees, 0.5, {})
+            trees, present = self._fit(part, range(1))
+            blank = _Model(
+                examples.names, examples.words, examples.classes, trees, present, 0.5, {}
+            )
             told = blank.estimate(examples.value[test])
             held[test] = told.probability if examples.classes else told.value[:, None]
         if not np.isfinite(held).any():
@@ -94,12 +102,14 @@ class Quality(Estimator):
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """chosen  threshold on the probability of the rarer of two classes, or half an interval"""
+    """present  numbers of the classes that trees are there for
+    chosen   threshold on the probability of the rarer of two classes, or half an interval"""
 
     names: tuple[str, ...]
     words: tuple[tuple[str, ...], ...]
     classes: tuple[str, ...]
     trees: tuple[tuple[Trees, ...], ...]
+    present: tuple[int, ...]
     chosen: float
     made: dict[str, Any]
 
@@ -109,7 +119,9 @@ class _Model:
         if not self.classes:
             told = np.mean([group[0].predict(x) for group in self.trees], axis=0)
             return Estimate(told, told - self.chosen, told + self.chosen, np.zeros((len(x), 0)))
-        probability = np.mean([_probability(group, x) for group in self.trees], axis=0)
+        probability = np.zeros((len(x), len(self.classes)))
+        told = np.mean([_probability(group, x) for group in self.trees], axis=0)
+        probability[:, self.present] = told
         chosen = probability.argmax(axis=1)
         if len(self.classes) == 2:
             rare = int(self.made.get("rarer", 1))
@@ -118,7 +130,9 @@ class _Model:
 
     def explain(self, value: Values) -> Reasons:
         x = _spread(value, self.words)
-        own = self.estimate(value).value.astype(np.int64) if self.classes else None
+        own = None
+        if self.classes:
+            own = np.searchsorted(self.present, self.estimate(value).value.astype(np.int64))
         share, mean = np.zeros((len(x), x.shape[1])), np.zeros(len(x))
         for group in self.trees:
             parts = [trees.explain(x) for trees in group]
@@ -144,6 +158,7 @@ class _Model:
             "words": [list(words) for words in self.words],
             "classes": list(self.classes),
             "trees": [[trees.save() for trees in group] for group in self.trees],
+            "present": list(self.present),
             "chosen": self.chosen,
             "made": self.made,
         }
@@ -165,12 +180,6 @@ def _enough(examples: Examples) -> None:
     if (counts > 0).sum() < 2:
         only = examples.classes[int(counts.argmax())]
         raise DataError(f"all rows are of class '{only}'; there is nothing to tell apart")
-    few = np.flatnonzero(counts < _LEAST_OF_CLASS)
-    if len(few):
-        name, count = examples.classes[few[0]], int(counts[few[0]])
-        raise DataError(
-            f"class '{name}' has {count} rows; at least {_LEAST_OF_CLASS} of each are needed"
-        )
 
 
 def _spread(value: Values, words: tuple[tuple[str, ...], ...]) -> Values:

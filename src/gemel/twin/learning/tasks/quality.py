@@ -39,6 +39,7 @@ __all__ = ["QualityTask"]
 _FEW: int = 20
 """A column of numbers with at most so many different whole ones is taken for classes."""
 _INNER: int = 5
+_LEAST_OF_CLASS: int = 5
 _SHOWN: int = 30
 
 
@@ -145,6 +146,7 @@ class QualityTask(Task):
         words = tuple(_words(table, name, self.known_before) for name in names)
         value = _coded(table, names, words)[known]
         told = Examples(names, value, words, target[known], classes)
+        _enough(told)
         watched = [
             i for i, name in enumerate(names) if not words[i] and name not in self.known_before
         ]
@@ -180,6 +182,15 @@ class QualityTask(Task):
             f"{settings['kind']} {digest(settings)}",
             threshold="rows held out of the fitting part", seeds=tuple(range(seeds)),
         )  # fmt: skip
+
+
+def _enough(examples: Examples) -> None:
+    for number, name in enumerate(examples.classes):
+        count = int((examples.target == number).sum())
+        if count < _LEAST_OF_CLASS <= len(examples) / _LEAST_OF_CLASS:
+            raise DataError(
+                f"class '{name}' has {count} rows; at least {_LEAST_OF_CLASS} of each are needed"
+            )
 
 
 def _words(table: Table, name: str, trusted: tuple[str, ...]) -> tuple[str, ...]:
