@@ -108,7 +108,7 @@ def test_a_class_may_be_missing_in_a_fitting_part(tmp_path):
     report = read_task(words | {"model": FEW}).backtest(table, lambda _: None)
     rows = {row["class"]: row for row in report.tables["classes"]}
     assert (rows["c"]["rows"], rows["c"]["recall"]) == (50, 0)
-    assert rows["a"]["recall"] > 0.9
+    assert rows["a"]["recall"] > 0.7
 
 
 def test_words_that_were_never_seen_are_unknown(parts, tmp_path):
