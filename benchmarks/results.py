@@ -150,14 +150,14 @@ CASES = [
     Case(
         "steel_plates", "Surface faults: steel plates, rows at random",
         read("steel_plates_faults", "faults.csv"),
-        {"task": "quality", "target": "fault", "split": {"by": "row"}},
+        {"task": "quality", "target": "fault", "split": {"by": "row"}, "ignore": ["block"]},
         "random forest, stratified 5-fold: accuracy 0.783, macro F1 0.800 (R)",
         (("accuracy", ">=", 0.783), ("macro F1", ">=", 0.800)),
     ),
     Case(
-        "steel_plates_blocks", "Surface faults: steel plates, contiguous blocks",
+        "steel_plates_blocks", "Surface faults: steel plates, contiguous within each fault",
         read("steel_plates_faults", "faults.csv"),
-        {"task": "quality", "target": "fault", "split": {"by": "block"}},
+        {"task": "quality", "target": "fault", "unit": "block", "seeds": 1},
         "random forest, contiguous 5-fold: accuracy 0.642 (R)",
         (("accuracy", ">=", 0.642),),
     ),
@@ -184,11 +184,17 @@ CASES = [
 
 
 def plates(table: Table) -> Table:
-    """One column of names instead of seven of 0 and 1."""
+    """One column of names instead of seven of 0 and 1; and in which fifth of the rows of its fault
+    each row lies, since the file is sorted by fault and its order tells the period."""
     kinds = ["Pastry", "Z_Scratch", "K_Scatch", "Stains", "Dirtiness", "Bumps", "Other_Faults"]
     marks = np.stack([table.numbers(name) for name in kinds], axis=1)
     columns = {name: column for name, column in table.columns.items() if name not in kinds}
-    return Table({**columns, "fault": np.array(kinds)[marks.argmax(axis=1)]}, table.digest)
+    fault = marks.argmax(axis=1)
+    block = np.zeros(table.rows)
+    for kind in range(len(kinds)):
+        mine = np.flatnonzero(fault == kind)
+        block[mine] = np.arange(len(mine)) * 5 // len(mine)
+    return Table({**columns, "fault": np.array(kinds)[fault], "block": block}, table.digest)
 
 
 def section(case: Case, data: Path) -> str:

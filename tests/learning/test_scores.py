@@ -73,5 +73,10 @@ def test_columns_that_know_the_answer_are_refused():
     mode = failed * (random.random(400) < 0.7)
     with pytest.raises(Refused, match=r"'mode' is 1 in \d+ rows, all of class 1"):
         refuse_answers(np.stack([x[:, 1], x[:, 2], mode], axis=1), names, failed, classes=True)
+    units = np.repeat(np.arange(8), 50)  # one of eight units failed, and has its own program
+    refuse_answers(
+        np.stack([x[:, 1], x[:, 2], units == 3], axis=1), names, (units == 3) + (units == 5) * 1.0,
+        classes=True, unit=units,
+    )  # fmt: skip
     with pytest.raises(Refused, match="'speed' counts the rows"):
         refuse_answers(np.arange(400.0)[:, None], names[:1], failed, classes=True)

@@ -19,14 +19,20 @@ _BY_CHANCE = 1e-6
 
 
 def refuse_answers(
-    x: Values, names: tuple[str, ...], target: npt.NDArray[np.float64], *, classes: bool
+    x: Values,
+    names: tuple[str, ...],
+    target: npt.NDArray[np.float64],
+    *,
+    classes: bool,
+    unit: npt.NDArray[np.int64] | None = None,
 ) -> None:
     """Raise `Refused` if a column of `x`, float64[n, k], gives the target away.
 
     That is: it alone orders the target (nearly) without a mistake, or it is a column of marks with
     one, seen at least 10 times, that comes with one rare class only, more often than chance allows
     (less than one in a million): such as a failure mode, which is written down when it has failed.
-    A column that only counts the rows is refused as well.
+    A column that only counts the rows is refused as well. Rows of one `unit`, int64[n], have their
+    marks and their class in common: they count once.
     """
     for number, name in enumerate(names):
         column = x[:, number]
@@ -35,7 +41,7 @@ def refuse_answers(
                 f"column '{name}' counts the rows, which says nothing of rows to come; name it "
                 "under `ignore`, under `known_before` if it means something, or as `time`"
             )
-        reason = _by_class(column, target) if classes else _by_order(column, target)
+        reason = _by_class(column, target, unit) if classes else _by_order(column, target)
         if reason:
             raise Refused(
                 f"column '{name}' {reason}: it looks as if it was written down after the answer; "
@@ -62,7 +68,7 @@ def _by_order(column: Values, target: Values) -> str:
     )
 
 
-def _by_class(column: Values, target: Values) -> str:
+def _by_class(column: Values, target: Values, unit: npt.NDArray[np.int64] | None) -> str:
     known = np.isfinite(column)
     rows = int(known.sum())
     for kind in np.unique(target):
@@ -82,8 +88,9 @@ def _by_class(column: Values, target: Values) -> str:
             continue
         values, seen = np.unique(column[mine], return_counts=True)
         for value, times in zip(values, seen, strict=True):
-            everywhere = int((column == value).sum())
-            if times == everywhere and times >= _LEAST and share**times < _BY_CHANCE:
+            marked = column == value
+            alone = int(times) if unit is None else len(np.unique(unit[marked]))
+            if times == marked.sum() and alone >= _LEAST and share**alone < _BY_CHANCE:
                 return f"is {value:g} in {times} rows, all of class {kind:g}"
     return ""
 

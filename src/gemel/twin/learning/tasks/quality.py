@@ -150,10 +150,11 @@ class QualityTask(Task):
         watched = [
             i for i, name in enumerate(names) if not words[i] and name not in self.known_before
         ]
-        leaks.refuse_answers(
-            value[:, watched], tuple(names[i] for i in watched), told.target, classes=bool(classes)
-        )
         unit = table.codes(self.unit)[0][known] if self.unit else None
+        leaks.refuse_answers(
+            value[:, watched], tuple(names[i] for i in watched), told.target,
+            classes=bool(classes), unit=unit,
+        )  # fmt: skip
         time = table.numbers(self.time)[known] if self.time else None
         label = told.target.astype(np.int64) if classes else None
         return told, Rows(len(known), unit, time, label)
