@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import hashlib
 import re
 import time
 from collections.abc import Callable
@@ -68,8 +69,6 @@ def cmapss(data: Path, name: str) -> Table:
 
 
 def read_digest(path: Path) -> str:
-    import hashlib
-
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -115,14 +114,16 @@ def read(*parts: str) -> Callable[[Path], Table]:
 
 
 def experiments(data: Path) -> Table:
-    tables = []
+    tables, digests = [], []
     for path in sorted((data / "cnc_mill_tool_wear").glob("*.csv.gz")):
         one = read_table(path)
         mark = np.full(one.rows, path.name.split(".")[0])
         tables.append({**one.columns, "experiment": mark})
+        digests.append(one.digest)
     names = tables[0].keys()
     columns = {name: np.concatenate([t[name] for t in tables]) for name in names}
-    return Table(columns, "ten files", "cnc_mill_tool_wear")
+    digest = hashlib.sha256("".join(digests).encode()).hexdigest()
+    return Table(columns, digest, "cnc_mill_tool_wear")
 
 
 CASES = [
@@ -170,7 +171,8 @@ CASES = [
     Case(
         "tool_wear", "Worn or not: CNC milling, experiments left out", experiments,
         {"task": "quality", "target": "tool_condition", "unit": "experiment", "seeds": 1},
-        "none known with whole experiments left out; row splits give 99 % and leak",
+        "none known with whole experiments left out; ten of them say little, since whatever else "
+        "changed between worn and unworn runs tells as well",
     ),
     Case(
         "uniwear", "Tool wear in mm: Uniwear, experiments left out",
