@@ -94,11 +94,12 @@ def steel(data: Path) -> Task:
     grid = begin + 15 * MINUTE * np.arange(len(rows), dtype=np.int64)
     return Task(
         Panel(("usage",), grid, value), file,
-        "Usage_kWh every 15 min, January to September 2018. 56 origins, a day apart, each of a day "
-        "(96 steps), over the last 56 days; settings were chosen on 28 origins over the 28 days "
-        "before. Ours are fitted at every 14th origin and continue in between, peers at each one. "
-        "Scale: change over a week.",
-        96, 672, 672, 56 * 96, 56, 96, 14,
+        "Usage_kWh every 15 min, January to September 2018. 28 origins, a day apart, each of a day "
+        "(96 steps), over the last 28 days; settings were chosen on 28 such origins that end 56 "
+        "days before the end. Ours are fitted at every 14th origin on all rows before it and "
+        "continue in between; peers at each one, on the last eight weeks before it, since on all "
+        "rows one forecast of some takes more than a minute. Scale: change over a week.",
+        96, 672, 672, 56 * 96, 28, 96, 14,
     )  # fmt: skip
 
 
