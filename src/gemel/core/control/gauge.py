@@ -189,10 +189,15 @@ def _table(x: Values) -> tuple[Row, ...]:
     interaction = r * float((apart**2).sum())
     equipment = float(((x - cell[:, :, None]) ** 2).sum())
     both, rest = (p - 1) * (o - 1), p * o * (r - 1)
+    between = _row("appraisers × parts", both, interaction, equipment / rest, rest)
+    # What parts and appraisers are compared with: the interaction, unless it is taken to be none.
+    against, df = interaction / both, both
+    if between.p > _POOL:
+        against, df = (interaction + equipment) / (both + rest), both + rest
     return (
-        _row("parts", p - 1, parts, interaction / both, both),
-        _row("appraisers", o - 1, appraisers, interaction / both, both),
-        _row("appraisers × parts", both, interaction, equipment / rest, rest),
+        _row("parts", p - 1, parts, against, df),
+        _row("appraisers", o - 1, appraisers, against, df),
+        between,
         Row("equipment", rest, equipment, equipment / rest, float("nan"), float("nan")),
     )
 
