@@ -76,7 +76,8 @@ class AttributeChart(Detector):
         if k < 1 or len(normal) < needed:
             raise DataError(
                 f"{len(normal)} rows of {k} counts; attribute_chart needs at least {needed} "
-                f"rows of normal operation: {_LEAST} to fit, {self.gap} between, others to set limits"
+                f"rows of normal operation: {_LEAST} to fit, {self.gap} between, others to set "
+                "limits"
             )
         fitting, setting = held_out(len(normal), self.held_out, self.gap)
         place = normal.names.index(self.size) if self.size else -1
@@ -129,8 +130,9 @@ class AttributeChart(Detector):
                 "must be attribute_chart version 1"
             )
         return _Model(
-            tuple(saved["names"]), saved["place"], saved["size"], tuple(Chart.load(c) for c in saved["charts"]),
-            Judge.load(saved["judge"]), saved["made"],
+            tuple(saved["names"]), saved["place"], saved["size"],
+            tuple(Chart.load(c) for c in saved["charts"]), Judge.load(saved["judge"]),
+            saved["made"],
         )  # fmt: skip
 
 
