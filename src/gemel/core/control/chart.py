@@ -99,7 +99,7 @@ def track(
 def check_points(count: int) -> None:
     if count < _LEAST:
         raise DataError(
-            f"{count} points with a value; a chart needs at least {_LEAST}, better 20 to 30"
+            f"points with a value: {count}; a chart needs at least {_LEAST}, better 20 to 30"
         )
 
 

@@ -82,8 +82,8 @@ def _capable_sentence(found: able.Capability) -> str:
     )
     if told is None or not found.in_control:
         words = f"no judgement, the process is not in control; so far it was {words}"
-    interval = f"{number(index.low)} to {number(index.high)}"
-    return f"{words}: {index.name} is {number(index.value)} ({interval}); 1.33 is usually asked for"
+    value = f"{index.value:.2f} ({index.low:.2f} to {index.high:.2f})"
+    return f"{words}: {index.name} is {value}; 1.33 is usually asked for"
 
 
 def _ppm(value: float) -> str:
@@ -106,6 +106,8 @@ def gauge(
 ) -> None:
     """See `gemel gauge --help`."""
     telling.one_of(method, ("anova", "range"), "--method")
+    if part == appraiser:
+        raise typer.BadParameter(f"--part and --appraiser are both '{part}'")
     read = read_columns(file, [value], [part, appraiser])
     for name, labels in zip((part, appraiser), read.labels, strict=True):
         if "" in labels:

@@ -103,13 +103,13 @@ def say(console: Console, sentence: str, notes: Iterable[str]) -> None:
 
 
 def number(value: float, scale: float = float("nan")) -> str:
-    """A number for people: to a thousandth of `scale`, which is what it differs by, or else to five
-    digits."""
+    """A number for people: to about a hundredth of `scale`, which is what it differs by, or else
+    to five digits."""
     if value != value:
         return ""
     if not 0 < scale < float("inf"):
         return f"{value:.5g}"
-    return f"{value:.{max(0, 3 - floor(log10(scale)))}f}"
+    return f"{value:.{max(0, 2 - floor(log10(scale)))}f}"
 
 
 def plain(value: Any) -> Any:
