@@ -49,17 +49,18 @@ SHIFTED = numbers("""
     9.45 7.99 9.29 11.66 12.16 10.18 8.04 11.46 9.20 10.34 9.03 11.47 10.51 9.40 10.08
     9.37 10.62 10.31 8.52 10.84 10.90 9.33 12.29 11.50 10.60 11.08 10.38 11.62 11.31 10.52
 """)
-"""Twenty values of mean 10, then ten of mean 11, standard deviation 1: Montgomery, table 9.1."""
+"""Twenty values of mean 10, then ten of mean 11, standard deviation 1: Montgomery, the
+example of the tabular CUSUM."""
 
 JUICE = numbers("""
     12 15 8 10 4 7 16 9 14 10 5 6 17 12 22 8 10 5 13 11 20 18 24 15 9 12 7 13 9 6
 """)
-"""Nonconforming cans in samples of 50: Montgomery, example 7.1; also NIST 6.3.3.2."""
+"""Nonconforming cans in samples of 50: Montgomery, chapter 7; also NIST 6.3.3.2."""
 
 BOARDS = numbers("""
     21 24 16 12 15 5 28 20 31 25 20 24 16 19 10 17 13 22 18 39 30 24 16 19 17 15
 """)
-"""Nonconformities in samples of 100 circuit boards: Montgomery, example 7.3."""
+"""Nonconformities in samples of 100 circuit boards: Montgomery, chapter 7."""
 
 APPRAISED = numbers("""
     0.29 0.41 0.64 0.08 0.25 0.07 0.04 -0.11 -0.15
@@ -73,5 +74,5 @@ APPRAISED = numbers("""
     2.26 1.99 2.01 1.80 2.12 2.19 1.77 1.45 1.87
     -1.36 -1.25 -1.31 -1.68 -1.62 -1.50 -1.49 -1.77 -2.16
     """).reshape(10, 3, 3)
-"""Ten parts, three appraisers, three trials: AIAG Measurement Systems Analysis, 4th edition,
-table III-B 6."""
+"""Ten parts, three appraisers, three trials: AIAG Measurement Systems Analysis, 4th edition, the
+example of a gauge study in chapter III."""

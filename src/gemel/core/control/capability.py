@@ -5,7 +5,7 @@ control; Pp and Ppk say what it did, whether it was or not (ISO 22514-1). Where 
 in control the former are left out, and the result says so.
 
 Sources: D. C. Montgomery, Introduction to Statistical Quality Control, chapter 8; intervals of Cp
-and Pp: chi-square, equation 8.20 there; of Cpk, Ppk and their sides: A. F. Bissell, Applied
+and Pp: chi-square, there; of Cpk, Ppk and their sides: A. F. Bissell, Applied
 Statistics 39 (1990) 331-340; of Cpm: R. A. Boyles, Journal of Quality Technology 23 (1991) 17-26.
 Anderson-Darling: M. A. Stephens in R. B. D'Agostino and M. A. Stephens, Goodness-of-Fit Techniques
 (1986), table 4.9.

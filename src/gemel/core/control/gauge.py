@@ -126,12 +126,16 @@ def crossed(parts: Sequence[Any], appraisers: Sequence[Any], values: npt.ArrayLi
             found = len(cells.get((part, appraiser), []))
             if found != most:
                 raise DataError(
-                    f"appraiser {appraiser} measured part {part} {found} times, others {most} "
-                    "times; in a crossed study all are measured equally often"
+                    f"appraiser {appraiser} measured part {part} {_times(found)}, others "
+                    f"{_times(most)}; in a crossed study all are measured equally often"
                 )
     if most < 2:
         raise DataError("every part was measured once; repeatability needs at least 2 trials")
     return np.array([[cells[part, appraiser] for appraiser in columns] for part in rows])
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def gauge(

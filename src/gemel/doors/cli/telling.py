@@ -71,7 +71,7 @@ def grouped(read: Columns, subgroup: int | None) -> Data:
 
 
 def _empty(count: int) -> Iterable[str]:
-    return [f"{count} rows without a value are left out"] if count else []
+    return [f"rows without a value, left out: {count}"] if count else []
 
 
 def one_of(word: str, known: Iterable[str], option: str) -> None:
