@@ -1,13 +1,9 @@
 import numpy as np
 import pytest
 
+from gemel.core.control.run_length import Method, average_run_length, limit_for
 from gemel.parts.detectors.base import Window
-from gemel.parts.detectors.control_chart import (
-    ControlChart,
-    Method,
-    average_run_length,
-    limit_for,
-)
+from gemel.parts.detectors.control_chart import ControlChart
 
 SECOND = 10**9
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from gemel.core.errors import GemelError
-from gemel.doors.cli import access
+from gemel.doors.cli import access, quality
 from gemel.doors.cli.options import (
     AsJson,
     Cap,
@@ -189,6 +189,11 @@ def reload(
     from gemel.doors.cli import asking
 
     asking.reload(data, file, as_json=json)
+
+
+app.command()(quality.chart)
+app.command()(quality.capability)
+app.command()(quality.gauge)
 
 
 @app.command()

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import cache
-from math import erf, sqrt
-from typing import Any, Literal, TypeAlias
+from math import sqrt
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 from pydantic import Field
 
+from gemel.core.control.run_length import Method, limit_for
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
 from gemel.core.level import take_level, wanders
 from gemel.core.limits import held_out, rows_needed, set_limit
 from gemel.parts.detectors.base import Detector, Score, Window
 
-__all__ = ["ControlChart", "average_run_length", "limit_for"]
-
-Method: TypeAlias = Literal["shewhart", "ewma", "cusum"]
+__all__ = ["ControlChart"]
 
 _LEAST_ROWS = 30
 
@@ -271,71 +269,3 @@ def _cusum(rows: Values, reference: float, most: Values, memory: Values, out: Va
                 memory[0, j] = min(max(memory[0, j] + z - reference, 0.0), most[j])
                 memory[1, j] = min(max(memory[1, j] - z - reference, 0.0), most[j])
             out[i, j] = max(memory[0, j], memory[1, j])
-
-
-def average_run_length(
-    method: Method, limit: float, parameter: float = 1.0, shift: float = 0.0
-) -> float:
-    """Rows until the first alarm, on average, of independent normal rows that start at the centre.
-
-    method     of the chart, two-sided
-    limit      of the statistic: standard deviations (shewhart), of the EWMA (ewma), sum (cusum)
-    parameter  λ of the EWMA, reference value of the CUSUM
-    shift      of the mean, in standard deviations
-
-    Source: Markov chain over 101 states (Brook and Evans 1972; Lucas and Saccucci 1990, who give
-    500 for λ = 0.2 and limit 2.962). Within 1 % of published tables for limits up to 6.
-    """
-    if method == "shewhart":
-        return 1 / (1 - _normal(limit - shift) + _normal(-limit - shift))
-    if method == "cusum":
-        up = _one_sided(limit, parameter, shift)
-        down = _one_sided(limit, parameter, -shift)
-        return 1 / (1 / up + 1 / down)
-    states = 101
-    half = limit * sqrt(parameter / (2 - parameter))
-    width = 2 * half / states
-    middle = -half + width * (np.arange(states) + 0.5)
-    edges = -half + width * np.arange(states + 1)
-    reach = (edges[None, :] - (1 - parameter) * middle[:, None]) / parameter - shift
-    return _chain(np.diff(_normals(reach), axis=1))[states // 2]
-
-
-def _one_sided(limit: float, reference: float, shift: float) -> float:
-    states = 101
-    width = 2 * limit / (2 * states - 1)
-    middle = width * np.arange(states)
-    edges = np.concatenate([[-np.inf], width * (np.arange(states) + 0.5)])
-    reach = edges[None, :] - middle[:, None] + reference - shift
-    return _chain(np.diff(_normals(reach), axis=1))[0]
-
-
-def _chain(transition: Values) -> list[float]:
-    """Mean number of steps from each state until the chain is left."""
-    n = len(transition)
-    steps: list[float] = np.linalg.solve(np.eye(n) - transition, np.ones(n)).tolist()
-    return steps
-
-
-def _normal(x: float) -> float:
-    """Normal distribution function."""
-    return 0.5 * (1 + erf(x / sqrt(2)))
-
-
-def _normals(x: Values) -> Values:
-    return np.array([_normal(v) for v in x.ravel().tolist()]).reshape(x.shape)
-
-
-@cache
-def limit_for(method: Method, arl: float, parameter: float = 1.0) -> float:
-    """The limit with which a chart gives `arl` rows on average between false alarms."""
-    low, high = 0.0, 1.0
-    while average_run_length(method, high, parameter) < arl:
-        low, high = high, 2 * high
-    while high - low > 1e-4 * high:
-        middle = (low + high) / 2
-        if average_run_length(method, middle, parameter) < arl:
-            low = middle
-        else:
-            high = middle
-    return high
