@@ -30,10 +30,11 @@ class AttributeChart(Detector):
     c        how many defects a row has, all rows alike (Poisson)
     u        how many defects for each unit of the size (Poisson)
 
-    `size` names the signal with the size of the sample; all other signals are counts. What is no
-    count (negative, not whole, more bad ones than were looked at, a size of 0) is taken as missing.
-    A row without any count has no score. A count that never came in the fitting part is taken to
-    have come half a time.
+    In a twin, `step` has to be the time between samples: a count that is held for several rows is
+    several samples. `size` names the signal with the size of the sample; all other signals are
+    counts. What is no count (negative, not whole, more bad ones than were looked at, a size of 0)
+    is taken as missing. A row without any count has no score. A count that never came in the
+    fitting part is taken to have come half a time.
 
     Limits are three standard deviations away, and wider where held-out normal rows pass them more
     often than `false_alarm_rate`, which small counts and changing quality do; a rule that those

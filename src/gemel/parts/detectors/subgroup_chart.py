@@ -28,7 +28,8 @@ class SubgroupChart(Detector):
     A row has the score of the last whole subgroup; before the first one, and where no signal has a
     value, it has none. Means are looked at with the chosen rules, ranges or standard deviations
     with their limits. The score of a subgroup is its distance from the centre in limits, of the
-    signal that is farthest; where a rule is broken it is at least 1.01.
+    signal that is farthest; where a rule is broken it is at least 1.01. In a twin, `step` should be
+    no shorter than the time between samples: a value that is held has no spread.
 
     Centre and spread come from the fitting part. Limits are three standard deviations away, and
     wider where held-out normal subgroups pass them more often than `false_alarm_rate`; a rule that
