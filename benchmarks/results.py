@@ -41,6 +41,12 @@ The data sets are not part of Gemel (see each one's source for its licence). Ref
 were reproduced on the same files by others' code, (L) are quoted from the literature and may have
 been judged otherwise. The interval beside a figure is where it lies with 90 % if other units (or
 rows) had been drawn.
+
+Defaults were set once and not tuned on these tables, except that prognostics look at half of the
+columns in each node, chosen by cross-validation inside the training engines of C-MAPSS. The test
+engines of FD001 were judged twice: before and after the interval became the shortest stretch of
+errors instead of one with equal tails, which was decided by nested validation inside the training
+engines (it held 97.6 % where 90 % was wanted, then 93.5 %); predictions were the same both times.
 """
 SETTINGS = ["altitude", "mach", "throttle"]
 SENSORS = [f"s{i}" for i in range(1, 22)]

@@ -155,9 +155,12 @@ async def test_discovers_mirrors_and_counts_the_same(node, tmp_path):
 async def test_no_change_is_missed_between_two_looks(node, tmp_path, said):
     """Sampling every 100 ms misses a fifth of what changes every 80 ms."""
     async with running(node, tmp_path, period_ms=80) as mill:
-        found = await look(mill.url)
-        [asset] = found.assets
-        [parts] = [s for s in asset.signals if s.key == "part_count"]
+        for _ in range(3):  # a server that has no time for its own timers shows changes late
+            found = await look(mill.url)
+            [asset] = found.assets
+            [parts] = [s for s in asset.signals if s.key == "part_count"]
+            if parts.sample is not None:
+                break
         assert parts.sample is not None
         assert parts.sample <= 40_000_000
         sample = parts.sample if said == "as discovered" else None
