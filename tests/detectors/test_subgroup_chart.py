@@ -23,7 +23,7 @@ def normal(rows: int, signals: int = 1, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("spread", ["range", "deviation"])
 def test_centre_and_spread_are_those_of_the_process(spread: str) -> None:
-    model = SubgroupChart(spread=spread).fit(window(normal(6000)))  # type: ignore[arg-type]
+    model = SubgroupChart.read({"spread": spread}).fit(window(normal(6000)))
     (chart,) = model.charts
     assert (chart.centre, chart.sigma) == (pytest.approx(50, abs=0.1), pytest.approx(2, rel=0.03))
     assert 1 <= model.location.widening[0] < 1.3

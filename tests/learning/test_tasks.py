@@ -14,7 +14,9 @@ from gemel.core.table import Table
 from gemel.doors.cli.main import app
 from gemel.runtime.tables import read_table
 from gemel.testing.prognostics import wearing_runs
+from gemel.twin.learning.evaluation import Groups, Rows
 from gemel.twin.learning.tasks import Fitted, read_task
+from gemel.twin.learning.tasks.quality import _inner
 
 FEW = {"boosting": {"iterations": 30, "rate": 0.2, "leaves": 6, "least": 5}, "seeds": 1}
 
@@ -178,6 +180,17 @@ def _engines(seed: int = 0, **more: object) -> Table:
     runs = wearing_runs(units=20, seed=seed)
     columns = dict(zip(runs.names, runs.value.T, strict=True))
     return Table({"engine": runs.unit.astype(float), "hours": runs.age, **columns})
+
+
+def test_thresholds_are_set_on_whole_units_too():
+    """Three units are left in a fitting part of five folds: three inner folds, not rows at random."""
+    rows = Rows(90, unit=np.repeat([0, 1, 2], 30))
+    folds = _inner(Groups(folds=5), rows)
+    assert len(folds) == 3
+    for train, test in folds:
+        assert not set(rows.unit[train]) & set(rows.unit[test])
+    with pytest.raises(DataError, match="1 units, at least 2"):
+        _inner(Groups(folds=5), Rows(30, unit=np.zeros(30, np.int64)))
 
 
 def test_remaining_life_of_units():

@@ -59,7 +59,8 @@ def chart(
         raise DataError(f"--phase-one {used}: {file} has {n} points only")
     chosen = None if data.sizes is None else data.sizes[:used]
     with telling.named(file, column):
-        made = phase_one(kind, data.values[:used], chosen, laney=laney)  # type: ignore[arg-type]
+        first_rows = data.values[:used]
+        made = phase_one(kind, first_rows, chosen, laney=laney)  # type: ignore[arg-type]  # one_of
         tracks = points(made, data.values, data.sizes)
     found = _judged(tracks, kind, rules)
     sentence = _control_sentence(made, tracks, found, rules)
@@ -98,7 +99,8 @@ def _judged(tracks: Sequence[Points], kind: str, rules: str) -> list[tuple[Point
         asked = rules
         if rules != "none" and (place > 0 or kind in ("ewma", "cusum")):
             asked = "limits"
-        found += [(track, v) for v in violations(asked, track.z())]  # type: ignore[arg-type]
+        broken = violations(asked, track.z())  # type: ignore[arg-type]  # one_of
+        found += [(track, v) for v in broken]
     return sorted(found, key=lambda pair: (pair[1].first, pair[1].last))
 
 

@@ -117,7 +117,7 @@ def gauge(
         study = measuring.crossed(read.labels[0], read.labels[1], read.numbers[0])
         found = measuring.gauge(
             study,
-            method=method,  # type: ignore[arg-type]
+            method=method,  # type: ignore[arg-type]  # one_of
             tolerance=tolerance,
             confidence=confidence,
         )

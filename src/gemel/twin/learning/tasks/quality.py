@@ -14,7 +14,6 @@ from gemel.core.table import Table
 from gemel.parts.estimators import ESTIMATORS, Estimator
 from gemel.parts.estimators.base import Examples, Folds
 from gemel.twin.learning.evaluation import (
-    Blocks,
     Groups,
     Order,
     Protocol,
@@ -233,13 +232,19 @@ def _part_of(rows: Rows, chosen: npt.NDArray[np.int64]) -> Rows:
 
 
 def _inner(split: AnySplit, rows: Rows) -> Folds:
-    """The same kind of split, inside the fitting part."""
-    try:
-        inner = split.model_copy(update={"folds": min(split.folds, _INNER)})
-        return [(fold.train, fold.test) for fold in inner.cut(rows)]
-    except DataError:
-        half = Blocks(folds=2).cut(Rows(rows.count))  # too few for more
-        return [(fold.train, fold.test) for fold in half]
+    """The same kind of split, inside the fitting part, in fewer folds where there is too little.
+
+    Never another kind: what belongs together belongs together here as well.
+    """
+    for folds in range(min(split.folds, _INNER), 1, -1):
+        try:
+            found = split.model_copy(update={"folds": folds}).cut(rows)
+        except DataError:
+            if folds == 2:
+                raise
+        else:
+            return [(fold.train, fold.test) for fold in found]
+    raise AssertionError("a split has at least two folds")
 
 
 def _classes(
