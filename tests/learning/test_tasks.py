@@ -183,7 +183,7 @@ def _engines(seed: int = 0, **more: object) -> Table:
 
 
 def test_thresholds_are_set_on_whole_units_too():
-    """Three units are left in a fitting part of five folds: three inner folds, not rows at random."""
+    """Three units are left in a fitting part: three inner folds, not rows at random."""
     rows = Rows(90, unit=np.repeat([0, 1, 2], 30))
     folds = _inner(Groups(folds=5), rows)
     assert len(folds) == 3
