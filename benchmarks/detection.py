@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import detection_peers as peers
-from benchmarks.detection_metrics import binary, delay, nab, precision_area, table
+from benchmarks.detection_metrics import binary, delay, nab, table
 from benchmarks.public_data import (
     TEP_STEP,
     Run,
@@ -35,6 +35,7 @@ from benchmarks.public_data import (
 from gemel.core.time import SECOND
 from gemel.parts.detectors import DETECTORS
 from gemel.parts.detectors.base import Detector, Window
+from gemel.twin.learning.evaluation.scores import average_precision
 
 NORMAL_ROWS = 400
 VALIDATION = ("valve1/0", "valve1/2", "valve1/4", "valve1/6")
@@ -93,7 +94,7 @@ def skab_row(name: str, runs: list[Run], scored: list[Scored]) -> dict[str, Any]
         "method": name,
         **binary(truth, alarm),
         **nab(changes),
-        "AUC-PR": precision_area(truth, ratio),
+        "AUC-PR": average_precision(truth, np.nan_to_num(ratio, posinf=1e300)),
     }
 
 

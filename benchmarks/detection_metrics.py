@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["binary", "delay", "nab", "precision_area"]
+__all__ = ["binary", "delay", "nab"]
 
 Flags = npt.NDArray[np.bool_]
 
@@ -66,13 +66,6 @@ def nab(
             perfect += gain * int(truth.sum())
         scores[f"NAB {profile}"] = float(100 * (total - silent) / (perfect - silent))
     return scores
-
-
-def precision_area(truth: Flags, score: npt.NDArray[np.float64]) -> float:
-    """Area under the precision-recall curve (average precision), without any limit."""
-    from sklearn.metrics import average_precision_score
-
-    return float(average_precision_score(truth, np.nan_to_num(score, nan=0.0, posinf=1e300)))
 
 
 def delay(alarm: Flags, start: int, minutes: float, run: int = 3) -> float | None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import hashlib
 import re
 import time
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.detection_metrics import table as markdown
-from benchmarks.public_data import folder
+from benchmarks.public_data import digest, folder
 from gemel.core.table import Table
 from gemel.parts.prognostics.base import Life
 from gemel.runtime.tables import read_table
@@ -71,11 +70,7 @@ def cmapss(data: Path, name: str) -> Table:
     with gzip.open(path) as file:
         rows = np.loadtxt(file)
     columns = dict(zip(["engine", "cycle", *SETTINGS, *SENSORS], rows.T, strict=True))
-    return Table(columns, read_digest(path), name)
-
-
-def read_digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return Table(columns, digest([path]), name)
 
 
 def on_test_engines(number: str) -> Callable[[RemainingLifeTask, Path], Report]:
@@ -120,16 +115,14 @@ def read(*parts: str) -> Callable[[Path], Table]:
 
 
 def experiments(data: Path) -> Table:
-    tables, digests = [], []
-    for path in sorted((data / "cnc_mill_tool_wear").glob("*.csv.gz")):
+    files = sorted((data / "cnc_mill_tool_wear").glob("*.csv.gz"))
+    tables = []
+    for path in files:
         one = read_table(path)
         mark = np.full(one.rows, path.name.split(".")[0])
         tables.append({**one.columns, "experiment": mark})
-        digests.append(one.digest)
-    names = tables[0].keys()
-    columns = {name: np.concatenate([t[name] for t in tables]) for name in names}
-    digest = hashlib.sha256("".join(digests).encode()).hexdigest()
-    return Table(columns, digest, "cnc_mill_tool_wear")
+    columns = {name: np.concatenate([t[name] for t in tables]) for name in tables[0]}
+    return Table(columns, digest(files), "cnc_mill_tool_wear")
 
 
 CASES = [
