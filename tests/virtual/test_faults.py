@@ -37,6 +37,7 @@ CASES = [
     ("capper_bearing", "Capper"),
     ("glue_cold", "Labeller"),
     ("rinser_pressure", "Rinser"),
+    ("thicker_product", "Filler"),
     ("sensor_stuck", "Filler.ProductTemperature"),
     ("sensor_drift", "Line2.Capper.BearingTemperature"),
 ]

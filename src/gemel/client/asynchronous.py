@@ -180,6 +180,40 @@ class AsyncClient:
         """What watches, what it has learned from, and what it says now."""
         return list(await self.find("/api/detectors") or [])
 
+    async def models(self) -> Plain:
+        """What learns: champions, shadows, drift, and what is proposed about models."""
+        return _plain(await self.get("/api/models"))
+
+    async def fit(self, task: str) -> Plain:
+        """Have a task fitted again now."""
+        return _plain(await self.post(_of("models", task, "fit"), {}))
+
+    async def stop_fit(self, task: str) -> Plain:
+        """Give up the fit that runs."""
+        return _plain(await self.post(_of("models", task, "stop"), {}))
+
+    async def make_champion(self, task: str, model: str, reason: str) -> Plain:
+        """Make a model champion without a comparison."""
+        body = {"model": model, "reason": reason}
+        return _plain(await self.post(_of("models", task, "champion"), body))
+
+    async def approve_model(self, promotion: str, note: str = "") -> Plain:
+        """Let a proposed model be champion."""
+        return _plain(await self.post(_of("promotions", promotion, "approve"), {"note": note}))
+
+    async def decline_model(self, promotion: str, reason: str) -> Plain:
+        """Let the champion stay."""
+        return _plain(await self.post(_of("promotions", promotion, "decline"), {"reason": reason}))
+
+    async def labels(self) -> Plain:
+        """What people said of findings, and how often detectors were wrong."""
+        return _plain(await self.get("/api/labels"))
+
+    async def answer(self, finding: str, answer: str, cause: str = "", note: str = "") -> Plain:
+        """Say whether a finding was right, wrong, or known and no fault."""
+        body = {"answer": answer, "cause": cause, "note": note}
+        return _plain(await self.post(_of("findings", finding, "answer"), body))
+
     async def story(self) -> Plain | None:
         """The steps of a guided tour; None where there is none."""
         return _maybe(await self.find("/api/story"))

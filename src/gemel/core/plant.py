@@ -181,6 +181,7 @@ class Plant(Settings):
     types: dict[str, AssetType] = Field({}, description="Asset types with placeholders")
     assets: dict[Path, Asset] = Field({}, description="Machines, cells and lines, by path")
     detectors: dict[str, PartSettings] = Field({}, description="What notices, by name")
+    tasks: dict[str, PartSettings] = Field({}, description="What is learned and told, by name")
     reasoners: dict[str, PartSettings] = Field({}, description="What proposes, by name")
     alarms: dict[str, PartSettings] = Field({}, description="ISA-18.2 alarms, by name")
     shifts: tuple[Shift, ...] = Field((), description="Shift calendar, in the plant's time zone")
@@ -279,3 +280,5 @@ class PlantSignal:
     connector: str
     address: str
     signal: Signal
+    told_by: str = ""
+    """The task that estimates it; empty for what is measured."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from gemel.core.event import Payload
 from gemel.core.plant import PlantSignal
-from gemel.runtime.configuration import Plan
+from gemel.runtime.configuration import Plan, source_of
 from gemel.runtime.links import wanted_of
 from gemel.twin.alarms import looks_at
 from gemel.twin.decisions import targets
@@ -28,7 +28,8 @@ Things = dict[str, Any]
 _SHOWN: Final = 100
 _WORDS: Final = {
     "connectors": "connector", "assets": "asset", "signals": "signal", "commands": "command",
-    "detectors": "detector", "reasoners": "rule", "alarms": "alarm", "machines": "machine",
+    "detectors": "detector", "tasks": "task", "reasoners": "rule", "alarms": "alarm",
+    "machines": "machine",
 }  # fmt: skip
 
 
@@ -168,6 +169,7 @@ def outline(plan: Plan) -> dict[str, Things]:
         "signals": dict(signals),
         "commands": _commands(plan, places),
         "detectors": _detectors(plan, places, signals),
+        "tasks": _tasks(plan, places, signals),
         "reasoners": _reasoners(plan, signals),
         "alarms": {
             name: (plan.alarms[name], _meanings(paths, signals))
@@ -199,6 +201,15 @@ def _detectors(plan: Plan, places: Mapping[str, int], signals: Mapping[str, Plan
         )  # fmt: skip
         inputs = [plan.signals[place].path for _, place in normal.inputs]
         found[name] = (watch, detector, _meanings([*normal.names, *inputs], signals))
+    return found
+
+
+def _tasks(plan: Plan, places: Mapping[str, int], signals: Mapping[str, PlantSignal]) -> Things:
+    found: Things = {}
+    for name, form in plan.tasks.items():
+        source = source_of(form, plan.signals, places)
+        inputs = [plan.signals[place].path for place in source.inputs]
+        found[name] = (form, _meanings([*source.paths, *inputs], signals))
     return found
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from gemel.core.errors import ConfigurationError
+from gemel.core.errors import ConfigurationError, did_you_mean
 from gemel.core.plant import Plant, PlantSignal
 from gemel.core.settings import problems
 from gemel.parts.connectors import CONNECTORS, Connector
@@ -30,7 +30,11 @@ from gemel.twin.learning import Normal, WatchSettings, chosen_signals
 from gemel.twin.mirror.names import Names, Resolver
 from gemel.twin.operations import Machine, OperationsSettings, machines
 
-__all__ = ["Advice", "Plan", "check", "load", "read_document"]
+if TYPE_CHECKING:
+    from gemel.twin.learning.live.forms import Form
+    from gemel.twin.learning.live.rows import Source
+
+__all__ = ["Advice", "Plan", "check", "load", "read_document", "source_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Plan:
     signals: tuple[PlantSignal, ...]
     connectors: dict[str, Connector] = field(default_factory=dict)
     watches: dict[str, tuple[WatchSettings, Detector]] = field(default_factory=dict)
+    tasks: dict[str, Form] = field(default_factory=dict)
     alarms: dict[str, AlarmSettings] = field(default_factory=dict)
     reasoners: dict[str, Reasoner] = field(default_factory=dict)
     operations: OperationsSettings = field(default_factory=OperationsSettings)
@@ -166,7 +171,7 @@ def _parts(document: Document) -> Iterator[Advice]:
     for section, build in _BUILDERS.items():
         for name, settings in (document.data.get(section) or {}).items():
             try:
-                build(settings or {})
+                build(name, settings or {})
             except ConfigurationError as error:
                 yield Advice(
                     _line(document, (section, name), error.message),
@@ -183,23 +188,35 @@ def _line(document: Document, path: tuple[str, ...], message: str) -> str:
     return document.where(path)
 
 
-def _build_connector(settings: dict[str, Any]) -> Connector:
+def _build_connector(_: str, settings: dict[str, Any]) -> Connector:
     return CONNECTORS.build(settings)
 
 
-def _build_watch(settings: dict[str, Any]) -> tuple[WatchSettings, Detector]:
+def _build_watch(_: str, settings: dict[str, Any]) -> tuple[WatchSettings, Detector]:
     use, own = WatchSettings.split(settings)
     return WatchSettings.read(use), DETECTORS.build(own)
 
 
-def _build_reasoner(settings: dict[str, Any]) -> Reasoner:
+def _build_task(name: str, settings: dict[str, Any]) -> Form:
+    # A tenth of a second that a plant without tasks does not wait for.
+    from gemel.twin.learning.live.forms import form_of
+
+    return form_of(name, settings)
+
+
+def _build_alarm(_: str, settings: dict[str, Any]) -> AlarmSettings:
+    return AlarmSettings.read(settings)
+
+
+def _build_reasoner(_: str, settings: dict[str, Any]) -> Reasoner:
     return REASONERS.build(settings)
 
 
-_BUILDERS: dict[str, Callable[[dict[str, Any]], Any]] = {
+_BUILDERS: dict[str, Callable[[str, dict[str, Any]], Any]] = {
     "connectors": _build_connector,
     "detectors": _build_watch,
-    "alarms": AlarmSettings.read,
+    "tasks": _build_task,
+    "alarms": _build_alarm,
     "reasoners": _build_reasoner,
 }
 
@@ -214,16 +231,31 @@ def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
         keys = _keys(document, error.where)
         raise ConfigurationError(error.message, document.where(keys)) from None
     folder = path.resolve().parent
-    connectors = {name: _build_connector(s).located(folder) for name, s in plant.connectors.items()}
+    connectors = {
+        name: _build_connector(name, s).located(folder) for name, s in plant.connectors.items()
+    }
     text = json.dumps(document.data, sort_keys=True)
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    watches = {name: _build_watch(s) for name, s in plant.detectors.items()}
+    watches = {name: _build_watch(name, s) for name, s in plant.detectors.items()}
+    tasks = {name: _build_task(name, s) for name, s in plant.tasks.items()}
+    for name, form in tasks.items():
+        if form.use.asset not in plant.assets:
+            hint = did_you_mean(form.use.asset, plant.assets)
+            raise ConfigurationError(
+                f"task '{name}': no asset '{form.use.asset}'; {hint}",
+                document.where(("tasks", name, "asset")),
+            )
+        try:
+            signals += form.outputs(signals)
+        except ConfigurationError as error:
+            where = document.where(("tasks", name))
+            raise ConfigurationError(f"task '{name}': {error.message}", where) from None
     alarms = {name: AlarmSettings.read(s) for name, s in plant.alarms.items()}
-    reasoners = {name: _build_reasoner(s) for name, s in plant.reasoners.items()}
+    reasoners = {name: _build_reasoner(name, s) for name, s in plant.reasoners.items()}
     operations = OperationsSettings.read(plant.operations, document.where(("operations",)))
     return Plan(
-        path.resolve(), digest, plant, signals, connectors, watches, alarms, reasoners, operations,
-        machines(plant.assets, signals, operations),
+        path.resolve(), digest, plant, signals, connectors, watches, tasks, alarms, reasoners,
+        operations, machines(plant.assets, signals, operations),
     )  # fmt: skip
 
 
@@ -255,6 +287,19 @@ def _trial(document: Document, plan: Plan) -> Iterator[Advice]:
         except ConfigurationError as error:
             where = _line(document, ("detectors", name), error.message)
             yield Advice(where, "error", f"detector '{name}': {error.message}")
+    for name, form in plan.tasks.items():
+        try:
+            source_of(form, plan.signals, numbers)
+        except ConfigurationError as error:
+            where = _line(document, ("tasks", name), error.message)
+            yield Advice(where, "error", f"task '{name}': {error.message}")
+
+
+def source_of(form: Form, signals: Sequence[PlantSignal], numbers: Mapping[str, int]) -> Source:
+    """What a task looks at. Raises `ConfigurationError`."""
+    from gemel.twin.learning.live.rows import Source  # see _build_task
+
+    return Source.of(form.use, form.needed, signals, numbers)
 
 
 def _keys(document: Document, where: str) -> tuple[str, ...]:

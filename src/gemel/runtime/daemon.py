@@ -85,6 +85,7 @@ class Daemon:
                 self._historian.setdefault("keep_bytes", retention.bytes)
         self._listeners: set[Listener] = set()
         self._executor = ThreadPoolExecutor(1, "gemel.fit")
+        self._asker = ThreadPoolExecutor(1, "gemel.ask")
         self._tasks: list[asyncio.Task[None]] = []
         self._reloading = asyncio.Lock()
         self._stopping = False
@@ -126,7 +127,8 @@ class Daemon:
             self.rooms = await Rooms.open(
                 self.plan, self.folder, numbers=self.numbers, store=store, mirror=self.mirror,
                 pipeline=self.pipeline, links=self.links, clock=self.clock,
-                executor=self._executor, complete=self._history_complete, sending=connect,
+                executor=self._executor, asker=self._asker, complete=self._history_complete,
+                sending=connect,
             )  # fmt: skip
             await warm
             self.pipeline.start()
@@ -155,7 +157,8 @@ class Daemon:
         await asyncio.gather(*self._tasks, self.connectors.stop(), return_exceptions=True)
         await self.pipeline.stop()
         await self.rooms.close(self.store)
-        await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
+        for executor in (self._executor, self._asker):
+            await asyncio.to_thread(executor.shutdown, cancel_futures=True)
 
     # Making
 

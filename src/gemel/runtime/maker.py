@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from gemel.core.frame import Frame
 from gemel.core.time import Clock, zone
 from gemel.parts.historians.base import Store
 from gemel.parts.reasoners.base import Proposal
@@ -16,6 +18,9 @@ from gemel.twin.decisions import Adviser
 from gemel.twin.learning import DetectorWatch
 from gemel.twin.mirror import Mirror
 from gemel.twin.operations import Calendar, Operations
+
+if TYPE_CHECKING:
+    from gemel.twin.learning.live.learner import Learner, Request
 
 __all__ = ["Maker"]
 
@@ -28,8 +33,17 @@ class Maker:
     mirror: Mirror
     clock: Clock
     executor: Executor
+    """Fits models."""
+    asker: Executor
+    """Asks those that take their time."""
+    folder: Path
+    """Where models of tasks are kept."""
     complete: Callable[[], bool]
     submit: Callable[[Proposal], None]
+    tell: Callable[[Frame], None]
+    """Takes what tasks estimate."""
+    request: Callable[[Request], None]
+    """Takes what is to be decided about models."""
     replayed: bool
     """Whether recorded data pass: detectors learn from those, not from history."""
 
@@ -58,6 +72,17 @@ class Maker:
         return DetectorWatch(
             name, settings, detector, plan.signals, dict(numbers), self.store, self.executor,
             self.clock, self.complete, replayed=self.replayed,
+        )  # fmt: skip
+
+    def learner(self, plan: Plan, numbers: Mapping[str, int], name: str) -> Learner:
+        """A task at work, with the models that are kept for its settings."""
+        from gemel.twin.learning.live.learner import Learner  # see configuration._build_task
+        from gemel.twin.learning.live.registry import Registry  # this too
+
+        return Learner(
+            plan.tasks[name], plan.signals, numbers, self.store, Registry(self.folder / "models"),
+            fitter=self.executor, asker=self.asker, clock=self.clock, complete=self.complete,
+            tell=self.tell, request=self.request,
         )  # fmt: skip
 
     def adviser(

@@ -36,6 +36,7 @@ from gemel.twin.operations import Operations
 
 if TYPE_CHECKING:
     from gemel.runtime.daemon import Daemon
+    from gemel.twin.learning.live.learner import Learner
 
 __all__ = ["PartStarted", "declare", "last_known", "limit", "read_again", "reload"]
 
@@ -56,6 +57,7 @@ class _Ready:
 
     numbers: dict[str, int]
     watches: dict[str, DetectorWatch]
+    learners: dict[str, Learner]
     advisers: dict[str, Adviser]
     targets: dict[str, Target]
     alarms: Alarms | None
@@ -92,6 +94,8 @@ async def reload(daemon: Daemon, plan: Plan, actor: str) -> PlanChange:
     # From here to the end nothing is waited for: whoever asks sees one plan or the other.
     rooms = daemon.rooms
     rooms.watches = {name: ready.watches.get(name) or rooms.watches[name] for name in plan.watches}
+    rooms.learners = _learners(daemon, plan, ready)
+    rooms.promotions.learners = rooms.learners
     rooms.advisers = swapped.advisers
     rooms.decisions.follow(
         ready.targets, connectors_of(plan, ready.numbers), frozenset(changes["commands"].kept)
@@ -127,6 +131,7 @@ def _make(daemon: Daemon, plan: Plan, changes: Changes, numbers: dict[str, int])
     return _Ready(
         numbers=numbers,
         watches={n: maker.watch(plan, numbers, n) for n in changes["detectors"].fresh},
+        learners={n: maker.learner(plan, numbers, n) for n in _fresh_tasks(daemon, changes)},
         advisers={n: maker.adviser(plan, numbers, n) for n in changes["reasoners"].fresh},
         targets=targets(plan.plant, plan.signals, numbers),
         alarms=maker.alarms(plan) if changes["alarms"].any else None,
@@ -168,17 +173,33 @@ def _swap(daemon: Daemon, plan: Plan, changes: Changes, ready: _Ready) -> _Swapp
     for name in changes["detectors"].changed:
         taken = ready.watches[name].take_over(rooms.watches[name], now)
         events += [_started("detector", name, now, fresh=not taken), *taken]
+    for name in changes["tasks"].ended:
+        events += rooms.learners[name].end() if name in rooms.learners else []
+    for name in changes["tasks"].changed:
+        fresh = not (name in ready.learners and ready.learners[name].champion)
+        events.append(_started("task", name, now, fresh=fresh))
     for name in changes["reasoners"].changed:
         events.append(_started("reasoner", name, now, fresh=name not in kept_states))
     watches = {n: ready.watches.get(n) or rooms.watches[n] for n in plan.watches}
     watchers: list[Watcher] = [rooms.alarms, rooms.operations]
-    watchers += [*watches.values(), *advisers.values()]
-    begin: list[Watcher] = [*ready.watches.values()]
+    watchers += [*watches.values(), *_learners(daemon, plan, ready).values(), *advisers.values()]
+    begin: list[Watcher] = [*ready.watches.values(), *ready.learners.values()]
     begin += [advisers[name] for name in changes["reasoners"].fresh]
     renewed = {rooms.alarms.name} if ready.alarms is not None else set()
     renewed |= {rooms.operations.name} if ready.operations is not None else set()
     daemon.pipeline.watchers.change(watchers, begin, renewed, shown)
     return _Swapped(advisers, events)
+
+
+def _fresh_tasks(daemon: Daemon, changes: Changes) -> tuple[str, ...]:
+    """Tasks to make; none in a replay."""
+    return () if daemon.rooms.maker.replayed else changes["tasks"].fresh
+
+
+def _learners(daemon: Daemon, plan: Plan, ready: _Ready) -> dict[str, Learner]:
+    running = daemon.rooms.learners
+    found = {name: ready.learners.get(name) or running.get(name) for name in plan.tasks}
+    return {name: learner for name, learner in found.items() if learner is not None}
 
 
 def _advisers(

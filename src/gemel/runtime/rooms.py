@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gemel.core.errors import ConfigurationError, GemelError
 from gemel.core.event import Event
+from gemel.core.frame import Frame
 from gemel.core.time import DAY, SECOND, Clock
 from gemel.parts.historians.base import Store
 from gemel.parts.reasoners.base import Proposal
@@ -26,10 +27,21 @@ from gemel.runtime.pipeline import Pipeline
 from gemel.runtime.supervisor import Link
 from gemel.runtime.watching import Watcher
 from gemel.twin.alarms import Alarms
-from gemel.twin.decisions import Adviser, Connection, Decisions, Eyes, Journal, targets
+from gemel.twin.decisions import (
+    Adviser,
+    Connection,
+    Decisions,
+    Eyes,
+    Journal,
+    Promotions,
+    targets,
+)
 from gemel.twin.learning import DetectorWatch
 from gemel.twin.mirror import Mirror
 from gemel.twin.operations import Operations
+
+if TYPE_CHECKING:
+    from gemel.twin.learning.live.learner import Learner, Request
 
 __all__ = ["Rooms", "connectors_of", "told_alarms"]
 
@@ -45,9 +57,11 @@ class Rooms:
     """What the twin does beyond mirroring and storing."""
 
     watches: dict[str, DetectorWatch]
+    learners: dict[str, Learner]
     alarms: Alarms
     operations: Operations
     decisions: Decisions
+    promotions: Promotions
     journal: Journal
     advisers: dict[str, Adviser]
     maker: Maker
@@ -65,6 +79,7 @@ class Rooms:
         links: Mapping[str, Link],
         clock: Clock,
         executor: Executor,
+        asker: Executor,
         complete: Callable[[], bool],
         sending: bool,
     ) -> Rooms:
@@ -74,10 +89,21 @@ class Rooms:
         loop = asyncio.get_running_loop()
 
         def submit(proposal: Proposal) -> None:
-            loop.call_soon_threadsafe(_propose, decisions, proposal)
+            loop.call_soon_threadsafe(_begin, decisions.propose(proposal))
 
-        maker = Maker(store, mirror, clock, executor, complete, submit, replayed=not sending)
+        def request(asked: Request) -> None:
+            loop.call_soon_threadsafe(_begin, promotions.take(asked))
+
+        def tell(frame: Frame) -> None:
+            loop.call_soon_threadsafe(_begin, pipeline.submit(frame))
+
+        maker = Maker(
+            store, mirror, clock, executor, asker, folder, complete, submit, tell, request,
+            replayed=not sending,
+        )  # fmt: skip
         watches = {name: maker.watch(plan, numbers, name) for name in plan.watches}
+        # A replay goes faster than models are fitted: tasks learn from files there.
+        learners = {name: maker.learner(plan, numbers, name) for name in plan.tasks if sending}
         alarms = maker.alarms(plan)
         alarms.restore(store.kept("alarms") or {}, told_alarms(store, clock()))
         operations = maker.operations(plan)
@@ -100,18 +126,21 @@ class Rooms:
             emit=pipeline.emit,
         )
         await decisions.restore()
+        promotions = Promotions(learners, decisions.ledger, clock, pipeline.between, pipeline.emit)
         advisers = {
             name: maker.adviser(plan, numbers, name, store.kept(f"reasoner/{name}"))
             for name in plan.reasoners
         }
-        rooms = cls(watches, alarms, operations, decisions, journal, advisers, maker)
+        rooms = cls(
+            watches, learners, alarms, operations, decisions, promotions, journal, advisers, maker
+        )
         pipeline.watchers.add(*rooms.watchers())
         return rooms
 
     def watchers(self) -> list[Watcher]:
         """What looks at every sample, in this order."""
         first: list[Watcher] = [self.alarms, self.operations]
-        return [*first, *self.watches.values(), *self.advisers.values()]
+        return [*first, *self.watches.values(), *self.learners.values(), *self.advisers.values()]
 
     async def keep_house(self, store: Store, clock: Clock) -> None:
         """Until cancelled: look at open commands, and keep the states of the rooms."""
@@ -136,6 +165,8 @@ class Rooms:
 
     async def close(self, store: Store) -> None:
         """End all commands' waiting, and keep the states."""
+        for learner in self.learners.values():
+            learner.end()
         await self.decisions.close()
         await asyncio.to_thread(self.keep, store)
         self.journal.close()
@@ -160,17 +191,17 @@ def _connection(link: Link) -> Connection:
     )
 
 
-def _propose(decisions: Decisions, proposal: Proposal) -> None:
-    task = asyncio.ensure_future(decisions.propose(proposal))
-    _PROPOSING.add(task)
-    task.add_done_callback(_proposed)
+def _begin(work: Coroutine[Any, Any, Any]) -> None:
+    task = asyncio.ensure_future(work)
+    _BEGUN.add(task)
+    task.add_done_callback(_ended)
 
 
-_PROPOSING: set[asyncio.Future[Any]] = set()
+_BEGUN: set[asyncio.Future[Any]] = set()
 
 
-def _proposed(task: asyncio.Future[Any]) -> None:
-    _PROPOSING.discard(task)
+def _ended(task: asyncio.Future[Any]) -> None:
+    _BEGUN.discard(task)
     if not task.cancelled() and (error := task.exception()) is not None:
         level = logging.WARNING if isinstance(error, ConfigurationError) else logging.ERROR
-        log.log(level, "a proposal was not taken: %s", error)
+        log.log(level, "what a part said was not taken: %s", error)

@@ -68,6 +68,14 @@ KINDS: dict[str, FaultKind] = {
             (),
             False,
         ),
+        FaultKind(
+            "thicker_product",
+            ("Filler",),
+            10.0,
+            ("MeanOpenTime", "Valve14OpenTime"),
+            (),
+            False,
+        ),
         FaultKind("sensor_stuck", (), 0.0, (), (), False),
         FaultKind("sensor_drift", (), 0.0, (), (), False),
     )

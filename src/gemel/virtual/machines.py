@@ -77,6 +77,9 @@ class Filler(Machine):
         product = 8.0 + own["temperature"]
         wear = self._wear(world)
         open_s = 2.4 * math.sqrt(1.8 / max(0.3, bowl)) * (1.0 - 0.006 * (product - 8.0))
+        # No fault of the machine: another batch flows more slowly, and colder ones more so.
+        thicker = world.faults.get("thicker_product", 0.0)
+        open_s *= 1.0 + thicker * (0.03 - 0.01 * (product - 8.0))
         head = 14.0 * (bowl - 1.8)
         self.state.readings.update(
             FillLevel=500.0 + own["level"] + head + 3.6 * wear + 0.12 * noise[3],

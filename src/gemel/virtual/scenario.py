@@ -52,6 +52,17 @@ BRIEF = Scenario(
 )
 """The same story in two minutes, for those who have seen it."""
 
+LEARNING = Scenario(
+    "learning",
+    faults=(
+        PlannedFault(20.0, "capper_bearing", "Capper", severity=0.6),
+        PlannedFault(60.0, "thicker_product", "Filler"),
+    ),
+)
+"""A bearing wears out in five minutes, and another batch flows differently: models that follow."""
+
 RANDOM = Scenario("random", stops_per_hour=4.0, faults_per_hour=6.0)
 
-SCENARIOS: dict[str, Scenario] = {each.name: each for each in (QUIET, STORY, BRIEF, RANDOM)}
+SCENARIOS: dict[str, Scenario] = {
+    each.name: each for each in (QUIET, STORY, BRIEF, LEARNING, RANDOM)
+}

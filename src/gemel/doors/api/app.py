@@ -29,6 +29,7 @@ from gemel.doors.api import (
     history,
     ingest,
     live,
+    models,
     plant,
     plant_file,
     session,
@@ -59,7 +60,7 @@ def create_app(daemon: Daemon, access: Access) -> FastAPI:
     )
     app.state.daemon = daemon
     app.state.access = access
-    for module in (session, plant, live, history, ingest, alarms, decisions, plant_file):
+    for module in (session, plant, live, history, ingest, alarms, decisions, models, plant_file):
         app.include_router(module.router, prefix="/api")
     app.include_router(plant.metrics)
 

@@ -163,7 +163,31 @@ def finding(viewer: Viewer, event: Plain) -> Html:
         h("dl", rows, cls="facts") if rows else None,
         h("p", payload["because"], cls="why") if payload.get("because") and not rows else None,
         h("p", told, cls="why"),
+        _answer(viewer, event),
         cls="card",
+    )  # fmt: skip
+
+
+def _answer(viewer: Viewer, event: Plain) -> Html | None:
+    """Right, wrong or known: what a person says of a finding."""
+    if not viewer.may("operator"):
+        return None
+    words_of = {
+        "right": ("Right", "It was so"),
+        "wrong": ("Wrong", "A false alarm"),
+        "known": ("Known", "It was so, and is no fault, e.g. another product"),
+    }
+    buttons = [
+        h("button", word, type="submit", name="answer", value=value, title=meaning)
+        for value, (word, meaning) in words_of.items()
+    ]
+    fields = label("What was it?", "cause", maxlength=200, placeholder="may stay empty")
+    return h(
+        "div",
+        h("details", h("summary", "Answer", cls="button"),
+          h("form", fields, h("div", buttons, cls="buttons"), data_action="answer",
+            data_finding=event["id"])),
+        cls="buttons",
     )  # fmt: skip
 
 
@@ -180,7 +204,7 @@ def outcome(command: Plain) -> str:
 
 
 def act(viewer: Viewer) -> None:
-    """Actions on proposals, for pages that show them."""
+    """Actions on proposals and findings, for pages that show them."""
 
     async def approve(told: Plain) -> str:
         return outcome(await viewer.client.approve(told["proposal"]))
@@ -196,6 +220,11 @@ def act(viewer: Viewer) -> None:
             raise Refused(envelope["sentence"])
         return f"The envelope allows it: {envelope['sentence'] or 'within its limits'}"
 
+    async def answer(told: Plain) -> str:
+        said = await viewer.client.answer(told["finding"], told["answer"], told.get("cause", ""))
+        return f"Kept: {said['answer']}" + (f", {said['cause']}" if said["cause"] else "")
+
+    viewer.on("answer", answer)
     viewer.on("approve", approve)
     viewer.on("decline", decline)
     viewer.on("try", try_value)

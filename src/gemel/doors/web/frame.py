@@ -21,6 +21,8 @@ NAVIGATION = (
     ("/alarms", "Alarms"),
     None,
     ("/health", "Health"),
+    ("/models", "Models"),
+    ("/labels", "Labels"),
     ("/advice", "Advice"),
     None,
     ("/connections", "Connections"),

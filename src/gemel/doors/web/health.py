@@ -10,7 +10,8 @@ from urllib.parse import quote
 from gemel.client.asynchronous import Plain
 from gemel.doors.web import cards
 from gemel.doors.web.frame import Surroundings
-from gemel.doors.web.markup import Html, ago, figure, h, join, many, panel, table
+from gemel.doors.web.markup import Html, ago, figure, h, join, many, panel, table, words
+from gemel.doors.web.models import estimate
 from gemel.doors.web.viewer import Part, Viewer
 
 __all__ = ["build"]
@@ -33,14 +34,16 @@ class _Facts:
         self.findings: list[Plain] = []
         self.signals: list[Plain] = []
         self.detectors: list[Plain] = []
+        self.tasks: list[Plain] = []
 
     async def ask(self) -> None:
         client = self.around.viewer.client
-        self.findings, state, self.detectors = await asyncio.gather(
+        self.findings, state, models = await asyncio.gather(
             client.events("finding", start="-7d", limit=50),
             client.state(["**"]),
-            client.detectors(),
+            client.models(),
         )
+        self.detectors, self.tasks = models["detectors"], models["tasks"]
         self.signals = state["signals"]
 
 
@@ -52,6 +55,7 @@ async def build(around: Surroundings) -> Html:
     viewer = around.viewer
     parts: dict[str, Callable[[], Html]] = {
         "problems": lambda: _problems(around.status),
+        "life": lambda: _life(viewer, facts.tasks),
         "quality": lambda: _quality(facts.signals),
         "findings": lambda: _findings(viewer, facts.findings),
         "detectors": lambda: _detectors(facts.detectors),
@@ -67,6 +71,7 @@ async def build(around: Surroundings) -> Html:
             shown[name].show(content())
 
     viewer.refresh(look_again)
+    cards.act(viewer)
     *above, stages, history = (part.html for part in shown.values())
     return join(above, h("div", stages, history, cls="columns"))
 
@@ -110,6 +115,23 @@ def _findings(viewer: Viewer, findings: list[Plain]) -> Html:
     shown = [cards.finding(viewer, f) for f in findings[:12]]
     return panel("What behaves differently?", h("div", shown, cls="cards"),
                  aside=f"{len(findings)} in seven days")  # fmt: skip
+
+
+def _life(viewer: Viewer, tasks: list[Plain]) -> Html:
+    """Remaining life, with the shortest first."""
+    mine = [t for t in tasks if t["task"] == "remaining_life"]
+    if not mine:
+        return Html("")
+    mine.sort(key=lambda t: t["last"]["low"] if t["last"] else float("inf"))
+    shown = [
+        h("article",
+          h("div", h("span", f"{words(t['asset'])} · remaining life"),
+            h("span", h("a", f"model {t['champion']['model'][:8]}", href="/models"))
+            if t["champion"] else h("span", "no model yet"), cls="top"),
+          h("p", h("b", t["title"]), cls="what"), estimate(viewer, t), cls="card")
+        for t in mine
+    ]  # fmt: skip
+    return panel("How long is left?", h("div", shown, cls="cards"))
 
 
 def _detectors(detectors: list[Plain]) -> Html:

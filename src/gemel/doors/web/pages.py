@@ -12,7 +12,18 @@ from nicegui import ui
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gemel.doors.web import advice, alarms, connections, health, live, login, plant_file, trends
+from gemel.doors.web import (
+    advice,
+    alarms,
+    connections,
+    health,
+    labels,
+    live,
+    login,
+    models,
+    plant_file,
+    trends,
+)
 from gemel.doors.web.frame import Surroundings, frame
 from gemel.doors.web.kept import Kept
 from gemel.doors.web.markup import Html
@@ -29,6 +40,8 @@ _PAGES: dict[str, tuple[str, Build]] = {
     "/trends": ("Trends", trends.build),
     "/alarms": ("Alarms", alarms.build),
     "/health": ("Health", health.build),
+    "/models": ("Models", models.build),
+    "/labels": ("Labels", labels.build),
     "/advice": ("Advice", advice.build),
     "/connections": ("Connections", connections.build),
     "/plant-file": ("Plant file", plant_file.build),

@@ -6,6 +6,7 @@ from gemel.twin.decisions.decisions import Decisions
 from gemel.twin.decisions.eyes import Connection, Eyes
 from gemel.twin.decisions.journal import Entry, Fault, Head, Journal
 from gemel.twin.decisions.people import Actor
+from gemel.twin.decisions.promotions import Promotion, Promotions
 from gemel.twin.decisions.targets import Target, targets
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "Fault",
     "Head",
     "Journal",
+    "Promotion",
+    "Promotions",
     "State",
     "Target",
     "targets",

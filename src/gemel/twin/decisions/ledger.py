@@ -30,6 +30,7 @@ __all__ = ["CommandEvent", "KillSwitchEvent", "Ledger", "Steps"]
 log = logging.getLogger("gemel.decisions")
 
 _ALL: Final = 1_000_000
+_SWITCHES: Final = ("killed", "released")
 
 
 class CommandEvent(Payload):
@@ -266,7 +267,8 @@ class Ledger:
                 continue
             self.problem = ""
             commands = [command for waiting in group for command in waiting.steps.commands]
-            self._emit([self._tell(*told) for told in zip(entries, commands, strict=True)])
+            told = [self._tell(*pair) for pair in zip(entries, commands, strict=True)]
+            self._emit([event for event in told if event is not None])
             for waiting in group:
                 waiting.done.set_result(None)
             self._known.forget(lambda command_id: self._events.pop(command_id, None))
@@ -294,9 +296,12 @@ class Ledger:
         while times[0] <= time - HOUR:
             del times[0]
 
-    def _tell(self, entry: Entry, command: Command | None) -> Event:
+    def _tell(self, entry: Entry, command: Command | None) -> Event | None:
+        """None for a note that whoever wrote it tells of himself."""
         draft = entry.draft
         chain = {"sequence": entry.sequence, "head": str(entry.head)}
+        if command is None and draft.kind not in _SWITCHES:
+            return None
         if command is None:
             self._switch(draft)
             switch = KillSwitchEvent.model_validate(

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 from pydantic import Field
@@ -376,17 +376,29 @@ class DetectorWatch:
         )  # fmt: skip
 
 
+class Chooses(Protocol):
+    """Settings that say which signals are looked at."""
+
+    @property
+    def asset(self) -> str: ...
+
+    @property
+    def signals(self) -> tuple[str, ...]: ...
+
+
 def _because(contributions: Sequence[Contribution], asset: str) -> str:
     """In words: which signals no longer go together as they did."""
     words = [f"{c.signal.removeprefix(asset + '/')} ({c.share:.0%})" for c in contributions[:3]]
     return "does not behave as learned: " + ", ".join(words) if words else ""
 
 
-def chosen_signals(settings: WatchSettings, signals: Sequence[PlantSignal]) -> list[str]:
+def chosen_signals(settings: Chooses, signals: Sequence[PlantSignal]) -> list[str]:
     """The paths that a watch looks at, in the order of the plant file.
 
-    Raises `ConfigurationError` when a pattern matches nothing, or nothing is left.
+    What a task estimates is left out unless it is named. Raises `ConfigurationError` when a pattern
+    matches nothing, or nothing is left.
     """
+    signals = [s for s in signals if not s.told_by or s.path in settings.signals]
     if not any(s.asset == settings.asset for s in signals) and not settings.signals:
         assets = {s.asset for s in signals}
         raise ConfigurationError(

@@ -6,7 +6,7 @@ import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, TypeAlias
 
 from pydantic import Field
@@ -80,6 +80,8 @@ class Fitted:
     model: dict[str, Any]
     evidence: dict[str, Any]
     protocol: dict[str, Any]
+    opened: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What was made of `model`, kept: to read a large one costs more than to ask it."""
 
     def text(self) -> str:
         """As it is written to a file: JSON, with a hash of its content."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from gemel.core.errors import ConfigurationError, DataError
 from gemel.core.frame import Values
 from gemel.core.table import Table
 from gemel.parts.estimators import ESTIMATORS, Estimator
-from gemel.parts.estimators.base import Examples, Folds
+from gemel.parts.estimators.base import Examples, Folds, Model
 from gemel.twin.learning.evaluation import (
     Groups,
     Order,
@@ -97,7 +97,7 @@ class QualityTask(Task):
         return Report(figures, self._protocol(table, rows, str(split), seeds), tables)
 
     def score(self, fitted: Fitted, table: Table) -> Table:
-        model = self._part().load(fitted.model)
+        model = self._model(fitted)
         told = model.estimate(_coded(table, model.names, model.words))
         if not model.classes:
             columns = {self.target: told.value, "low": told.low, "high": told.high}
@@ -109,7 +109,7 @@ class QualityTask(Task):
         return Table(shown, table.digest, table.where)
 
     def explain(self, fitted: Fitted, table: Table, row: int) -> Explained:
-        model = self._part().load(fitted.model)
+        model = self._model(fitted)
         value = _coded(table.take(slice(row, row + 1)), model.names, model.words)
         told, reasons = model.estimate(value), model.explain(value)
         shares = []
@@ -128,6 +128,11 @@ class QualityTask(Task):
         between = f"between {told.low[0]:.4g} and {told.high[0]:.4g}"
         answer = f"row {row + 1}: {self.target} {told.value[0]:.4g} ({between})"
         return Explained(answer, float(reasons.mean[0]), tuple(shares))
+
+    def _model(self, fitted: Fitted) -> Model:
+        if "model" not in fitted.opened:
+            fitted.opened["model"] = self._part().load(fitted.model)
+        return cast("Model", fitted.opened["model"])
 
     def _part(self) -> Estimator:
         return ESTIMATORS.build({"kind": "quality", **self.model}, "model")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from gemel.core.errors import ConfigurationError, DataError, Refused
 from gemel.core.frame import Values
 from gemel.core.table import Table
 from gemel.parts.prognostics import PROGNOSTICS, Prognostic
-from gemel.parts.prognostics.base import Life, Runs
+from gemel.parts.prognostics.base import Life, Model, Runs
 from gemel.twin.learning.evaluation import Groups, Protocol, Rows, scores
 from gemel.twin.learning.evaluation.protocol import digest
 from gemel.twin.learning.tasks.base import Explained, Figure, Fitted, Progress, Report, Task
@@ -79,7 +79,7 @@ class RemainingLifeTask(Task):
         )
 
     def score(self, fitted: Fitted, table: Table) -> Table:
-        model = self._part().load(fitted.model)
+        model = self._model(fitted)
         runs, order = self._runs(table, model.names)
         life = model.predict(runs)
         told = {self.unit: table[self.unit][order], self.time: runs.age}
@@ -87,7 +87,7 @@ class RemainingLifeTask(Task):
         return Table(told, table.digest, table.where)
 
     def explain(self, fitted: Fitted, table: Table, row: int) -> Explained:
-        model = self._part().load(fitted.model)
+        model = self._model(fitted)
         runs, order = self._runs(table, model.names)
         place = int(np.flatnonzero(order == row)[0])
         one = runs.units([runs.unit[place]])
@@ -105,6 +105,11 @@ class RemainingLifeTask(Task):
         name = f"{unit:g}" if isinstance(unit, float) else unit
         answer = f"{self.unit} {name} at {one.age[here]:g}: {told} left ({sure})"
         return Explained(answer, reasons.mean, tuple(shares), self.life_unit)
+
+    def _model(self, fitted: Fitted) -> Model:
+        if "model" not in fitted.opened:
+            fitted.opened["model"] = self._part().load(fitted.model)
+        return cast("Model", fitted.opened["model"])
 
     def _part(self) -> Prognostic:
         settings: dict[str, Any] = {"kind": "boosted", **self.model}

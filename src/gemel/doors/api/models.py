@@ -1,0 +1,148 @@
+"""Models: what learns, which model is champion, and what people say of findings."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from gemel.core.errors import Unknown
+from gemel.core.event import Event
+from gemel.core.time import DAY, isoformat
+from gemel.doors.api.access import Engineer, Operator, Running, Viewer
+from gemel.doors.api.alarms import Reason
+from gemel.doors.api.decisions import Approval
+from gemel.runtime.daemon import Daemon
+from gemel.twin.decisions import Promotion
+from gemel.twin.learning.labels import Answer, label, observed
+
+router = APIRouter(tags=["models"])
+
+_MOST: Final = 10_000
+_BACK: Final = 90 * DAY
+
+
+class Wanted(BaseModel):
+    """A model that is to be champion, whatever comparisons say."""
+
+    model: str = Field(pattern=r"^[0-9a-f]{16}$")
+    reason: str = Field(min_length=1, max_length=1_000)
+
+
+class Said(BaseModel):
+    """What somebody says of a finding."""
+
+    answer: Answer
+    cause: str = Field("", max_length=200)
+    note: str = Field("", max_length=1_000)
+
+
+@router.get("/models")
+async def models(daemon: Running, _: Viewer) -> dict[str, Any]:
+    """Every task and detector: its model, what stands in shadow, drift; and what is proposed."""
+    rooms = daemon.rooms
+    steps = await asyncio.to_thread(daemon.store.events, "model", limit=200)
+    return {
+        "tasks": [learner.report() for learner in rooms.learners.values()],
+        "detectors": [watch.report() for watch in rooms.watches.values()],
+        "proposals": [plain_promotion(p) for p in rooms.promotions.items()],
+        "steps": [
+            {"time": isoformat(e.time), "asset": e.subject, "source": e.source, **e.payload}
+            for e in steps
+        ],
+    }
+
+
+@router.post("/models/{task}/fit")
+async def fit(task: str, daemon: Running, actor: Engineer) -> dict[str, Any]:
+    """Fit again now; the model that comes of it goes into shadow."""
+    await daemon.rooms.promotions.refit(task, actor)
+    return _report(daemon, task)
+
+
+@router.post("/models/{task}/stop")
+async def stop(task: str, daemon: Running, actor: Engineer) -> dict[str, Any]:
+    """Give up the fit that runs."""
+    await daemon.rooms.promotions.stop(task, actor)
+    return _report(daemon, task)
+
+
+@router.post("/models/{task}/champion")
+async def champion(task: str, wanted: Wanted, daemon: Running, actor: Engineer) -> dict[str, Any]:
+    """Make a model champion without a comparison; the one before is asked beside it."""
+    await daemon.rooms.promotions.force(task, wanted.model, actor, wanted.reason)
+    return _report(daemon, task)
+
+
+@router.post("/promotions/{id}/approve")
+async def approve(id: str, said: Approval, daemon: Running, actor: Engineer) -> dict[str, Any]:
+    """The proposed model becomes champion."""
+    return plain_promotion(await daemon.rooms.promotions.approve(id, actor, said.note))
+
+
+@router.post("/promotions/{id}/decline")
+async def decline(id: str, why: Reason, daemon: Running, actor: Engineer) -> dict[str, Any]:
+    """The champion stays."""
+    return plain_promotion(await daemon.rooms.promotions.decline(id, actor, why.reason))
+
+
+@router.get("/labels")
+async def labels(daemon: Running, _: Viewer) -> dict[str, Any]:
+    """What people said of findings, and how often detectors were wrong."""
+    now = daemon.clock()
+    findings, said = await _findings(daemon)
+    first = {
+        watch.name: max(int(watch.model.evidence()["window"][1]), now - _BACK)
+        for watch in daemon.rooms.watches.values()
+        if watch.model is not None
+    }
+    return {
+        "items": [
+            {"time": isoformat(e.time), "known": isoformat(e.known), "asset": e.subject,
+             **e.payload}
+            for e in said
+        ],
+        "observed": [o.record() for o in observed(findings, said, first, now)],
+        "since": isoformat(now - _BACK),
+    }  # fmt: skip
+
+
+@router.post("/findings/{id}/answer")
+async def answer(id: str, said: Said, daemon: Running, actor: Operator) -> dict[str, Any]:
+    """Say whether a finding was right, wrong, or known and no fault, and what it was."""
+    findings, labels = await _findings(daemon)
+    finding = next((e for e in findings if id in (e.id, e.supersedes)), None)
+    if finding is None:
+        raise Unknown(f"there is no finding '{id}' in the last {_BACK // DAY} days")
+    names = {finding.id, finding.supersedes, id}
+    before = next((e for e in labels if e.payload["finding"] in names), None)
+    event = label(
+        finding, before, said.answer, said.cause, said.note, actor.name, daemon.clock()
+    )  # fmt: skip
+    daemon.pipeline.emit([event])
+    return {"id": event.id, "time": isoformat(event.time), **event.payload}
+
+
+async def _findings(daemon: Daemon) -> tuple[list[Event], list[Event]]:
+    start = daemon.clock() - _BACK
+
+    def read() -> tuple[list[Event], list[Event]]:
+        events = daemon.store.events
+        return (
+            events("finding", start=start, limit=_MOST),
+            events("label", start=start, limit=_MOST),
+        )
+
+    return await asyncio.to_thread(read)
+
+
+def _report(daemon: Daemon, task: str) -> dict[str, Any]:
+    return daemon.rooms.learners[task].report()
+
+
+def plain_promotion(promotion: Promotion) -> dict[str, Any]:
+    """A proposal about a model as plain data; times are ISO 8601 text."""
+    plain = promotion.report()
+    return {**plain, "time": isoformat(promotion.time), "waiting": promotion.state == "waiting"}

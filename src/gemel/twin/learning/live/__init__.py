@@ -1,0 +1,1 @@
+"""Tasks in the live twin: fitted on history, asked of what is mirrored, renewed, and answered."""

@@ -1,0 +1,76 @@
+"""One fit of a task on history: the model, what was found about it, and its held-out errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from gemel.core.errors import GemelError
+from gemel.core.frame import Values
+from gemel.twin.learning.live.forms import Form
+from gemel.twin.learning.live.registry import Registry
+from gemel.twin.learning.live.rows import Rows
+
+__all__ = ["Fit", "Stopped", "fit"]
+
+_ENOUGH: Final = 0.7
+"""Of the wanted rows; stops and gaps may take the rest."""
+_EARLIER: Final = 0.7
+"""Share of the rows, in order of time, that a trial is fitted on; it is asked of the rest."""
+
+
+class Stopped(GemelError):
+    """A person wanted it to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A model that was fitted, and kept.
+
+    evidence   figures of a backtest on the same rows, or why there is none
+    held_out   float64[m]: losses of a trial, fitted on earlier rows, on the later ones
+    """
+
+    model: str
+    evidence: dict[str, Any]
+    window: tuple[int, int]
+    data: str
+    held_out: Values
+
+
+def fit(form: Form, rows: Rows, registry: Registry, progress: Callable[[str], None]) -> Fit | None:
+    """Fit, judge and keep; None while there are too few rows. Raises `DataError` where nothing can
+    be learned from them."""
+    have = len(rows) * form.use.step
+    if have < _ENOUGH * form.use.least:
+        progress(f"has {have / form.use.least:.0%} of the rows to begin with")
+        return None
+    table = form.table(rows)
+    fitted = form.task.fit(table, progress)
+    progress("is being judged")
+    evidence: dict[str, Any] = {"rows": len(rows), **fitted.evidence}
+    try:
+        report = form.task.backtest(table, progress)
+    except Stopped:
+        raise
+    except GemelError as error:
+        evidence["not judged"] = str(error)
+    else:
+        evidence["figures"] = {
+            figure.name: [figure.value, figure.low, figure.high] for figure in report.figures
+        }
+        evidence["how"] = str(report.protocol)
+    held = _held_out(form, rows, progress) if form.judged else np.zeros(0)
+    window = (int(rows.time[0]), int(rows.time[-1]))
+    return Fit(registry.put(fitted), evidence, window, table.digest, held)
+
+
+def _held_out(form: Form, rows: Rows, progress: Callable[[str], None]) -> Values:
+    cut = round(_EARLIER * len(rows))
+    earlier, later = rows.take(slice(0, cut)), rows.take(slice(cut, None))
+    trial = form.task.fit(form.table(earlier), progress)
+    losses = form.losses(later, form.told(trial, later))
+    return np.asarray(losses[np.isfinite(losses)])

@@ -1,0 +1,536 @@
+"""A task in the live twin: it learns from history, tells what it estimates, and is renewed.
+
+    waiting ─▶ fitting ─▶ champion ────────────────────────────────▶ told as signals
+                             ▲ │ schedule, drift, a unit that failed, a person
+                      better │ ▼
+                           candidate in shadow: asked beside the champion on the same rows
+
+A candidate that is better is proposed, and becomes champion once that is decided; the champion
+before is asked beside the new one for a while, and takes its place again if it was better after
+all. What is told goes into the mirror and into history like any other signal, so that trends,
+rules and alarms can use it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from gemel.core.errors import GemelError
+from gemel.core.event import Event
+from gemel.core.frame import Frame, Values
+from gemel.core.plant import PlantSignal
+from gemel.core.time import SECOND, Clock
+from gemel.parts.historians.base import Store
+from gemel.twin.learning.live.fitting import Fit, Stopped, fit
+from gemel.twin.learning.live.forms import Form
+from gemel.twin.learning.live.registry import ModelStep, Registry, Step, step_event
+from gemel.twin.learning.live.rows import LiveRows, Rows, Source, Units
+from gemel.twin.learning.live.settings import LONGEST_UNIT
+from gemel.twin.learning.live.shadow import Duel, Verdict
+from gemel.twin.learning.live.watching import Drift
+
+__all__ = ["Learner", "Request"]
+
+log = logging.getLogger("gemel.learning")
+
+_RETRY: Final = 5 * SECOND
+_MOST: Final = 200_000
+"""Rows of one unit that are kept in memory; the oldest give way."""
+_SHOWN: Final = 8
+_GROWN: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """That another model become champion; decided above."""
+
+    task: str
+    asset: str
+    title: str
+    kind: Literal["promote", "return"]
+    model: str
+    former: str
+    reason: str
+    evidence: dict[str, Any]
+    alone: bool
+    """Whether the plant file lets Gemel decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the models said of rows, from the executor."""
+
+    told: dict[str, Values]
+    losses: dict[str, Values]
+    reasons: dict[str, Any] | None
+    rows: Rows
+    fresh: int
+
+
+class Learner:
+    """A Watcher of the pipeline. Fits in `fitter`, asks models in `asker`, and only looks at their
+    results in the compute thread.
+
+    tell     takes what is estimated, as a Frame
+    request  takes what is to be decided about models
+    """
+
+    def __init__(
+        self,
+        form: Form,
+        signals: Sequence[PlantSignal],
+        numbers: Mapping[str, int],
+        store: Store,
+        registry: Registry,
+        *,
+        fitter: Executor,
+        asker: Executor,
+        clock: Clock,
+        complete: Callable[[], bool],
+        tell: Callable[[Frame], None],
+        request: Callable[[Request], None],
+    ) -> None:
+        self.name = form.name
+        self.form = form
+        self.registry = registry
+        self.champion = self.candidate = self.former = ""
+        self.reason = "waits for history"
+        self.last: dict[str, Any] | None = None
+        """What was told last: time, value, low, high, and why."""
+        self._source = Source.of(form.use, form.needed, signals, numbers)
+        self.outputs = form.outputs([s for s in signals if s.told_by != form.name])
+        self._outputs = [numbers[planned.path] for planned in self.outputs]
+        self._store = store
+        self._fitter, self._asker = fitter, asker
+        self._clock, self._complete = clock, complete
+        self._tell, self._request = tell, request
+        self._rows = LiveRows(self._source, store)
+        self.signals: frozenset[int] | None = self._rows.signals
+        self._fresh: list[Rows] = []
+        self._kept = Rows.empty(self._source.names)
+        """Rows of the present unit, where a model looks at all of them."""
+        self._past: Future[tuple[Rows, Units]] | None = None
+        self._begun = False
+        self._fitting: Future[Fit | None] | None = None
+        self._asking: Future[_Said] | None = None
+        self._stop = False
+        self._wanted = "the first"
+        self._regime = 0
+        """Rows before this are not fitted on: things were otherwise."""
+        self._trial_regime = 0
+        """The same for the candidate: it holds once that is champion."""
+        self._span = 0
+        """How much the champion was fitted on, ns."""
+        self._next_fit = self._next_ask = 0
+        self._fitted_at = 0
+        self._candidate_since = self._former_since = 0
+        self._duels: dict[str, Duel] = {}
+        self._drift = Drift()
+        self._trial: tuple[Values | None, int] = (None, 0)
+        """Held-out losses of the candidate, and how much it was fitted on."""
+        self._asked: str = ""
+        """The candidate that was proposed already."""
+        self._sequence = 0
+        self.basis = self._digest()
+        self._take_up()
+
+    # What doors ask
+
+    def report(self) -> dict[str, Any]:
+        """For the pages Health and Models."""
+        return {
+            "name": self.name,
+            "title": self.form.use.title or self.name.replace("_", " "),
+            "task": self.form.task.task,
+            "asset": self.form.use.asset,
+            "state": self.state,
+            "reason": self.reason,
+            "signals": list(self._source.paths),
+            "outputs": [planned.path for planned in self.outputs],
+            "unit": self.outputs[0].signal.unit,
+            "champion": self._about(self.champion),
+            "candidate": self._about(self.candidate),
+            "former": self._about(self.former),
+            "shadow": self._duel("candidate"),
+            "watched": self._duel("former"),
+            "drift": self._drift.report(),
+            "last": self.last,
+            "renewal": self.form.use.renewal.model_dump(mode="json"),
+        }
+
+    @property
+    def state(self) -> str:
+        """In a word."""
+        if self._fitting is not None:
+            return "fitting"
+        if not self.champion:
+            return "waiting"
+        return "shadow" if self.candidate else "telling"
+
+    # Watcher
+
+    def feed(self, frame: Frame) -> Iterable[Event]:
+        """Keep the rows that samples close."""
+        rows = self._rows.push(frame)
+        if len(rows) or rows.failed:
+            self._fresh.append(rows)
+        return ()
+
+    def tick(self, now: int) -> Iterable[Event]:
+        """Look at what was done elsewhere, and give out what is to be done."""
+        if not self._begun:
+            self._begin(now)
+            return ()
+        events = [*self._collect_fit(now), *self._collect_asked(now)]
+        self._look(now)
+        self._start_fit(now)
+        self._start_asking(now)
+        return events
+
+    def end(self) -> list[Event]:
+        """It tells no more."""
+        self._stop = True
+        return []
+
+    # Decided above; in the compute thread
+
+    def promote(self, model: str, actor: str, reason: str, now: int) -> list[Event]:
+        """Another champion. The one before is asked beside it for a while."""
+        self.registry.get(model)
+        if model == self.champion:
+            return []
+        returned, trial = model == self.former, self.candidate
+        former, self.champion = self.champion, model
+        self.former, self._former_since = ("" if returned else former), now
+        if self.candidate == model or returned:
+            self.candidate = ""
+        self._duels = {} if not self.former else {"former": Duel()}
+        if self.candidate:
+            self._duels["candidate"] = Duel()
+            self._candidate_since = now
+        held_out, span = self._trial if model == trial else (None, 0)
+        self._drift, self._span = Drift(held_out), span
+        self._regime = max(self._regime, self._trial_regime) if model == trial else 0
+        self._trial_regime = 0
+        self._keep()
+        step: Step = "returned" if returned else "champion"
+        return [self._event(step, model, reason, actor, now, former=former)]
+
+    def drop(self, model: str, actor: str, reason: str, now: int) -> list[Event]:
+        """The candidate is not wanted."""
+        if model != self.candidate:
+            return []
+        self.candidate, self._trial_regime = "", 0
+        self._duels.pop("candidate", None)
+        self._keep()
+        return [self._event("dropped", model, reason, actor, now)]
+
+    def want(self, reason: str) -> None:
+        """Fit again, as soon as it goes."""
+        self._wanted, self._next_fit = reason, 0
+
+    def stop_fitting(self) -> None:
+        """Give up the fit that runs; the rows are still there for another."""
+        self._stop = self._fitting is not None
+
+    # Rows
+
+    def _begin(self, now: int) -> None:
+        if self._past is None:
+            if self._complete():
+                back = LONGEST_UNIT if self.form.whole else 600 * SECOND
+                back = min(back, max(self.form.use.window, 600 * SECOND))
+                self._past = self._asker.submit(self._rows.past, now - back, now)
+            else:
+                self.reason = "waits until history is refilled"
+        elif self._past.done():
+            past, units = self._past.result()
+            fresh = self._rows.begin(past, units)
+            if self.form.whole and len(past):
+                self._kept = past.take(past.unit == past.unit[-1])
+            self._fresh = [fresh]
+            self._begun = True
+
+    def _take_fresh(self) -> Rows:
+        rows = Rows.empty(self._source.names)
+        for some in self._fresh:
+            rows = rows.then(some)
+        self._fresh.clear()
+        return rows
+
+    # Fitting
+
+    def _look(self, now: int) -> None:
+        """Whether it is time to fit again."""
+        renewal = self.form.use.renewal
+        if self._wanted or not self.champion:
+            return
+        if renewal.every is not None and now - self._fitted_at >= renewal.every:
+            self._wanted = "on schedule"
+        since = self._drift.since
+        if renewal.on_drift and since is not None and not self.candidate:
+            # What was before the change would teach the old behaviour: wait for enough after it.
+            if now - since >= self.form.use.least:
+                self._wanted, self._trial_regime = "its errors have changed", since
+        elif not self.candidate and self._grown(now):
+            self._wanted = "there is four times as much to learn from"
+
+    def _grown(self, now: int) -> bool:
+        """Whether much more is known than when a short history had to do."""
+        more = min(now - self._regime, self.form.use.window)
+        return bool(self._regime and self._span) and more >= _GROWN * self._span
+
+    def _start_fit(self, now: int) -> None:
+        if self._fitting is not None or not self._wanted or now < self._next_fit:
+            return
+        self._next_fit = now + _RETRY
+        if not self._complete():
+            self.reason = "waits until history is refilled"
+            return
+        start = max(now - self.form.use.window, self._regime, self._trial_regime)
+        self._stop = False
+        self._fitting = self._fitter.submit(self._fit, start, now)
+
+    def _fit(self, start: int, end: int) -> Fit | None:
+        def progress(sentence: str) -> None:
+            self.reason = sentence
+            if self._stop:
+                raise Stopped("stopped")
+
+        rows, _ = self._rows.past(start, end)
+        return fit(self.form, rows, self.registry, progress)
+
+    def _collect_fit(self, now: int) -> list[Event]:
+        if self._fitting is None or not self._fitting.done():
+            return []
+        fitting, self._fitting = self._fitting, None
+        try:
+            found = fitting.result()
+        except Stopped:
+            self._wanted, self.reason = "", "the fit was stopped"
+            return []
+        except GemelError as error:
+            self.reason, self._next_fit = str(error), now + 12 * _RETRY
+            return []
+        if found is None:
+            return []  # too little yet: the reason says how much there is
+        why, self._wanted = self._wanted, ""
+        span = found.window[1] - found.window[0]
+        self._fitted_at, self.reason = now, ""
+        events = [self._event("fitted", found.model, f"fitted {why}", "gemel", now, fit=found)]
+        if not self.champion:
+            self.champion = found.model
+            reason = "the first; there is none to compare it with"
+            events.append(self._event("champion", found.model, reason, "gemel", now, fit=found))
+            self._drift, self._span = Drift(found.held_out), span
+        elif found.model not in (self.champion, self.candidate):
+            self.candidate, self._candidate_since = found.model, now
+            self._duels["candidate"], self._trial = Duel(), (found.held_out, span)
+            reason = f"fitted {why}; asked beside the champion"
+            events.append(self._event("shadow", found.model, reason, "gemel", now, fit=found))
+        self._keep()
+        return events
+
+    # Asking
+
+    def _start_asking(self, now: int) -> None:
+        if self._asking is not None or now < self._next_ask or not self._fresh:
+            return
+        fresh = self._take_fresh()
+        rows = self._kept.then(fresh) if self.form.whole else fresh
+        if self.form.whole and len(rows):
+            failed = rows.failed
+            self._kept = rows.take(rows.unit == rows.unit[-1]).take(slice(-_MOST, None))
+            if failed and rows.unit[-1] in failed:
+                self._kept = Rows.empty(self._source.names)
+            if failed and self.champion and not self._wanted:
+                self._wanted = "after a unit has failed"
+        self._next_ask = now + self.form.use.every
+        if self.champion and len(fresh):
+            models = {"champion": self.champion}
+            models |= {role: m for role in ("candidate", "former") if (m := getattr(self, role))}
+            self._asking = self._asker.submit(self._ask, models, rows, len(fresh))
+
+    def _ask(self, models: dict[str, str], rows: Rows, fresh: int) -> _Said:
+        """In the executor."""
+        told, losses = {}, {}
+        for role, model in models.items():
+            said = self.form.told(self.registry.get(model), rows)
+            told[role] = said[-fresh:]
+            losses[role] = self.form.losses(rows, said)
+        explained = self.form.task.explain(
+            self.registry.get(models["champion"]), self.form.table(rows), len(rows) - 1
+        )
+        reasons = {
+            "answer": explained.answer,
+            "mean": explained.mean,
+            "shares": [
+                {"name": name, "share": share, "value": value}
+                for name, share, value in explained.shares[:_SHOWN]
+            ],
+        }
+        return _Said(told, losses, reasons, rows, fresh)
+
+    def _collect_asked(self, now: int) -> list[Event]:
+        if self._asking is None or not self._asking.done():
+            return []
+        asking, self._asking = self._asking, None
+        try:
+            said = asking.result()
+        except GemelError as error:
+            self.reason = f"cannot be asked: {error}"
+            return []
+        self._publish(said)
+        return self._judge(said, now)
+
+    def _publish(self, said: _Said) -> None:
+        told = said.told["champion"]
+        time = said.rows.time[-said.fresh :]
+        known = np.isfinite(told).all(axis=1)
+        if not known.any():
+            return
+        told, time = told[known], time[known]
+        value, low, high = told[-1].tolist()
+        self.last = {
+            "time": int(time[-1]), "value": value, "low": low, "high": high, "why": said.reasons,
+        }  # fmt: skip
+        signal = np.tile(np.array(self._outputs, np.int32), len(time))
+        self._tell(
+            Frame.of(
+                signal, np.repeat(time, 3), told.ravel(), received=self._clock(),
+                source=f"task {self.name}",
+            )
+        )  # fmt: skip
+
+    # Judging
+
+    def _judge(self, said: _Said, now: int) -> list[Event]:
+        losses = said.losses
+        mine = losses["champion"]
+        known = np.isfinite(mine)
+        if not known.any():
+            return []
+        self._drift.add(said.rows.time[-len(mine) :][known], mine[known])
+        renewal = self.form.use.renewal
+        for role, duel in self._duels.items():
+            if role in losses:
+                duel.add(mine, losses[role])
+        events: list[Event] = []
+        shadow, before = self._duels.get("candidate"), self._duels.get("former")
+        if shadow is not None and now - self._candidate_since >= renewal.shadow:
+            events += self._decide_candidate(shadow.verdict(), now)
+        if before is not None:
+            if (verdict := before.verdict()).better:
+                self._ask_above("return", self.former, "the model before is better", verdict)
+            elif now - self._former_since >= renewal.watch:
+                self.former = ""
+                del self._duels["former"]
+                self._keep()
+        return events
+
+    def _decide_candidate(self, verdict: Verdict, now: int) -> list[Event]:
+        if verdict.better:
+            self._ask_above("promote", self.candidate, "it is better than the champion", verdict)
+            return []
+        if verdict.worse or now - self._candidate_since >= 4 * self.form.use.renewal.shadow:
+            self._drift = Drift()
+            return self.drop(self.candidate, "gemel", str(verdict), now)
+        return []
+
+    def _ask_above(
+        self, kind: Literal["promote", "return"], model: str, reason: str, verdict: Verdict
+    ) -> None:
+        if self._asked == f"{kind} {model}":
+            return
+        self._asked = f"{kind} {model}"
+        alone = kind == "return" or self.form.use.renewal.promote == "alone"
+        title = self.form.use.title or self.name.replace("_", " ")
+        self._request(
+            Request(
+                self.name, self.form.use.asset, title, kind, model, self.champion,
+                f"{reason}: {verdict}", verdict.record(), alone,
+            )
+        )  # fmt: skip
+
+    def _duel(self, role: str) -> dict[str, Any] | None:
+        duel = self._duels.get(role)
+        if duel is None:
+            return None
+        since = self._candidate_since if role == "candidate" else self._former_since
+        return {"since": since, **duel.verdict().record(), "sentence": str(duel.verdict())}
+
+    # State
+
+    def _about(self, model: str) -> dict[str, Any] | None:
+        if not model:
+            return None
+        try:
+            fitted = self.registry.get(model)
+        except GemelError as error:
+            return {"model": model, "problem": str(error)}
+        return {"model": model, "evidence": fitted.evidence, "protocol": fitted.protocol}
+
+    def _event(
+        self, step: Step, model: str, reason: str, actor: str, now: int, *,
+        former: str = "", fit: Fit | None = None,
+    ) -> Event:  # fmt: skip
+        self._sequence += 1
+        told = ModelStep(
+            task=self.name, title=self.form.use.title or self.name, model=model, step=step,
+            reason=reason, actor=actor, former=former,
+            evidence={} if fit is None else fit.evidence,
+            window=None if fit is None else fit.window,
+            data="" if fit is None else fit.data,
+        )  # fmt: skip
+        return step_event(self.form.use.asset, told, now, self.name, self._sequence)
+
+    def _digest(self) -> str:
+        use = self.form.use.model_dump(mode="json", exclude={"title", "every", "renewal"})
+        text = json.dumps([use, self.form.task.record(), self._source.names])
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def _keep(self) -> None:
+        self._store.keep(
+            f"task/{self.name}",
+            {
+                "settings": self.basis,
+                "champion": self.champion,
+                "candidate": self.candidate,
+                "former": self.former,
+                "candidate_since": self._candidate_since,
+                "former_since": self._former_since,
+                "fitted_at": self._fitted_at,
+                "regime": [self._regime, self._trial_regime],
+                "span": self._span,
+                "drift": self._drift.state(),
+            },
+        )
+
+    def _take_up(self) -> None:
+        kept = self._store.kept(f"task/{self.name}")
+        if kept is None or kept["settings"] != self.basis:
+            return
+        try:
+            for role in ("champion", "candidate", "former"):
+                if model := kept[role]:
+                    self.registry.get(model)
+                    setattr(self, role, model)
+        except GemelError as error:
+            log.warning("task '%s' begins anew: %s", self.name, error)
+            self.champion = self.candidate = self.former = ""
+            return
+        self._candidate_since, self._former_since = kept["candidate_since"], kept["former_since"]
+        self._fitted_at, self._span = kept["fitted_at"], kept["span"]
+        self._regime, self._trial_regime = kept["regime"]
+        self._drift = Drift.of(kept["drift"])
+        self._duels = {role: Duel() for role in ("candidate", "former") if getattr(self, role)}
+        if self.champion:
+            self._wanted, self.reason = "", ""
