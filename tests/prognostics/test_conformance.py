@@ -15,6 +15,11 @@ EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
         {"boosting": FEW, "cap": 60, "conditions": ["load"], "short": 5, "long": 12, "seeds": 1},
         {"boosting": FEW, "age": False, "confidence": 0.8, "folds": 3},
     ],
+    "wiener": [
+        {"conditions": ["load"]},
+        {"indicator": "vibration", "limit": 4.5, "conditions": ["load"], "cap": 100},
+        {"indicator": "vibration", "conditions": ["load"], "scale": "log", "confidence": 0.8},
+    ],
 }
 
 

@@ -52,8 +52,8 @@ class PrognosticSuite:
     nothing; stop, save, load, continue equals never having stopped; the same data give the same
     model; model, state and evidence are JSON; the input is untouched; unknown values and rows are
     fine; it is better than to tell every unit the mean; intervals hold new units about as often as
-    they say; reasons add up to what was told; too few failures are refused with how many are
-    needed.
+    they say; reasons add up to what was told; fewer failures than `least_failed` are refused with
+    how many are needed, and so many are enough.
     """
 
     @pytest.fixture
@@ -168,11 +168,26 @@ class PrognosticSuite:
         assert reasons.share.shape == (3, len(model.names))
 
     def test_too_few_failures_are_refused(self, prognostic: Prognostic, runs: Runs) -> None:
-        with pytest.raises(DataError, match=r"\d+ units that failed; at least \d+"):
-            prognostic.fit(runs.units([0, 1, 2]))
-        never = Runs(runs.names, runs.unit, runs.age, runs.value, np.zeros_like(runs.ended))
-        with pytest.raises(DataError, match="0 units that failed"):
-            prognostic.fit(never)
+        least = prognostic.least_failed
+        for count in {0, least - 1} - {-1} if least else ():
+            ended = np.arange(len(runs.ended)) < count
+            fewer = Runs(runs.names, runs.unit, runs.age, runs.value, ended)
+            with pytest.raises(DataError, match=f"{count} units that failed; at least {least}"):
+                prognostic.fit(fewer)
+
+    def test_so_many_failures_are_enough(self, prognostic: Prognostic, runs: Runs) -> None:
+        """The units that live on are cut in the middle of their life."""
+        age = runs.age - np.repeat(
+            runs.age[runs.starts] - 1, np.diff(np.append(runs.starts, len(runs)))
+        )
+        ended = np.arange(len(runs.ended)) < prognostic.least_failed
+        kept = ended[np.searchsorted(runs.unit[runs.starts], runs.unit)] | (age <= 40)
+        cut = Runs(runs.names, runs.unit[kept], runs.age[kept], runs.value[kept], ended)
+        model = prognostic.fit(cut)
+        life = model.predict(cut)
+        assert ((life.low >= 0) & (life.low <= life.value) & (life.value <= life.high)).all()
+        assert (life.high <= model.cap).all()
+        assert model.evidence()["interval"], "says what it stands on"
 
     def test_nothing_that_moves_is_refused(self, prognostic: Prognostic, runs: Runs) -> None:
         still = np.ones_like(runs.value)

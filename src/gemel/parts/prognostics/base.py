@@ -4,7 +4,7 @@ A prognostic is settings. `fit` learns from the runs of several units of one typ
 have failed, and gives a `Model`, an immutable value. What it says of a row stands on that row and
 those before it: rows that come later change nothing, and the running form says the same as the
 whole run at once, however the stream is cut. An interval comes with every prediction, set on units
-that the model was not fitted on.
+that the model was not fitted on where enough have failed; else the evidence says what it stands on.
 """
 
 from __future__ import annotations
@@ -92,11 +92,13 @@ class Life:
 @dataclass(frozen=True, slots=True)
 class Reasons:
     """Why a row was given its remaining life: `share` of each signal, float64[n,k], and of `age`,
-    float64[n], in the unit of life, added to the `mean` of all rows."""
+    float64[n], in the unit of life, added to the `mean` of all rows; and of each row `words`, in
+    which a model tells what shares cannot (a level, its limit, a drift), or nothing."""
 
     share: Values
     age: Values
     mean: float
+    words: tuple[str, ...] = ()
 
 
 class Prognosis(Protocol):
@@ -155,11 +157,17 @@ class Prognostic(Part):
 
     api: ClassVar[int] = 1
 
+    @property
+    @abstractmethod
+    def least_failed(self) -> int:
+        """How many units must have failed before `fit` can learn; 0 for one that needs none."""
+
     @abstractmethod
     def fit(self, runs: Runs) -> Model:
         """Learn from runs; parts of the units are held out in turn to set the intervals.
 
-        Raises `DataError` when there is too little to learn from, saying how much is needed.
+        Whether and on how many units the interval was set says `evidence`, under `interval`. Raises
+        `DataError` when there is too little to learn from, saying how much is needed.
         """
 
     @abstractmethod

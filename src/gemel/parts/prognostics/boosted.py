@@ -47,12 +47,16 @@ class Boosted(Prognostic):
     confidence: float = Field(0.9, gt=0, lt=1, description="How often the interval is to be right")
     folds: int = Field(5, ge=2, description="Parts of the units that are held out in turn")
 
+    @property
+    def least_failed(self) -> int:
+        return max(_LEAST_UNITS, self.folds)
+
     def fit(self, runs: Runs) -> _Model:
         units = runs.unit[runs.starts]
         failed = units[runs.ended]
-        if len(failed) < max(_LEAST_UNITS, self.folds):
+        if len(failed) < self.least_failed:
             raise DataError(
-                f"{len(failed)} units that failed; at least {max(_LEAST_UNITS, self.folds)} are "
+                f"{len(failed)} units that failed; at least {self.least_failed} are "
                 "needed to learn how long others live"
             )
         columns = self._columns(runs.names)

@@ -69,11 +69,20 @@ class Scaling:
 
     def __call__(self, value: Values) -> Values:
         """float64[n,m]: standardised; NaN where unknown."""
+        place = self._place(value)
+        return np.asarray((value[:, self.kept] - self.mean[place]) / self.std[place])
+
+    def level(self, value: Values) -> Values:
+        """float64[n,m]: in their own units, less what the condition adds to the mean of all."""
+        place = self._place(value)
+        return np.asarray(value[:, self.kept] - (self.mean[place] - self.mean[-1]))
+
+    def _place(self, value: Values) -> npt.NDArray[np.int64]:
+        """int64[n]: the known condition of each row, by number; the last for one that is not."""
         codes = _codes(value[:, self.settings], self.cuts)
         place = np.searchsorted(self.condition, codes)
         found = np.append(self.condition, -1)[place] == codes
-        place = np.where(found, place, len(self.condition))
-        return np.asarray((value[:, self.kept] - self.mean[place]) / self.std[place])
+        return np.where(found, place, len(self.condition))
 
     def save(self) -> dict[str, Any]:
         """JSON-able."""

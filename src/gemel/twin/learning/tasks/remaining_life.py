@@ -104,6 +104,7 @@ class RemainingLifeTask(Task):
         unit = table[self.unit][row]
         name = f"{unit:g}" if isinstance(unit, float) else unit
         answer = f"{self.unit} {name} at {one.age[here]:g}: {told} left ({sure})"
+        answer = "; ".join([answer, *reasons.words])
         return Explained(answer, reasons.mean, tuple(shares), self.life_unit)
 
     def _model(self, fitted: Fitted) -> Model:
@@ -153,7 +154,8 @@ class RemainingLifeTask(Task):
 
     def protocol(self, table: Table, rows: int, units: int, split: str) -> Protocol:
         """What stands beside figures of this task: so many rows of units, judged in this way."""
-        settings = {"kind": "boosted", **self._part().model_dump(mode="json")}
+        part = self._part()
+        settings = {"kind": PROGNOSTICS.name_of(part), **part.model_dump(mode="json")}
         return Protocol(
             "remaining_life", table.digest, rows, units, split,
             f"{settings['kind']} {digest(settings)}",
