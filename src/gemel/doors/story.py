@@ -6,6 +6,7 @@ No step is ticked by the clock: each is done when history holds the evidence, an
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,13 +30,8 @@ class _Step:
     evidence: str = ""
 
 
-class Story:
-    """Follows the events of the virtual line's story."""
-
-    def __init__(self, daemon: Daemon, url: str) -> None:
-        self._daemon = daemon
-        self._checked: dict[str, str] = {}
-        self._steps = [
+def _story() -> list[_Step]:
+    return [
             _Step("live", "The line is live", "Five machines, mirrored as they run.", "/"),
             _Step("slow", "The filler is slow", "Since when, and why.", "/health"),
             _Step(
@@ -61,7 +57,33 @@ class Story:
                 "yours", "Now yours",
                 "gemel discover opc.tcp://… -o plant.yaml && gemel run plant.yaml", "/plant-file",
             ),
-        ]  # fmt: skip
+    ]  # fmt: skip
+
+
+def _learning() -> list[_Step]:
+    return [
+        _Step("live", "The line is live", "Five machines, mirrored as they run.", "/"),
+        _Step("model", "A model is fitted", "What the valves' open time should be.", "/models"),
+        _Step("bearing", "A bearing wears", "Found before any limit is hit.", "/health"),
+        _Step("life", "How long is left?", "The band narrows as the end comes near.", "/health"),
+        _Step(
+            "drift", "Another batch flows differently",
+            "The model's errors grow; a new one is fitted on what came after.", "/models",
+        ),
+        _Step("promoted", "Approve the better model", "It was asked in shadow.", "/models"),
+        _Step(
+            "returned", "Force the old one in",
+            "It is found worse on the rows that follow, and goes back by itself.", "/models",
+        ),
+    ]  # fmt: skip
+
+
+class Story:
+    """Follows the events of the virtual line's story, or of the one about learning."""
+
+    def __init__(self, daemon: Daemon, url: str, scenario: str = "story") -> None:
+        self._daemon = daemon
+        self._steps = _learning() if scenario == "learning" else _story()
         self._url = url
 
     async def report(self) -> dict[str, Any]:
@@ -80,7 +102,7 @@ class Story:
                 }
                 for s in self._steps
             ],
-            "now": waiting[0] if waiting else "yours",
+            "now": waiting[0] if waiting else self._steps[-1].key,
         }  # fmt: skip
 
     async def _evidence(self, key: str, events: list[Event]) -> str:
@@ -89,11 +111,22 @@ class Story:
             return f"{len(link.wanted)} signals" if link.state == "active" else ""
         if key == "gap":
             return await self._gap(events)
+        if key == "life":
+            return self._life()
         if key == "yours":
             return "ready" if all(s.done for s in self._steps[:-1]) else ""
         for event in events:
             if said := _said(key, event):
                 return said
+        return ""
+
+    def _life(self) -> str:
+        """Once the band is less than a quarter of all that is told."""
+        for learner in self._daemon.rooms.learners.values():
+            last, most = learner.last, getattr(learner.form.task, "cap", None)
+            if last is not None and most and last["high"] - last["low"] < most / 4:
+                unit = learner.outputs[0].signal.unit
+                return f"{last['value']:.1f} {unit} [{last['low']:.1f}, {last['high']:.1f}]"
         return ""
 
     async def _gap(self, events: list[Event]) -> str:
@@ -130,6 +163,8 @@ def _said(key: str, event: Event) -> str:
         return str(payload.get("sentence", ""))
     if key == "bearing" and event.kind == "finding" and "capper" in event.subject:
         return str(payload.get("because") or payload.get("title", ""))
+    if event.kind == "model" and "step" in payload:
+        return _said_of_model(key, payload)
     if event.kind != "command":
         return ""
     state = payload.get("state")
@@ -140,3 +175,14 @@ def _said(key: str, event: Event) -> str:
     if key == "kept" and state in ("confirmed", "watched", "kept"):
         return f"{payload.get('actor', '')}: {payload.get('title', '')}"
     return ""
+
+
+def _said_of_model(key: str, payload: Mapping[str, Any]) -> str:
+    step, said = payload["step"], f"{payload['model'][:8]}: {payload['reason']}"
+    if key == "model" and step == "champion":
+        return said
+    if key == "drift" and step == "shadow":
+        return said
+    if key == "promoted" and step == "champion" and payload["former"]:
+        return f"{payload['actor']}: {said}"
+    return said if key == "returned" and step == "returned" else ""

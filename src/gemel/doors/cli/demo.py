@@ -42,7 +42,7 @@ async def demo(
             plan = load(write_plant(folder, url))
             typer.echo(f"the line serves {url}; starting its twin …")
             async with served(plan, folder / "data", host, port) as running:
-                running.app.state.story = Story(running.daemon, url)
+                running.app.state.story = Story(running.daemon, url, scenario)
                 await _show(running, browser=browser)
                 await asyncio.Event().wait()
     finally:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from gemel.core.errors import GemelError
-from gemel.doors.cli import access, quality
+from gemel.doors.cli import access, models, quality
 from gemel.doors.cli.options import (
     AsJson,
     Cap,
@@ -41,6 +41,8 @@ app = typer.Typer(
 
 app.add_typer(access.people, name="people")
 app.add_typer(access.tokens, name="tokens")
+app.add_typer(models.models, name="models")
+app.add_typer(models.labels, name="labels")
 
 
 @app.command()
@@ -101,7 +103,7 @@ def demo(
         str, typer.Option(metavar="HOST:PORT", help="Where to serve pages and API")
     ] = "127.0.0.1:8080",
     browser: Annotated[bool, typer.Option(help="Open the browser")] = True,
-    scenario: Annotated[str, typer.Option(help="story, brief, quiet or random")] = "story",
+    scenario: Annotated[str, typer.Option(help="story, brief, learning, quiet or random")] = "story",
     seed: Annotated[int, typer.Option(help="Of the virtual line")] = 1,
 ) -> None:
     """Start a virtual bottling line and its twin: five minutes that show what Gemel does."""

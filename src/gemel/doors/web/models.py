@@ -112,7 +112,7 @@ def _reasons(why: Plain | None, unit: str) -> Html | None:
         (h("dt", f"{words(s['name'])} = {s['value']}"), h("dd", _share(s["share"], unit)))
         for s in shares
     ]
-    mean = f"added to {figure(_short((why or {})['mean']))} {unit}, the mean"
+    mean = f"added to {figure(_short((why or {})['mean']))} {unit}"
     return join(h("dl", rows, cls="facts"), h("p", mean, cls="faint"))
 
 
@@ -208,9 +208,9 @@ def _model(about: Plain) -> Html:
 def _drift(viewer: Viewer, drift: Plain) -> str:
     if drift["state"] == "drifted":
         return f"have changed since {viewer.clock(drift['since'])}"
-    if drift["state"] == "learning":
-        return "being learned"
-    return f"as when it was fitted ({100 * (drift['level'] or 0):.0f} % of the limit)"
+    if drift["state"] == "not watched":
+        return "not watched: the truth is known at the end only, or too few rows were held out"
+    return "as when it was fitted"
 
 
 def _figures(evidence: Plain) -> Html | None:

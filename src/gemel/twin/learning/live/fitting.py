@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +13,7 @@ from gemel.core.frame import Values
 from gemel.twin.learning.live.forms import Form
 from gemel.twin.learning.live.registry import Registry
 from gemel.twin.learning.live.rows import Rows
+from gemel.twin.learning.live.watching import reference
 
 __all__ = ["Fit", "Stopped", "fit"]
 
@@ -31,14 +32,14 @@ class Fit:
     """A model that was fitted, and kept.
 
     evidence   figures of a backtest on the same rows, or why there is none
-    held_out   float64[m]: losses of a trial, fitted on earlier rows, on the later ones
+    window     of history, ns UTC
+    data       hash of the rows
     """
 
     model: str
     evidence: dict[str, Any]
     window: tuple[int, int]
     data: str
-    held_out: Values
 
 
 def fit(form: Form, rows: Rows, registry: Registry, progress: Callable[[str], None]) -> Fit | None:
@@ -51,7 +52,8 @@ def fit(form: Form, rows: Rows, registry: Registry, progress: Callable[[str], No
     table = form.table(rows)
     fitted = form.task.fit(table, progress)
     progress("is being judged")
-    evidence: dict[str, Any] = {"rows": len(rows), **fitted.evidence}
+    window = (int(rows.time[0]), int(rows.time[-1]))
+    evidence: dict[str, Any] = {"rows": len(rows), **fitted.evidence, "window": list(window)}
     try:
         report = form.task.backtest(table, progress)
     except Stopped:
@@ -63,12 +65,15 @@ def fit(form: Form, rows: Rows, registry: Registry, progress: Callable[[str], No
             figure.name: [figure.value, figure.low, figure.high] for figure in report.figures
         }
         evidence["how"] = str(report.protocol)
-    held = _held_out(form, rows, progress) if form.judged else np.zeros(0)
-    window = (int(rows.time[0]), int(rows.time[-1]))
-    return Fit(registry.put(fitted), evidence, window, table.digest, held)
+    kept = {**evidence, "errors": reference(_held_out(form, rows, progress))}
+    model = registry.put(replace(fitted, evidence=kept))
+    return Fit(model, evidence, window, table.digest)
 
 
 def _held_out(form: Form, rows: Rows, progress: Callable[[str], None]) -> Values:
+    """Losses of a trial, fitted on the earlier rows, on the later ones."""
+    if not form.judged:
+        return np.zeros(0)
     cut = round(_EARLIER * len(rows))
     earlier, later = rows.take(slice(0, cut)), rows.take(slice(cut, None))
     trial = form.task.fit(form.table(earlier), progress)

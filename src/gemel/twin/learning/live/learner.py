@@ -34,8 +34,9 @@ from gemel.twin.learning.live.forms import Form
 from gemel.twin.learning.live.registry import ModelStep, Registry, Step, step_event
 from gemel.twin.learning.live.rows import LiveRows, Rows, Source, Units
 from gemel.twin.learning.live.settings import LONGEST_UNIT
-from gemel.twin.learning.live.shadow import Duel, Verdict
-from gemel.twin.learning.live.watching import Drift
+from gemel.twin.learning.live.shadow import Duel, sentence
+from gemel.twin.learning.live.watching import Errors
+from gemel.twin.learning.renewal.paired import Judgement
 
 __all__ = ["Learner", "Request"]
 
@@ -46,6 +47,8 @@ _MOST: Final = 200_000
 """Rows of one unit that are kept in memory; the oldest give way."""
 _SHOWN: Final = 8
 _GROWN: Final = 4
+_LONGEST: Final = 4
+"""So many times the shadow's time is a candidate asked at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +136,7 @@ class Learner:
         self._fitted_at = 0
         self._candidate_since = self._former_since = 0
         self._duels: dict[str, Duel] = {}
-        self._drift = Drift()
-        self._trial: tuple[Values | None, int] = (None, 0)
-        """Held-out losses of the candidate, and how much it was fitted on."""
+        self._errors = Errors()
         self._asked: str = ""
         """The candidate that was proposed already."""
         self._sequence = 0
@@ -161,7 +162,7 @@ class Learner:
             "former": self._about(self.former),
             "shadow": self._duel("candidate"),
             "watched": self._duel("former"),
-            "drift": self._drift.report(),
+            "drift": self._errors.report(),
             "last": self.last,
             "renewal": self.form.use.renewal.model_dump(mode="json"),
         }
@@ -208,7 +209,7 @@ class Learner:
         if model == self.champion:
             return []
         returned, trial = model == self.former, self.candidate
-        former, self.champion = self.champion, model
+        former = self.champion
         self.former, self._former_since = ("" if returned else former), now
         if self.candidate == model or returned:
             self.candidate = ""
@@ -216,8 +217,7 @@ class Learner:
         if self.candidate:
             self._duels["candidate"] = Duel()
             self._candidate_since = now
-        held_out, span = self._trial if model == trial else (None, 0)
-        self._drift, self._span = Drift(held_out), span
+        self._champion_is(model)
         self._regime = max(self._regime, self._trial_regime) if model == trial else 0
         self._trial_regime = 0
         self._keep()
@@ -275,7 +275,7 @@ class Learner:
             return
         if renewal.every is not None and now - self._fitted_at >= renewal.every:
             self._wanted = "on schedule"
-        since = self._drift.since
+        since = self._errors.since
         if renewal.on_drift and since is not None and not self.candidate:
             # What was before the change would teach the old behaviour: wait for enough after it.
             if now - since >= self.form.use.least:
@@ -323,17 +323,15 @@ class Learner:
         if found is None:
             return []  # too little yet: the reason says how much there is
         why, self._wanted = self._wanted, ""
-        span = found.window[1] - found.window[0]
         self._fitted_at, self.reason = now, ""
         events = [self._event("fitted", found.model, f"fitted {why}", "gemel", now, fit=found)]
         if not self.champion:
-            self.champion = found.model
+            self._champion_is(found.model)
             reason = "the first; there is none to compare it with"
             events.append(self._event("champion", found.model, reason, "gemel", now, fit=found))
-            self._drift, self._span = Drift(found.held_out), span
         elif found.model not in (self.champion, self.candidate):
             self.candidate, self._candidate_since = found.model, now
-            self._duels["candidate"], self._trial = Duel(), (found.held_out, span)
+            self._duels["candidate"] = Duel()
             reason = f"fitted {why}; asked beside the champion"
             events.append(self._event("shadow", found.model, reason, "gemel", now, fit=found))
         self._keep()
@@ -418,7 +416,7 @@ class Learner:
         known = np.isfinite(mine)
         if not known.any():
             return []
-        self._drift.add(said.rows.time[-len(mine) :][known], mine[known])
+        self._errors.add(said.rows.time[-len(mine) :][known], mine[known])
         renewal = self.form.use.renewal
         for role, duel in self._duels.items():
             if role in losses:
@@ -426,27 +424,29 @@ class Learner:
         events: list[Event] = []
         shadow, before = self._duels.get("candidate"), self._duels.get("former")
         if shadow is not None and now - self._candidate_since >= renewal.shadow:
-            events += self._decide_candidate(shadow.verdict(), now)
+            events += self._decide_candidate(shadow.judgement(), now)
         if before is not None:
-            if (verdict := before.verdict()).better:
-                self._ask_above("return", self.former, "the model before is better", verdict)
+            if (found := before.judgement()).verdict == "better":
+                self._ask_above("return", self.former, "the model before is better", found)
             elif now - self._former_since >= renewal.watch:
                 self.former = ""
                 del self._duels["former"]
                 self._keep()
         return events
 
-    def _decide_candidate(self, verdict: Verdict, now: int) -> list[Event]:
-        if verdict.better:
-            self._ask_above("promote", self.candidate, "it is better than the champion", verdict)
+    def _decide_candidate(self, found: Judgement, now: int) -> list[Event]:
+        if found.verdict == "better":
+            self._ask_above("promote", self.candidate, "it is better than the champion", found)
             return []
-        if verdict.worse or now - self._candidate_since >= 4 * self.form.use.renewal.shadow:
-            self._drift = Drift()
-            return self.drop(self.candidate, "gemel", str(verdict), now)
+        # It had its time, and enough rows to be told apart if there were much of a difference.
+        late = now - self._candidate_since >= _LONGEST * self.form.use.renewal.shadow
+        if found.verdict == "worse" or (late and np.isfinite(found.low)):
+            self._champion_is(self.champion)
+            return self.drop(self.candidate, "gemel", sentence(found), now)
         return []
 
     def _ask_above(
-        self, kind: Literal["promote", "return"], model: str, reason: str, verdict: Verdict
+        self, kind: Literal["promote", "return"], model: str, reason: str, found: Judgement
     ) -> None:
         if self._asked == f"{kind} {model}":
             return
@@ -456,16 +456,23 @@ class Learner:
         self._request(
             Request(
                 self.name, self.form.use.asset, title, kind, model, self.champion,
-                f"{reason}: {verdict}", verdict.record(), alone,
+                f"{reason}: {found.reason}", found.evidence(), alone,
             )
         )  # fmt: skip
+
+    def _champion_is(self, model: str) -> None:
+        self.champion = model
+        evidence = self.registry.get(model).evidence
+        self._errors = Errors(evidence.get("errors"))
+        begins, ends = evidence.get("window", (0, 0))
+        self._span = ends - begins
 
     def _duel(self, role: str) -> dict[str, Any] | None:
         duel = self._duels.get(role)
         if duel is None:
             return None
         since = self._candidate_since if role == "candidate" else self._former_since
-        return {"since": since, **duel.verdict().record(), "sentence": str(duel.verdict())}
+        return {"since": since, **duel.report()}
 
     # State
 
@@ -509,8 +516,6 @@ class Learner:
                 "former_since": self._former_since,
                 "fitted_at": self._fitted_at,
                 "regime": [self._regime, self._trial_regime],
-                "span": self._span,
-                "drift": self._drift.state(),
             },
         )
 
@@ -528,9 +533,9 @@ class Learner:
             self.champion = self.candidate = self.former = ""
             return
         self._candidate_since, self._former_since = kept["candidate_since"], kept["former_since"]
-        self._fitted_at, self._span = kept["fitted_at"], kept["span"]
+        self._fitted_at = kept["fitted_at"]
         self._regime, self._trial_regime = kept["regime"]
-        self._drift = Drift.of(kept["drift"])
         self._duels = {role: Duel() for role in ("candidate", "former") if getattr(self, role)}
         if self.champion:
+            self._champion_is(self.champion)
             self._wanted, self.reason = "", ""

@@ -1,4 +1,4 @@
-"""Whether a model's errors are still those that it had when it was fitted."""
+"""Whether a model's errors are still those that it had when it was fitted, and since when not."""
 
 from __future__ import annotations
 
@@ -6,75 +6,66 @@ from typing import Any, Final
 
 import numpy as np
 
+from gemel.core.errors import DataError
 from gemel.core.frame import Times, Values
+from gemel.twin.learning.renewal.drift.base import DriftModel, DriftWatch
+from gemel.twin.learning.renewal.drift.cusum import Cusum
 
-__all__ = ["Drift"]
+__all__ = ["Errors", "reference"]
 
-_LEAST: Final = 100
-_REST: Final = 0.75
-_LIMIT: Final = 30.0
-_BLOCK: Final = 10
+_KEPT: Final = 20_000
+_DETECTOR: Final = Cusum(run_length=100_000)
 
 
-class Drift:
-    """A CUSUM of losses, in units of their spread on held-out rows. `since` is when it began."""
+def reference(held_out: Values) -> dict[str, Any] | None:
+    """What errors are compared with, JSON-able: made of held-out losses when a model is fitted, and
+    kept with it. None where they are too few or all alike. Takes a while."""
+    try:
+        return _DETECTOR.fit(held_out).save()
+    except DataError:
+        return None
 
-    def __init__(self, held_out: Values | None = None) -> None:
-        self._mean = self._scale = float("nan")
-        self._sum = 0.0
-        self._began = 0
-        self._first: list[float] = []
+
+class Errors:
+    """A CUSUM of a champion's losses, its limit set on held-out ones.
+
+    `since` is the source time, ns, at which they began to be greater; None while they are as usual.
+    """
+
+    def __init__(self, reference: dict[str, Any] | None = None) -> None:
         self.since: int | None = None
-        if held_out is not None and len(held_out) >= _LEAST:
-            self._learn(held_out)
+        self._model: DriftModel | None = None
+        self._watch: DriftWatch | None = None
+        self._times = np.zeros(0, np.int64)
+        self._losses = np.zeros(0)
+        if reference is not None:
+            self._model = _DETECTOR.load(reference)
+            self._watch = self._model.start()
 
     def add(self, time: Times, losses: Values) -> None:
-        """Losses in order of time."""
-        if self.since is not None:
+        """Losses in order of time; all known."""
+        if self.since is not None or self._watch is None:
             return
-        if not np.isfinite(self._mean):
-            self._first += losses.tolist()
-            if len(self._first) >= _LEAST:
-                self._learn(np.array(self._first))
-            return
-        steps = (losses - self._mean) / self._scale - _REST
-        for at, step in zip(time.tolist(), steps.tolist(), strict=True):
-            if self._sum <= 0:
-                self._began = at
-            self._sum = max(0.0, self._sum + step)
-            if self._sum > _LIMIT:
-                self.since = self._began
-                return
+        self._times = np.concatenate([self._times, time])[-_KEPT:]
+        self._losses = np.concatenate([self._losses, losses])[-_KEPT:]
+        row = self._watch.update(losses)
+        if row is not None:
+            upto = len(self._losses) - len(losses) + row + 1
+            self.since = int(self._times[self._beginning(upto)])
 
     def report(self) -> dict[str, Any]:
         """For pages."""
-        ready = bool(np.isfinite(self._mean))
+        steady = "steady" if self._watch is not None else "not watched"
         return {
-            "state": "drifted" if self.since is not None else "steady" if ready else "learning",
+            "state": steady if self.since is None else "drifted",
             "since": self.since,
-            "level": min(self._sum / _LIMIT, 1.0) if ready else None,
+            "evidence": None if self._model is None else self._model.evidence(),
         }
 
-    def state(self) -> dict[str, Any]:
-        """JSON-able."""
-        return {
-            "mean": self._mean if np.isfinite(self._mean) else None,
-            "scale": self._scale if np.isfinite(self._mean) else None,
-            "sum": self._sum, "began": self._began, "since": self.since,
-        }  # fmt: skip
-
-    @classmethod
-    def of(cls, state: dict[str, Any]) -> Drift:
-        """From a state."""
-        drift = cls()
-        if state["mean"] is not None:
-            drift._mean, drift._scale = float(state["mean"]), float(state["scale"])
-        drift._sum, drift._began, drift.since = state["sum"], state["began"], state["since"]
-        return drift
-
-    def _learn(self, losses: Values) -> None:
-        self._mean = float(losses.mean())
-        whole = len(losses) // _BLOCK * _BLOCK
-        blocks = losses[:whole].reshape(-1, _BLOCK).mean(axis=1)
-        # Losses follow each other; the spread of block means says how far they wander together.
-        self._scale = max(float(losses.std()), float(blocks.std()) * _BLOCK**0.5, 1e-300)
+    def _beginning(self, upto: int) -> int:
+        """Where the sum that crossed the limit was lowest last: the estimate of the change."""
+        assert self._model is not None  # noqa: S101 - it has said drift
+        mean, scale = self._model.reference.tolist()
+        steps = (self._losses[:upto] - mean) / scale - _DETECTOR.allowance
+        sums = np.append(0.0, np.cumsum(steps))
+        return min(int(sums.argmin()), upto - 1)

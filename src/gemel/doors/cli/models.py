@@ -1,0 +1,189 @@
+"""`gemel models` and `gemel labels`: what a running twin has learned, and what people say of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from gemel.core.errors import ConfigurationError, Unavailable, did_you_mean
+from gemel.doors.cli.options import AsJson, DataFolder
+
+__all__ = ["labels", "models"]
+
+models = typer.Typer(help="What a running twin has learned.", no_args_is_help=True)
+labels = typer.Typer(help="What people say of findings.", no_args_is_help=True)
+
+TaskOf = Annotated[str, typer.Argument(metavar="TASK", help="Its name in the plant file")]
+Reason = Annotated[str, typer.Option("--reason", help="Stands in the journal")]
+
+
+@models.command("list")
+def list_models(data: DataFolder = Path("gemel-data"), as_json: AsJson = False) -> None:
+    """Every task: what it tells, its champion, what is in shadow, what is proposed."""
+    found = _ask(data, "/api/models")
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    from gemel.doors.cli import telling
+
+    console = telling.console()
+    shown = telling.table("task", "state", "tells", "champion", "in shadow", "errors")
+    for task in found["tasks"]:
+        shown.add_row(
+            task["name"], f"{task['state']} {task['reason']}".strip(), _told(task),
+            _model(task["champion"]), _model(task["candidate"]), task["drift"]["state"],
+        )  # fmt: skip
+    if found["tasks"]:
+        console.print(shown)
+    else:
+        console.print("the plant file has no tasks")
+    for item in found["proposals"]:
+        if item["waiting"]:
+            request = item["request"]
+            console.print(
+                f"proposed {item['id']}: model {request['model']} for {request['task']}; "
+                f"{request['reason']}",
+                highlight=False,
+            )
+
+
+@models.command()
+def history(task: TaskOf, data: DataFolder = Path("gemel-data"), as_json: AsJson = False) -> None:
+    """Which model was champion when, by whom, and why."""
+    found = _ask(data, "/api/models")
+    _known(task, found)
+    steps = [s for s in found["steps"] if s.get("task") == task]
+    if as_json:
+        typer.echo(json.dumps(steps, indent=2))
+        return
+    from gemel.doors.cli import telling
+
+    shown = telling.table("time", "step", "model", "why", "by")
+    for step in reversed(steps):
+        shown.add_row(step["time"], step["step"], step["model"], step["reason"], step["actor"])
+    telling.console().print(shown)
+
+
+@models.command()
+def fit(task: TaskOf, data: DataFolder = Path("gemel-data")) -> None:
+    """Fit a task again now; what comes of it goes into shadow."""
+    _tell(data, f"/api/models/{task}/fit", {})
+    typer.echo(f"{task} is being fitted; `gemel models list` says how far it is")
+
+
+@models.command()
+def stop(task: TaskOf, data: DataFolder = Path("gemel-data")) -> None:
+    """Give up the fit that runs."""
+    _tell(data, f"/api/models/{task}/stop", {})
+    typer.echo(f"the fit of {task} stops at its next step")
+
+
+@models.command()
+def champion(
+    task: TaskOf,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="16 digits of its hash")],
+    reason: Reason,
+    data: DataFolder = Path("gemel-data"),
+) -> None:
+    """Make a model champion without a comparison; the one before is asked beside it, and takes its
+    place again if it is better."""
+    _tell(data, f"/api/models/{task}/champion", {"model": model, "reason": reason})
+    typer.echo(f"{model} is champion of {task}")
+
+
+@models.command()
+def approve(
+    proposal: Annotated[str, typer.Argument(metavar="ID", help="As `gemel models list` shows it")],
+    data: DataFolder = Path("gemel-data"),
+) -> None:
+    """Let a proposed model be champion."""
+    found = _tell(data, f"/api/promotions/{proposal}/approve", {"note": ""})
+    typer.echo(f"{found['request']['model']} is champion of {found['request']['task']}")
+
+
+@models.command()
+def decline(
+    proposal: Annotated[str, typer.Argument(metavar="ID", help="As `gemel models list` shows it")],
+    reason: Reason,
+    data: DataFolder = Path("gemel-data"),
+) -> None:
+    """Let the champion stay."""
+    found = _tell(data, f"/api/promotions/{proposal}/decline", {"reason": reason})
+    typer.echo(f"{found['request']['task']} keeps {found['request']['former']}")
+
+
+@labels.command("list")
+def list_labels(data: DataFolder = Path("gemel-data"), as_json: AsJson = False) -> None:
+    """What was said of findings, and how often detectors were wrong."""
+    found = _ask(data, "/api/labels")
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    from gemel.doors.cli import telling
+
+    console = telling.console()
+    shown = telling.table("detector", "findings", "right", "known", "wrong", "open", "days")
+    for row in found["observed"]:
+        counts = [str(row[name]) for name in ("findings", "right", "known", "wrong", "open")]
+        shown.add_row(row["detector"], *counts, f"{row['days']:.2f}")
+    console.print(shown)
+    said = telling.table("finding", "asset", "detector", "answer", "cause", "by")
+    for item in found["items"]:
+        said.add_row(
+            item["finding"], item["asset"], item["detector"], item["answer"], item["cause"],
+            item["actor"],
+        )  # fmt: skip
+    if found["items"]:
+        console.print(said)
+
+
+@labels.command()
+def answer(
+    finding: Annotated[str, typer.Argument(metavar="FINDING", help="Id of the finding")],
+    said: Annotated[
+        Literal["right", "wrong", "known"],
+        typer.Argument(metavar="ANSWER", help="right, wrong, or known: so, and no fault"),
+    ],
+    cause: Annotated[str, typer.Option(help="What it was, in the words of the plant")] = "",
+    data: DataFolder = Path("gemel-data"),
+) -> None:
+    """Say whether a finding was right."""
+    found = _tell(data, f"/api/findings/{finding}/answer", {"answer": said, "cause": cause})
+    typer.echo(f"kept as version {found['version']}: {found['answer']}")
+
+
+def _client(data: Path) -> Any:
+    from gemel.client import Client
+
+    client = Client.of(data)
+    if client is None:
+        raise Unavailable(f"no twin runs on {data}; start it with `gemel run plant.yaml`")
+    return client
+
+
+def _ask(data: Path, path: str) -> Any:
+    return _client(data).get(path)
+
+
+def _tell(data: Path, path: str, body: Any) -> Any:
+    return _client(data).post(path, body)
+
+
+def _known(task: str, found: Any) -> None:
+    names = [t["name"] for t in found["tasks"]]
+    if task not in names:
+        raise ConfigurationError(f"no task '{task}'; {did_you_mean(task, names)}")
+
+
+def _told(task: Any) -> str:
+    last = task["last"]
+    if last is None:
+        return ""
+    return f"{last['value']:.4g} {task['unit']} [{last['low']:.4g}, {last['high']:.4g}]"
+
+
+def _model(about: Any) -> str:
+    return "" if about is None else str(about["model"])
