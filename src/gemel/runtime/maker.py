@@ -20,7 +20,8 @@ from gemel.twin.mirror import Mirror
 from gemel.twin.operations import Calendar, Operations
 
 if TYPE_CHECKING:
-    from gemel.twin.learning.live.learner import Learner, Request
+    from gemel.twin.learning.live.learner import Learner
+    from gemel.twin.learning.live.request import Request
 
 __all__ = ["Maker"]
 

@@ -41,7 +41,8 @@ from gemel.twin.mirror import Mirror
 from gemel.twin.operations import Operations
 
 if TYPE_CHECKING:
-    from gemel.twin.learning.live.learner import Learner, Request
+    from gemel.twin.learning.live.learner import Learner
+    from gemel.twin.learning.live.request import Request
 
 __all__ = ["Rooms", "connectors_of", "told_alarms"]
 

@@ -103,7 +103,9 @@ def demo(
         str, typer.Option(metavar="HOST:PORT", help="Where to serve pages and API")
     ] = "127.0.0.1:8080",
     browser: Annotated[bool, typer.Option(help="Open the browser")] = True,
-    scenario: Annotated[str, typer.Option(help="story, brief, learning, quiet or random")] = "story",
+    scenario: Annotated[
+        str, typer.Option(help="story, brief, learning, quiet or random")
+    ] = "story",
     seed: Annotated[int, typer.Option(help="Of the virtual line")] = 1,
 ) -> None:
     """Start a virtual bottling line and its twin: five minutes that show what Gemel does."""

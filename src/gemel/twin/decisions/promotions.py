@@ -18,9 +18,10 @@ from gemel.core.event import Event, make_id
 from gemel.core.time import Clock
 from gemel.twin.decisions.ledger import Ledger, Steps
 from gemel.twin.decisions.people import SYSTEM, Actor, must
+from gemel.twin.learning.live.request import Request
 
 if TYPE_CHECKING:
-    from gemel.twin.learning.live.learner import Learner, Request
+    from gemel.twin.learning.live.learner import Learner
 
 __all__ = ["Promotion", "Promotions"]
 
@@ -160,7 +161,12 @@ class Promotions:
         learner, now = self._learner(request.task), self._clock()
         kind = "model promoted" if request.kind == "promote" else "model returned"
         await self._note(kind, request, actor, reason, **payload)
-        self._emit(await self._between(lambda: learner.promote(request.model, actor, reason, now)))
+        returned = request.kind == "return"
+        self._emit(
+            await self._between(
+                lambda: learner.promote(request.model, actor, reason, now, returned=returned)
+            )
+        )
 
     async def _note(
         self, kind: str, request: Request, actor: str, reason: str, **payload: Any

@@ -32,13 +32,14 @@ from gemel.parts.historians.base import Store
 from gemel.twin.learning.live.fitting import Fit, Stopped, fit
 from gemel.twin.learning.live.forms import Form
 from gemel.twin.learning.live.registry import ModelStep, Registry, Step, step_event
+from gemel.twin.learning.live.request import Request
 from gemel.twin.learning.live.rows import LiveRows, Rows, Source, Units
 from gemel.twin.learning.live.settings import LONGEST_UNIT
 from gemel.twin.learning.live.shadow import Duel, sentence
 from gemel.twin.learning.live.watching import Errors
 from gemel.twin.learning.renewal.paired import Judgement
 
-__all__ = ["Learner", "Request"]
+__all__ = ["Learner"]
 
 log = logging.getLogger("gemel.learning")
 
@@ -49,22 +50,6 @@ _SHOWN: Final = 8
 _GROWN: Final = 4
 _LONGEST: Final = 4
 """So many times the shadow's time is a candidate asked at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """That another model become champion; decided above."""
-
-    task: str
-    asset: str
-    title: str
-    kind: Literal["promote", "return"]
-    model: str
-    former: str
-    reason: str
-    evidence: dict[str, Any]
-    alone: bool
-    """Whether the plant file lets Gemel decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +188,15 @@ class Learner:
 
     # Decided above; in the compute thread
 
-    def promote(self, model: str, actor: str, reason: str, now: int) -> list[Event]:
-        """Another champion. The one before is asked beside it for a while."""
+    def promote(
+        self, model: str, actor: str, reason: str, now: int, *, returned: bool = False
+    ) -> list[Event]:
+        """Another champion. The one before is asked beside it for a while, unless it is the one
+        that `returned` and the other has been found worse."""
         self.registry.get(model)
         if model == self.champion:
             return []
-        returned, trial = model == self.former, self.candidate
+        trial = self.candidate
         former = self.champion
         self.former, self._former_since = ("" if returned else former), now
         if self.candidate == model or returned:
