@@ -42,9 +42,7 @@ ModelFile: TypeAlias = Annotated[
 ]
 TaskName: TypeAlias = Annotated[
     str,
-    typer.Option(
-        "--task", metavar="TASK", help="quality, remaining_life, anomaly, or a task.yaml"
-    ),
+    typer.Option("--task", metavar="TASK", help="quality, remaining_life, anomaly, or a task.yaml"),
 ]
 Target: TypeAlias = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="quality: the column with the answer")
@@ -76,9 +74,9 @@ NormalOperation: TypeAlias = Annotated[
 ]  # fmt: skip
 Label: TypeAlias = Annotated[
     str | None,
-    typer.Option("--label", metavar="COLUMN", help="anomaly: 1 where something was wrong, to judge"),
+    typer.Option("--label", metavar="COLUMN", help="anomaly: 1 where it was wrong; only to judge"),
 ]
 FalseAlarms: TypeAlias = Annotated[
     str | None,
-    typer.Option("--false-alarms", metavar="N", help="anomaly: e.g. '2 per day', '1 per 1000 rows'"),
+    typer.Option("--false-alarms", metavar="N", help="anomaly: '2 per day', '1 per 1000 rows' …"),
 ]

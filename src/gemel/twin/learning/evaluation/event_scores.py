@@ -92,9 +92,7 @@ class EventScores:
 
     def __add__(self, other: EventScores) -> EventScores:
         delays = np.concatenate([self.delays, other.delays])
-        return EventScores(
-            delays, self.false_alarms + other.false_alarms, self.quiet + other.quiet
-        )
+        return EventScores(delays, self.false_alarms + other.false_alarms, self.quiet + other.quiet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +183,7 @@ def at_budget(time: Values, score: Values, normal: Flags, budget: float) -> floa
     return float(chosen)
 
 
-def warnings(
-    time: Values, onset: Values, warned: Flags, *, least: float, most: float
-) -> Warned:
+def warnings(time: Values, onset: Values, warned: Flags, *, least: float, most: float) -> Warned:
     """Warnings that came at least `least` and at most `most` before an event began.
 
     onset   float64[events]: when each began
@@ -240,7 +236,7 @@ def nab(found: Flags, windows: Sequence[tuple[int, int]], profile: str = "standa
     wrong = found & outside
     wrong[:probation] = False
     total -= price * float(cost[wrong].sum())
-    return 100 * (total - miss * judged) / (gain * judged - miss * judged)
+    return float(100 * (total - miss * judged) / (gain * judged - miss * judged))
 
 
 def change_point_nab(
@@ -280,7 +276,7 @@ def change_point_nab(
 
 
 def vus_pr(truth: Flags, score: Values, window: int, thresholds: int = 250) -> float:
-    """Volume under the precision-recall surface over thresholds and windows from 0 to `window` rows.
+    """Volume under the precision-recall surface, over thresholds and windows of 0 to `window` rows.
 
     The variant of the authors' package `vus` and of TSB-AD with ``version="opt"``: a window of w
     rows adds to both sides of an event w // 2 rows whose label falls as √(1 - distance / w); these
@@ -374,7 +370,8 @@ def _at_most(count: int, mean: float) -> float:
 
 
 def _solve(rising: Callable[[float], float], count: int) -> float:
-    low, high = 0.0, count + 10 * (count + 1) ** 0.5
+    """Where it passes 0, by halving."""
+    low, high = 0.0, count + 10.0 * float(np.sqrt(count + 1))
     for _ in range(100):
         middle = (low + high) / 2
         low, high = (low, middle) if rising(middle) > 0 else (middle, high)

@@ -38,8 +38,10 @@ __all__ = ["AnomalyTask"]
 _GAP: Final = 20
 """Rows left out on both sides of a held-out block."""
 _BLAMED: Final = 3
-_HOLD: Final = 10
-"""Steps over which a row is held; what is further apart begins anew."""
+_HOLD: Final = 300
+"""Steps over which a row is held, as values are in the twin; what is further apart begins anew."""
+_HOLD_NORMAL: Final = 10
+"""The same for rows to learn from: more would teach that nothing ever moves."""
 
 
 class AnomalyTask(Task):
@@ -95,7 +97,8 @@ class AnomalyTask(Task):
 
     def fit(self, table: Table, progress: Progress) -> Fitted:
         given = self._given(table)
-        saved, evidence = {}, {}
+        saved: dict[str, Any] = {}
+        evidence: dict[str, Any] = {}
         for number, (name, own) in enumerate(given.groups, 1):
             progress(f"fitting model {number} of {len(given.groups)}")
             columns, left_out = self._usable(given, own)
@@ -108,7 +111,11 @@ class AnomalyTask(Task):
             }
             evidence[name] = {**model.evidence(), **given.oddities(rows, columns), **left_out}
         what: dict[str, Any] = {"step": given.step, "each": self.each, "units": saved}
-        told = {"normal rows": int(given.normal.sum()), "rows": table.rows, "models": len(saved)}
+        told: dict[str, Any] = {
+            "normal rows": int(given.normal.sum()),
+            "rows": table.rows,
+            "models": len(saved),
+        }
         if len(saved) == 1:
             told |= next(iter(evidence.values()))
         else:
@@ -251,12 +258,10 @@ class AnomalyTask(Task):
             settings.setdefault("false_alarm_rate", rate)
         return DETECTORS.build(settings, "model")
 
-    def _fit(
-        self, given: _Given, own: list[Recording], columns: list[int], chosen: Flags
-    ) -> Model:
+    def _fit(self, given: _Given, own: list[Recording], columns: list[int], chosen: Flags) -> Model:
         names = tuple(given.names[j] for j in columns)
         value = given.value[:, columns]
-        parts = [r.window(value, names, given.step, _HOLD, chosen)[0] for r in own]
+        parts = [r.window(value, names, given.step, _HOLD_NORMAL, chosen)[0] for r in own]
         try:
             return self._part(given.rate).fit(joined(parts, given.step))
         except DataError as error:
@@ -336,9 +341,7 @@ class AnomalyTask(Task):
         for recording in found:
             name = recording.name if self.each else ""
             if name not in loaded:
-                loaded[name] = self._part(0.001).load(
-                    _of(fitted, recording, self.each)["detector"]
-                )
+                loaded[name] = self._part(0.001).load(_of(fitted, recording, self.each)["detector"])
             model = loaded[name]
             value = np.stack([table.numbers(column) for column in model.names], axis=1)
             value = np.where(np.isfinite(value), value, np.nan)

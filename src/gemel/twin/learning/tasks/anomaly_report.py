@@ -78,7 +78,7 @@ def held_out_figures(
             "alarms": sum(len(event_scores.stretches((mine & held.alarm)[r.rows]))
                           for r in held.found),
         })  # fmt: skip
-    alarms = sum(row["alarms"] for row in table)
+    alarms = sum(int(row["alarms"]) for row in table)
     alarm = held.alarm[scored]
     low, high = interval(lambda i: float(alarm[i].mean()), groups[scored])
     few = event_scores.count_interval(alarms)
@@ -108,11 +108,12 @@ def labelled_figures(found: Judged, step: int, *, timed: bool) -> tuple[list[Fig
         truth = found.label[rows]
         one = event_scores.events(time, truth, found.alarm[rows])
         scores.append(one)
-        table += [
-            {"unit": recording.name, "from row": int(rows[first]) + 1, "rows": int(last - first + 1),
-             f"found after, {unit}": None if np.isinf(late) else float(late)}
-            for (first, last), late in zip(event_scores.stretches(truth), one.delays, strict=True)
-        ]  # fmt: skip
+        for (first, last), late in zip(event_scores.stretches(truth), one.delays, strict=True):
+            table.append({
+                "unit": recording.name, "from row": int(rows[first]) + 1,
+                "rows": int(last - first + 1),
+                f"found after, {unit}": None if np.isinf(late) else float(late),
+            })  # fmt: skip
     every = reduce(add, scores)
     figures = _event_figures(every, scores, length, unit, timed=timed)
     figures += _row_figures(found, parts)
@@ -157,8 +158,10 @@ def _row_figures(found: Judged, parts: list[tuple[Recording, Indices]]) -> list[
 
     def figure(name: str, of: Callable[[Indices], float], note: str = "") -> Figure:
         value = of(np.arange(len(rows)))
-        ends = interval(of, group, repeats=200) if len(parts) > 1 else (None, None)
-        return Figure(name, value, *ends, note=note)
+        if len(parts) < 2:
+            return Figure(name, value, note=note)
+        low, high = interval(of, group, repeats=200)
+        return Figure(name, value, low, high, note=note)
 
     def of_rows(name: str) -> Callable[[Indices], float]:
         return lambda i: float(getattr(event_scores.rows(truth[i], alarm[i]), name))
@@ -186,12 +189,10 @@ def _published(found: Judged, parts: list[tuple[Recording, Indices]]) -> list[Fi
     ]
     known = np.array([volume for volume in volumes if volume == volume])
     if len(known):
-        ends = (
-            interval(lambda i: float(known[i].mean()), np.arange(len(known)), repeats=200)
-            if len(known) > 1 else (None, None)
-        )  # fmt: skip
-        told.append(Figure("VUS-PR", float(known.mean()), *ends,
-                           note=f"mean of {len(known)} recordings, windows to {_SURFACE} rows"))  # fmt: skip
+        low, high = interval(lambda i: float(known[i].mean()), np.arange(len(known)), repeats=200)
+        spread = (low, high) if len(known) > 1 else (None, None)
+        note = f"mean of {len(known)} recordings, windows to {_SURFACE} rows"
+        told.append(Figure("VUS-PR", float(known.mean()), spread[0], spread[1], note=note))
     if found.change.any():
         runs = []
         for recording, rows in parts:

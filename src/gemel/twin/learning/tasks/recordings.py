@@ -18,8 +18,18 @@ from gemel.core.time import DAY, HOUR, MINUTE, SECOND, parse_duration, parse_tim
 from gemel.parts.detectors.base import Window
 from gemel.twin.learning.evaluation.splits import Indices
 
-__all__ = ["Budget", "Flags", "Normal", "Recording", "TimeUnit", "budget_rate", "flags_of", "joined",
-           "normal_rows", "recordings"]  # fmt: skip
+__all__ = [
+    "Budget",
+    "Flags",
+    "Normal",
+    "Recording",
+    "TimeUnit",
+    "budget_rate",
+    "flags_of",
+    "joined",
+    "normal_rows",
+    "recordings",
+]
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
 TimeUnit: TypeAlias = Literal["ms", "s", "min", "h", "d"]
@@ -30,6 +40,7 @@ _UNITS: Final = {"ms": SECOND // 1000, "s": SECOND, "min": MINUTE, "h": HOUR, "d
 _BUDGET: Final = re.compile(r"(\d+(?:\.\d+)?) per (hour|day|week|month|(\d+) rows)")
 _SPANS: Final = {"hour": HOUR, "day": DAY, "week": 7 * DAY, "month": 30 * DAY}
 _FIRST_ROWS: Final = re.compile(r"(\d+) rows?")
+_MOST: Final = 20
 _PAUSE: Final = 1_000
 """Steps between recordings that are learned from together: more than any detector takes for one."""
 
@@ -83,6 +94,8 @@ class Recording:
         following = np.append(np.diff(kept) == 1, False)  # a row between that is not chosen: a gap
         steps = np.round(apart / step).astype(np.int64)
         copies = np.where(following & (steps > 1) & (steps <= hold), steps, 1)
+        if copies.sum() > _MOST * len(kept) + 100_000:  # seldom recorded rows: nothing is a gap
+            copies = np.where(copies <= _MOST, copies, 1)
         begins = np.cumsum(copies) - copies
         place[kept] = begins
         held = np.arange(int(copies.sum())) - np.repeat(begins, copies)
@@ -162,7 +175,8 @@ def budget_rate(budget: str, step: int, *, timed: bool) -> float:
     Rows above the limit are at least as many as alarms that begin: it is on the safe side.
     """
     match = _BUDGET.fullmatch(budget)
-    assert match is not None, "checked when it was read"
+    if match is None:
+        raise ConfigurationError(f"false_alarms: '{budget}' is no budget")
     number = float(match[1])
     if match[3]:
         rate = number / max(int(match[3]), 1)
