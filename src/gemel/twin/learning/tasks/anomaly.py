@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from gemel.core.errors import ConfigurationError, DataError, Refused
 from gemel.core.frame import Values
@@ -37,6 +37,8 @@ __all__ = ["AnomalyTask"]
 
 _GAP: Final = 20
 """Rows left out on both sides of a held-out block."""
+_UNITS: Final = 5
+"""With fewer units of normal operation, leaving one out leaves out too much: blocks, then."""
 _BLAMED: Final = 3
 _HOLD: Final = 300
 """Steps over which a row is held, as values are in the twin; what is further apart begins anew."""
@@ -73,15 +75,6 @@ class AnomalyTask(Task):
     )
     columns: tuple[str, ...] = Field((), description="Columns to look at; all numbers if not given")
 
-    @field_validator("normal", mode="before")
-    @classmethod
-    def _words(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        if value == "all":
-            return {}
-        return {"first": value[6:]} if value.startswith("first ") else {"column": value}
-
     @classmethod
     def read(cls, values: Mapping[str, Any], where: str = "") -> Self:
         for name in ("point_adjust", "point_adjusted", "point_adjustment"):
@@ -93,6 +86,9 @@ class AnomalyTask(Task):
                 "'first 2 h', or a column that is 1 there",
                 where,
             )
+        words = values["normal"]
+        if isinstance(words, str):
+            values = {**values, "normal": _normal(words)}
         return super().read(values, where)
 
     def fit(self, table: Table, progress: Progress) -> Fitted:
@@ -278,7 +274,11 @@ class AnomalyTask(Task):
             split, about = self._split(given, own, rows)
             how = str(split)
             columns, _ = self._usable(given, own)
-            for fold in split.cut(about):
+            try:
+                folds = split.cut(about)
+            except DataError as error:
+                raise DataError(f"{given.table.where}: of normal operation, {error}") from None
+            for fold in folds:
                 progress(f"{name or 'normal rows'}: held-out block {number + 1}")
                 chosen = np.zeros(given.table.rows, np.bool_)
                 chosen[rows[fold.train]] = True
@@ -302,7 +302,7 @@ class AnomalyTask(Task):
             time[recording.rows] = recording.time
         split = self.split
         if split is None:
-            split = Groups(folds=min(5, units)) if units > 1 else Blocks(gap=_GAP)
+            split = Groups() if units >= _UNITS else Blocks(gap=_GAP)
         if not isinstance(split, Blocks | Groups | Order):
             raise Refused(
                 "rows at random would be judged by their neighbours in time, which look alike: "
@@ -389,6 +389,13 @@ class _Given:
         if self.repeated.any():
             told["repeated time stamps"] = int(self.repeated.sum())
         return told
+
+
+def _normal(words: str) -> dict[str, str]:
+    """What is normal, from the few words of a command line."""
+    if words == "all":
+        return {}
+    return {"first": words[6:]} if words.startswith("first ") else {"column": words}
 
 
 def _run(
