@@ -23,6 +23,7 @@ import numpy as np
 
 from benchmarks.detection_metrics import table as markdown
 from benchmarks.detection_tasks import (
+    TEP_CHOSEN,
     nab_judged,
     nab_table,
     skab_judged,
@@ -54,6 +55,18 @@ columns in each node, chosen by cross-validation inside the training engines of 
 engines of FD001 were judged twice: before and after the interval became the shortest stretch of
 errors instead of one with equal tails, which was decided by nested validation inside the training
 engines (it held 97.6 % where 90 % was wanted, then 93.5 %); predictions were the same both times.
+
+Detection: its defaults were chosen on training runs of the Tennessee Eastman process and on four
+of the 17 runs of SKAB that are judged here (`python -m benchmarks.detection --choose`). The test
+runs of Tennessee Eastman were scored with two settings of the task, the defaults and those chosen
+for it; former settings had been scored on them before. Other settings were tried on its training
+runs first, with `wander` 0.1 (where false alarms after a start were not counted) and with a budget
+of 0.2 %. Rows of SKAB are held over pauses of up to 300 steps, as values are in the twin; the task
+first held them for 10, with F1 0.779 and NAB 31.0, and that was changed after its alarms had been
+compared with those of `python -m benchmarks.detection`. The budget for NAB was written down before
+its figures were seen; what the usual one gives stands beside it, and the best threshold by the
+labels, which is no result. How far a promise on false alarms is kept stands in the first line of
+each table: on SKAB, which learns from 400 s of a rig that still warms up, it is not.
 """
 SETTINGS = ["altitude", "mach", "throttle"]
 SENSORS = [f"s{i}" for i in range(1, 22)]
@@ -133,7 +146,12 @@ def experiments(data: Path) -> Table:
     return Table(columns, digest(files), "cnc_mill_tool_wear")
 
 
-CASES = [
+TEP_WANTED = (
+    ("FAR", "<=", 0.002),
+    ("FDR11 above CVA-Q + EWMA", ">=", 0.01),
+    ("delay above CVA-Q + EWMA", "<=", -3.0),
+)
+CASES: list[Case] = [
     life("FD001", 11.0, 10.6),
     life("FD003", 12.0, 10.7),
     Case(
@@ -194,7 +212,17 @@ CASES = [
         {"task": "anomaly", "time": "time", "unit": "run", "normal": "normal",
          "label": "anomaly", "ignore": ["changepoint"]},
         "CVA-Q + EWMA re-run on the same normal rows, in the table below (R)",
-        judge=tep_judged,
+        TEP_WANTED, tep_judged,
+    ),
+    Case(
+        "tep_chosen", "Process faults: Tennessee Eastman, settings chosen for it", tep_table,
+        {"task": "anomaly", "time": "time", "unit": "run", "normal": "normal",
+         "label": "anomaly", "ignore": ["changepoint"], "model": TEP_CHOSEN},
+        "CVA-Q + EWMA on the same normal rows, in the table below (R). Settings: of those of "
+        "`python -m benchmarks.detection_tasks` with at most 0.2 % false alarms on held-out blocks "
+        "of d00 and d00_te and on stretches of them begun anew, the one that alarmed in most rows "
+        "of the training runs d01 to d21 without 3, 9 and 15",
+        TEP_WANTED, tep_judged,
     ),
     Case(
         "skab", "Anomalies of a water loop: SKAB v0.9, 17 of 34 runs", skab_table,

@@ -112,6 +112,13 @@ def test_nab_false_alarms_cost_by_their_distance_from_the_window_before():
         scores.nab(perfect, [])
 
 
+def test_nab_equals_the_benchmark_on_the_same_rows():
+    """Hits in and after a window, and one before: the value of `Sweeper.calcScoreByThreshold`."""
+    found = np.isin(np.arange(1000), [320, 340, 430, 650, 720])
+    published = 94.30595977626126
+    assert scores.nab(found, [(300, 399), (700, 799)]) == pytest.approx(published, rel=1e-12)
+
+
 def test_nab_of_a_miss_by_profile():
     windows = [(300, 399), (700, 799)]
     one = flags(1000, (300, 300))
