@@ -14,7 +14,15 @@ import numpy.typing as npt
 
 from gemel.core.limits import set_limit
 
-__all__ = ["always", "calibrated_univariate", "cva", "isolation_forest", "t2_q", "t2_q_held_out"]
+__all__ = [
+    "always",
+    "calibrated_univariate",
+    "cva",
+    "isolation_forest",
+    "t2_q",
+    "t2_q_held_out",
+    "three_sigma",
+]
 
 Rows: TypeAlias = npt.NDArray[np.float64]
 Scorer: TypeAlias = Callable[[Rows], tuple[Rows, float]]
@@ -34,6 +42,12 @@ def calibrated_univariate(fitting: Rows, setting: Rows, rate: float) -> Scorer:
 
     limit = set_limit(score(setting), rate).value
     return lambda rows: (score(rows), limit)
+
+
+def three_sigma(fitting: Rows, setting: Rows, _rate: float) -> Scorer:
+    """Any signal three standard deviations from its mean, as most plants begin; no calibration."""
+    scaled = _scaler(np.vstack([fitting, setting]))
+    return lambda rows: (np.abs(scaled(rows)).max(axis=1), 3.0)
 
 
 def _components(fitting: Rows, explained: float) -> tuple[Rows, Rows, int]:

@@ -34,11 +34,14 @@ def described(
     cap: float | None,
     conditions: list[str] | None,
     ignore: list[str] | None,
+    normal: str | None = None,
+    label: str | None = None,
+    false_alarms: str | None = None,
 ) -> dict[str, Any]:
     """The options of a task, under the names of its description."""
     return {
         "target": target, "unit": unit, "time": time, "cap": cap, "conditions": conditions,
-        "ignore": ignore,
+        "ignore": ignore, "normal": normal, "label": label, "false_alarms": false_alarms,
     }  # fmt: skip
 
 
@@ -108,7 +111,8 @@ def explain(model: Path, data: Path, row: int, *, as_json: bool) -> None:
         return
     typer.echo(why.answer)
     shown = Shown("because", "is", f"adds {why.unit}".strip())
-    shown.add_row("all rows on average", "", f"{why.mean:.3g}")
+    if why.mean is not None:
+        shown.add_row("all rows on average", "", f"{why.mean:.3g}")
     for name, share, value in why.shares[:_REASONS]:
         shown.add_row(name, value, f"{share:+.3g}")
     rest = why.shares[_REASONS:]

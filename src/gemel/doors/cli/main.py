@@ -18,8 +18,11 @@ from gemel.doors.cli.options import (
     Cap,
     Conditions,
     DataFolder,
+    FalseAlarms,
     Ignore,
+    Label,
     ModelFile,
+    NormalOperation,
     PlantFile,
     TableFile,
     Target,
@@ -211,12 +214,17 @@ def train(
     cap: Cap = None,
     condition: Conditions = None,
     ignore: Ignore = None,
+    normal: NormalOperation = None,
+    label: Label = None,
+    false_alarms: FalseAlarms = None,
     json: AsJson = False,
 ) -> None:
-    """Fit a model on a table: quality of parts, or remaining life of units."""
+    """Fit a model on a table: quality of parts, remaining life of units, or what is normal."""
     from gemel.doors.cli import learning
 
-    words = learning.described(target, unit, time, cap, condition, ignore)
+    words = learning.described(
+        target, unit, time, cap, condition, ignore, normal, label, false_alarms
+    )
     learning.train(data, task, words, output, as_json=json)
 
 
@@ -230,12 +238,17 @@ def backtest(
     cap: Cap = None,
     condition: Conditions = None,
     ignore: Ignore = None,
+    normal: NormalOperation = None,
+    label: Label = None,
+    false_alarms: FalseAlarms = None,
     json: AsJson = False,
 ) -> None:
     """Judge a model on rows that it has not seen, without leaks, and say how."""
     from gemel.doors.cli import learning
 
-    words = learning.described(target, unit, time, cap, condition, ignore)
+    words = learning.described(
+        target, unit, time, cap, condition, ignore, normal, label, false_alarms
+    )
     learning.backtest(data, task, words, as_json=json)
 
 

@@ -12,8 +12,11 @@ __all__ = [
     "Cap",
     "Conditions",
     "DataFolder",
+    "FalseAlarms",
     "Ignore",
+    "Label",
     "ModelFile",
+    "NormalOperation",
     "PlantFile",
     "TableFile",
     "Target",
@@ -39,9 +42,7 @@ ModelFile: TypeAlias = Annotated[
 ]
 TaskName: TypeAlias = Annotated[
     str,
-    typer.Option(
-        "--task", metavar="TASK", help="quality, remaining_life, or a file such as task.yaml"
-    ),
+    typer.Option("--task", metavar="TASK", help="quality, remaining_life, anomaly, or a task.yaml"),
 ]
 Target: TypeAlias = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="quality: the column with the answer")
@@ -63,4 +64,19 @@ Conditions: TypeAlias = Annotated[
 Ignore: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--ignore", metavar="COLUMN", help="Is not looked at; may be given often"),
+]
+NormalOperation: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--normal", metavar="ROWS", help="anomaly: 'all', 'first 400 rows', 'first 2 h', or a "
+        "column that is 1 in normal rows"
+    ),
+]  # fmt: skip
+Label: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--label", metavar="COLUMN", help="anomaly: 1 where it was wrong; only to judge"),
+]
+FalseAlarms: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--false-alarms", metavar="N", help="anomaly: '2 per day', '1 per 1000 rows' …"),
 ]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from gemel.core.errors import Refused
 from gemel.core.frame import Values
 
-__all__ = ["refuse_answers"]
+__all__ = ["counts_rows", "refuse_answers"]
 
 _ALONE: float = 0.999
 """A column that by itself orders the target as well as this is taken for the target."""
@@ -36,7 +36,7 @@ def refuse_answers(
     """
     for number, name in enumerate(names):
         column = x[:, number]
-        if _counts(column):
+        if counts_rows(column):
             raise Refused(
                 f"column '{name}' counts the rows, which says nothing of rows to come; name it "
                 "under `ignore`, under `known_before` if it means something, or as `time`"
@@ -50,7 +50,8 @@ def refuse_answers(
             )
 
 
-def _counts(column: Values) -> bool:
+def counts_rows(column: Values) -> bool:
+    """Whether whole numbers rise with every row: a number of the row, not a measurement."""
     whole = np.isfinite(column).all() and (column == np.round(column)).all()
     return len(column) >= _LEAST and bool(whole and (np.diff(column) > 0).all())
 

@@ -63,10 +63,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """Why something was said: the answer in words, and what each column added to `mean`."""
+    """Why something was said: the answer in words, and what each column added to `mean`, if there
+    is something that all rows have on average."""
 
     answer: str
-    mean: float
+    mean: float | None
     shares: tuple[tuple[str, float, str], ...]
     """Column, what it added, and its value there; the largest first."""
     unit: str = ""
@@ -118,7 +119,7 @@ class Fitted:
 class Task(Settings):
     """A description of what is to be learned from a table."""
 
-    task: str = Field(description="Which task: remaining_life or quality")
+    task: str = Field(description="Which task: quality, remaining_life or anomaly")
     unit: str | None = Field(
         None, description="Column that says which machine, tool, batch or part a row belongs to"
     )
