@@ -12,14 +12,23 @@ import numpy.typing as npt
 from gemel.core import quality as q
 from gemel.core.catalogue import Catalogue
 from gemel.core.expression import Boolean, Column, Program, compile_expression
-from gemel.core.frame import Frame
+from gemel.core.frame import EMPTY, Frame
 from gemel.core.plant import PlantSignal
 from gemel.parts.detectors.base import Window
 from gemel.parts.historians.base import Query, Store
 from gemel.parts.operators.resample import Aligner
 from gemel.twin.mirror.names import Resolver
 
-__all__ = ["AlignedRows", "Condition", "Normal", "NormalRows", "Told", "history", "recorded"]
+__all__ = [
+    "AlignedRows",
+    "Condition",
+    "Normal",
+    "NormalRows",
+    "Told",
+    "history",
+    "last_known",
+    "recorded",
+]
 
 _PIECE: Final = 65_536
 _SLICE: Final = 6 * 3_600 * 1_000_000_000
@@ -190,6 +199,15 @@ def history(rows: AlignedRows, store: Store, start: int, end: int) -> Told:
         if not gap.payload.get("refilled"):
             known &= (window.time < gap.time) | (window.time > (gap.end or end))
     return Told(window.rows(known), true[known])
+
+
+def last_known(store: Store, numbers: Iterable[int]) -> Frame:
+    """What history knows last of signals, as if all had been sent with the newest of them."""
+    known = store.at(np.array(sorted(numbers), np.int32), np.iinfo(np.int64).max - 1)
+    if not known.num_rows:
+        return EMPTY
+    signal, time, value, quality = (known.column(i).to_numpy() for i in range(4))
+    return Frame.of(signal, np.full(len(signal), time.max()), value, quality)
 
 
 def _samples(store: Store, numbers: Iterable[int], start: int, end: int) -> Iterator[Frame]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -19,8 +20,8 @@ __all__ = ["Fit", "Stopped", "fit"]
 
 _ENOUGH: Final = 0.7
 """Of the wanted rows; stops and gaps may take the rest."""
-_EARLIER: Final = 0.7
-"""Share of the rows, in order of time, that a trial is fitted on; it is asked of the rest."""
+_PARTS: Final = 4
+"""Rows are cut in so many parts in order of time: each is judged by a model of those before."""
 
 
 class Stopped(GemelError):
@@ -71,11 +72,15 @@ def fit(form: Form, rows: Rows, registry: Registry, progress: Callable[[str], No
 
 
 def _held_out(form: Form, rows: Rows, progress: Callable[[str], None]) -> Values:
-    """Losses of a trial, fitted on the earlier rows, on the later ones."""
+    """Losses of trials, each fitted on the rows before some, on those."""
     if not form.judged:
         return np.zeros(0)
-    cut = round(_EARLIER * len(rows))
-    earlier, later = rows.take(slice(0, cut)), rows.take(slice(cut, None))
-    trial = form.task.fit(form.table(earlier), progress)
-    losses = form.losses(later, form.told(trial, later))
-    return np.asarray(losses[np.isfinite(losses)])
+    edges = [round(i * len(rows) / _PARTS) for i in range(1, _PARTS + 1)]
+    losses = []
+    for number, (low, high) in enumerate(pairwise(edges), 1):
+        progress(f"errors on later rows, {number} of {_PARTS - 1}")
+        later = rows.take(slice(low, high))
+        trial = form.task.fit(form.table(rows.take(slice(0, low))), progress)
+        losses.append(form.losses(later, form.told(trial, later)))
+    found = np.concatenate(losses)
+    return np.asarray(found[np.isfinite(found)])

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeAlias
 
 import numpy as np
 
@@ -25,7 +25,10 @@ from gemel.twin.learning.tasks import Fitted, Task, read_task
 from gemel.twin.learning.tasks.quality import QualityTask
 from gemel.twin.learning.tasks.remaining_life import RemainingLifeTask
 
-__all__ = ["FORMS", "Form", "LifeForm", "QualityForm", "form_of"]
+__all__ = ["FORMS", "Follow", "Form", "LifeForm", "QualityForm", "form_of"]
+
+Follow: TypeAlias = Callable[[Rows], Values]
+"""Rows that follow those of the last call, of one unit, to float64[n,3]."""
 
 _UNITS: Final = {"s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY}
 _SIDES: Final = ("", "_low", "_high")
@@ -65,6 +68,10 @@ class Form(ABC):
     @abstractmethod
     def told(self, fitted: Fitted, rows: Rows) -> Values:
         """float64[n,3]: what the model says of each row, and its interval."""
+
+    def follow(self, fitted: Fitted) -> Follow:
+        """Ask about rows as they come, each by all of its unit before it."""
+        return lambda rows: self.told(fitted, rows)
 
     @abstractmethod
     def losses(self, rows: Rows, told: Values) -> Values:
@@ -183,6 +190,17 @@ class LifeForm(Form):
     def told(self, fitted: Fitted, rows: Rows) -> Values:
         found = self.task.score(fitted, self.table(rows))
         return np.stack([found[name] for name in ("remaining", "low", "high")], axis=1)
+
+    def follow(self, fitted: Fitted) -> Follow:
+        model = self.task.model_of(fitted)
+        prognosis = model.start()
+
+        def ask(rows: Rows) -> Values:
+            places = [rows.names.index(name) for name in model.names]
+            life = prognosis(rows.age / _UNITS[self.task.life_unit], rows.value[:, places])
+            return np.stack([life.value, life.low, life.high], axis=1)
+
+        return ask
 
     def losses(self, rows: Rows, told: Values) -> Values:
         """The truth of a unit is known at its end."""

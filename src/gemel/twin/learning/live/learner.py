@@ -30,7 +30,7 @@ from gemel.core.plant import PlantSignal
 from gemel.core.time import SECOND, Clock
 from gemel.parts.historians.base import Store
 from gemel.twin.learning.live.fitting import Fit, Stopped, fit
-from gemel.twin.learning.live.forms import Form
+from gemel.twin.learning.live.forms import Follow, Form
 from gemel.twin.learning.live.registry import ModelStep, Registry, Step, step_event
 from gemel.twin.learning.live.request import Request
 from gemel.twin.learning.live.rows import LiveRows, Rows, Source, Units
@@ -47,6 +47,7 @@ _RETRY: Final = 5 * SECOND
 _MOST: Final = 200_000
 """Rows of one unit that are kept in memory; the oldest give way."""
 _SHOWN: Final = 8
+_EXPLAIN: Final = 15 * SECOND
 _GROWN: Final = 4
 _LONGEST: Final = 4
 """So many times the shadow's time is a candidate asked at most."""
@@ -115,12 +116,15 @@ class Learner:
         """Rows before this are not fitted on: things were otherwise."""
         self._trial_regime = 0
         """The same for the candidate: it holds once that is champion."""
-        self._span = 0
-        """How much the champion was fitted on, ns."""
+        self._begins, self._span = 0, 0
+        """Since when, and how much, the champion was fitted on, ns."""
         self._next_fit = self._next_ask = 0
         self._fitted_at = 0
         self._candidate_since = self._former_since = 0
         self._duels: dict[str, Duel] = {}
+        self._follow: dict[str, tuple[int, Follow]] = {}
+        """By model: the unit that it follows. Used in `asker` alone, like the next."""
+        self._explained_at = 0
         self._errors = Errors()
         self._asked: str = ""
         """The candidate that was proposed already."""
@@ -273,8 +277,8 @@ class Learner:
 
     def _grown(self, now: int) -> bool:
         """Whether much more is known than when a short history had to do."""
-        more = min(now - self._regime, self.form.use.window)
-        return bool(self._regime and self._span) and more >= _GROWN * self._span
+        more = min(now - max(self._regime, self._begins), self.form.use.window)
+        return self._span > 0 and more >= _GROWN * self._span
 
     def _start_fit(self, now: int) -> None:
         if self._fitting is not None or not self._wanted or now < self._next_fit:
@@ -348,14 +352,45 @@ class Learner:
     def _ask(self, models: dict[str, str], rows: Rows, fresh: int) -> _Said:
         """In the executor."""
         told, losses = {}, {}
+        self._follow = {m: f for m, f in self._follow.items() if m in models.values()}
+        ended = rows.take(np.isin(rows.unit, list(rows.failed)))
         for role, model in models.items():
-            said = self.form.told(self.registry.get(model), rows)
-            told[role] = said[-fresh:]
-            losses[role] = self.form.losses(rows, said)
+            told[role] = self._told(model, rows, fresh)
+            if self.form.whole:
+                said = self.form.told(self.registry.get(model), ended) if len(ended) else None
+                losses[role] = np.zeros(0) if said is None else self.form.losses(ended, said)
+            else:
+                losses[role] = self.form.losses(rows, told[role])
+        return _Said(told, losses, self._explained(models["champion"], rows), rows, fresh)
+
+    def _told(self, model: str, rows: Rows, fresh: int) -> Values:
+        """Of the last `fresh` rows; in the executor."""
+        fitted = self.registry.get(model)
+        if not self.form.whole:
+            return self.form.told(fitted, rows)
+        found = []
+        new = rows.take(slice(-fresh, None))
+        for unit in np.unique(new.unit).tolist():
+            known = self._follow.get(model)
+            if known is None or known[0] != unit:
+                known = self._follow[model] = (unit, self.form.follow(fitted))
+                before = rows.take(slice(0, -fresh))
+                if len(before := before.take(before.unit == unit)):
+                    known[1](before)
+            found.append(known[1](new.take(new.unit == unit)))
+        return np.concatenate(found)
+
+    def _explained(self, model: str, rows: Rows) -> dict[str, Any] | None:
+        """Why the last row is told so; in the executor. Not each time where all rows of a unit are
+        looked at for it."""
+        newest = int(rows.time[-1])
+        if self.form.whole and newest - self._explained_at < _EXPLAIN:
+            return None
+        self._explained_at = newest
         explained = self.form.task.explain(
-            self.registry.get(models["champion"]), self.form.table(rows), len(rows) - 1
+            self.registry.get(model), self.form.table(rows), len(rows) - 1
         )
-        reasons = {
+        return {
             "answer": explained.answer,
             "mean": explained.mean,
             "shares": [
@@ -363,7 +398,6 @@ class Learner:
                 for name, share, value in explained.shares[:_SHOWN]
             ],
         }
-        return _Said(told, losses, reasons, rows, fresh)
 
     def _collect_asked(self, now: int) -> list[Event]:
         if self._asking is None or not self._asking.done():
@@ -386,7 +420,8 @@ class Learner:
         told, time = told[known], time[known]
         value, low, high = told[-1].tolist()
         self.last = {
-            "time": int(time[-1]), "value": value, "low": low, "high": high, "why": said.reasons,
+            "time": int(time[-1]), "value": value, "low": low, "high": high,
+            "why": said.reasons or (self.last or {}).get("why"),
         }  # fmt: skip
         signal = np.tile(np.array(self._outputs, np.int32), len(time))
         self._tell(
@@ -404,7 +439,8 @@ class Learner:
         known = np.isfinite(mine)
         if not known.any():
             return []
-        self._errors.add(said.rows.time[-len(mine) :][known], mine[known])
+        if len(mine) == len(said.rows):
+            self._errors.add(said.rows.time[known], mine[known])
         renewal = self.form.use.renewal
         for role, duel in self._duels.items():
             if role in losses:
@@ -452,8 +488,8 @@ class Learner:
         self.champion = model
         evidence = self.registry.get(model).evidence
         self._errors = Errors(evidence.get("errors"))
-        begins, ends = evidence.get("window", (0, 0))
-        self._span = ends - begins
+        self._begins, ends = evidence.get("window", (0, 0))
+        self._span = ends - self._begins
 
     def _duel(self, role: str) -> dict[str, Any] | None:
         duel = self._duels.get(role)

@@ -20,7 +20,7 @@ from gemel.core.plant import PlantSignal
 from gemel.parts.historians.base import Store
 from gemel.twin.learning.live.settings import TaskUse
 from gemel.twin.learning.watch import chosen_signals
-from gemel.twin.learning.windows import AlignedRows, Condition, Told, history
+from gemel.twin.learning.windows import AlignedRows, Condition, Told, history, last_known
 
 __all__ = ["LiveRows", "Rows", "Source", "Units"]
 
@@ -190,6 +190,8 @@ class LiveRows:
         self._store = store
         self._aligned = source.aligned(store.catalogue)
         self.signals = frozenset(self._aligned.aligner.numbers)
+        # A state that is not sent again after a start is in force nevertheless.
+        self._aligned.push(last_known(store, self.signals))
         self._units: Units | None = None
         self._waiting: list[Told] = []
 

@@ -63,9 +63,10 @@ class Errors:
         }
 
     def _beginning(self, upto: int) -> int:
-        """Where the sum that crossed the limit was lowest last: the estimate of the change."""
-        assert self._model is not None  # noqa: S101 - it has said drift
-        mean, scale = self._model.reference.tolist()
-        steps = (self._losses[:upto] - mean) / scale - _DETECTOR.allowance
-        sums = np.append(0.0, np.cumsum(steps))
-        return min(int(sums.argmin()), upto - 1)
+        """Where two levels, one before and one after, fit the losses best: the least squares
+        estimate of a change of the mean."""
+        losses = self._losses[:upto]
+        before = np.arange(1, upto)
+        sums = np.cumsum(losses)[:-1]
+        apart = (losses.sum() * before / upto - sums) ** 2 / (before * (upto - before))
+        return int(apart.argmax()) + 1 if upto > 1 else 0

@@ -79,7 +79,7 @@ class RemainingLifeTask(Task):
         )
 
     def score(self, fitted: Fitted, table: Table) -> Table:
-        model = self._model(fitted)
+        model = self.model_of(fitted)
         runs, order = self._runs(table, model.names)
         life = model.predict(runs)
         told = {self.unit: table[self.unit][order], self.time: runs.age}
@@ -87,7 +87,7 @@ class RemainingLifeTask(Task):
         return Table(told, table.digest, table.where)
 
     def explain(self, fitted: Fitted, table: Table, row: int) -> Explained:
-        model = self._model(fitted)
+        model = self.model_of(fitted)
         runs, order = self._runs(table, model.names)
         place = int(np.flatnonzero(order == row)[0])
         one = runs.units([runs.unit[place]])
@@ -107,7 +107,8 @@ class RemainingLifeTask(Task):
         answer = "; ".join([answer, *reasons.words])
         return Explained(answer, reasons.mean, tuple(shares), self.life_unit)
 
-    def _model(self, fitted: Fitted) -> Model:
+    def model_of(self, fitted: Fitted) -> Model:
+        """The model itself, kept once it was read."""
         if "model" not in fitted.opened:
             fitted.opened["model"] = self._part().load(fitted.model)
         return cast("Model", fitted.opened["model"])

@@ -1,0 +1,244 @@
+"""Tasks in the live twin: fitted on history, told as signals, renewed, returned, taken up again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.learning.live import LIFE, PLANT, SOFT, START, Press, press
+
+from gemel.core.errors import ConfigurationError, Damaged, Unknown
+from gemel.core.time import MINUTE, SECOND
+from gemel.parts.detectors.base import Window
+from gemel.runtime.configuration import check, load
+from gemel.twin.learning.live.registry import Registry
+from gemel.twin.learning.live.rows import Rows, Source, Units
+from gemel.twin.learning.windows import Told
+
+
+@pytest.fixture
+def soft(tmp_path: Path) -> Iterator[Press]:
+    with press(tmp_path, SOFT % "") as found:
+        yield found
+
+
+@pytest.fixture
+def life(tmp_path: Path) -> Iterator[Press]:
+    with press(tmp_path, LIFE) as found:
+        yield found
+
+
+def test_it_waits_learns_and_tells_with_an_interval(soft: Press) -> None:
+    soft.run(60)
+    assert soft.learner.state == "waiting"
+    assert soft.learner.reason.startswith("has 19%")
+    soft.until(lambda: soft.learner.champion)
+    assert soft.steps() == ["fitted", "champion"]
+    soft.run(300)
+    told = soft.told()
+    assert len(told) >= 295
+    assert np.std(told[:, 0]) == pytest.approx(np.hypot(0.1 * 2, 0.02 * 3), rel=0.2)
+    assert ((told[:, 1] < told[:, 0]) & (told[:, 0] < told[:, 2])).all()
+    last = soft.learner.report()["last"]
+    assert {share["name"] for share in last["why"]["shares"]} == {"force", "heat"}
+    paths = [planned.path for planned in soft.learner.outputs]
+    assert paths == ["press/estimate", "press/estimate_low", "press/estimate_high"]
+    assert soft.learner.outputs[0].signal.unit == "mm"
+
+
+def test_a_change_is_noticed_fitted_compared_and_a_worse_one_goes_back(soft: Press) -> None:
+    soft.until(lambda: soft.learner.champion)
+    first = soft.learner.champion
+    soft.run(120)
+    assert soft.learner.report()["drift"]["state"] == "steady"
+    changed, soft.offset = soft.now, 1.2
+    soft.until(lambda: soft.learner.report()["drift"]["state"] == "drifted")
+    assert abs(soft.learner.report()["drift"]["since"] - changed) <= 5 * SECOND
+    soft.until(lambda: soft.learner.candidate)
+    assert soft.learner.champion == first, "a candidate only stands in shadow"
+    soft.until(lambda: soft.requests)
+    (request,) = soft.requests
+    assert (request.kind, request.former, request.alone) == ("promote", first, False)
+    assert request.evidence["verdict"] == "better"
+    assert request.evidence["low"] > 0
+    second = request.model
+    soft.promote(second)
+    soft.run(30)
+    assert soft.told()[-20:, 0].mean() == pytest.approx(0.1 * 50 - 0.02 * 180 + 1.2, abs=0.1)
+    soft.promote(first)
+    soft.until(lambda: len(soft.requests) > 1)
+    back = soft.requests[-1]
+    assert (back.kind, back.model, back.alone) == ("return", second, True)
+    soft.promote(second, returned=True)
+    assert soft.learner.champion == second
+    assert soft.steps()[-1] == "returned"
+    assert not soft.learner.candidate, "what was fitted because of the wrong champion goes with it"
+    soft.run(60)
+    assert soft.learner.report()["drift"]["state"] == "steady"
+
+
+def test_a_model_on_schedule_that_is_no_better_is_dropped(tmp_path: Path) -> None:
+    with press(tmp_path, SOFT % ", every: 10 min") as found:
+        found.until(lambda: "dropped" in found.steps(), most=3_000)
+        assert not found.requests
+        assert found.steps()[:4] == ["fitted", "champion", "fitted", "shadow"]
+
+
+def test_after_a_restart_it_goes_on_with_its_models(soft: Press) -> None:
+    soft.until(lambda: soft.learner.champion)
+    before = soft.learner.champion
+    soft.learner = soft.start()
+    assert soft.learner.champion == before
+    told = len(soft.frames)
+    soft.run(20)
+    assert len(soft.frames) > told
+    assert soft.steps() == ["fitted", "champion"]
+
+
+def test_an_altered_model_is_not_used(soft: Press) -> None:
+    soft.until(lambda: soft.learner.champion)
+    (file,) = (soft.folder / "models").glob("*.json")
+    file.write_text(file.read_text().replace('"curved": false', '"curved": true '))
+    with pytest.raises(Damaged, match="altered"):
+        Registry(soft.folder / "models").get(file.stem)
+    soft.learner = soft.start()
+    assert not soft.learner.champion
+    with pytest.raises(Unknown):
+        Registry(soft.folder / "models").get("0" * 16)
+
+
+def test_a_fit_can_be_stopped_and_asked_for_again(soft: Press) -> None:
+    soft.until(lambda: soft.learner.champion)
+    soft.learner.want("as eva wished")
+    soft.until(lambda: soft.learner.candidate)
+    assert soft.events[-2].payload["reason"] == "fitted as eva wished"
+    assert soft.learner.drop(soft.learner.candidate, "eva", "not now", soft.now)
+    assert not soft.learner.candidate
+
+
+def test_remaining_life_narrows_and_a_new_unit_begins(life: Press) -> None:
+    life.run(200)
+    assert life.learner.champion
+    life.run(380, wear=lambda i: 0.025 * i)
+    told = life.told()
+    width = told[:, 2] - told[:, 1]
+    assert width[-1] < 0.25 * width[150]
+    assert told[-1, 0] == pytest.approx((10 - 0.025 * 380) / 0.025 / 60, abs=0.7), "minutes"
+    life.run(60, wear=lambda i: 9.5 + 0.025 * i)
+    assert life.learner.state != "waiting"
+    frames = len(life.frames)
+    life.run(10, wear=lambda _: 12.0)
+    assert len(life.frames) == frames, "what has failed has no life left to tell"
+    life.until(lambda: "shadow" in life.steps())
+    assert any(event.payload["reason"] == "fitted after a unit has failed" for event in life.events)
+    life.run(60)
+    assert life.told()[-1, 0] > 5, "another unit is in the press"
+
+
+# Rows
+
+
+def _told(failed: str, when: str, renewed: str = "") -> Told:
+    n = len(failed)
+    true = np.array([[c == "1" for c in text.ljust(n, "0")] for text in (when, failed, renewed)]).T
+    window = Window(np.arange(n) * SECOND, np.arange(n, dtype=float)[:, None], ("wear",))
+    return Told(window, true)
+
+
+def _units(folder: Path) -> Units:
+    path = folder / "plant.yaml"
+    path.write_text(
+        PLANT + LIFE + "    when: state == 'Execute'\n    renewed: heat > 100\n", encoding="utf-8"
+    )
+    plan = load(path)
+    numbers = {planned.path: i for i, planned in enumerate(plan.signals)}
+    form = plan.tasks["life"]
+    return Units(Source.of(form.use, form.needed, plan.signals, numbers))
+
+
+def test_units_end_with_the_failure_and_age_counts_rows_in_use(tmp_path: Path) -> None:
+    rows = _units(tmp_path).take(_told(failed="0001100000", when="1101111011"))
+    assert rows.time.tolist() == [i * SECOND for i in (0, 1, 3, 5, 6, 8, 9)]
+    assert rows.unit.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert (rows.age / SECOND).tolist() == [1, 2, 3, 1, 2, 3, 4]
+    assert rows.failed == {0}
+
+
+def test_a_unit_that_is_replaced_has_not_failed(tmp_path: Path) -> None:
+    rows = _units(tmp_path).take(_told(failed="000000", when="111111", renewed="000110"))
+    assert rows.unit.tolist() == [0, 0, 0, 1, 1, 1]
+    assert rows.failed == set()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_how_rows_are_cut_changes_nothing(tmp_path: Path, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    told = _told(*("".join(random.choice(["0", "1"], 60, p=p)) for p in ([0.9, 0.1], [0.3, 0.7])))
+    whole = _units(tmp_path).take(told)
+    units, cut = _units(tmp_path), Rows.empty(("wear",))
+    edges = [0, *np.sort(random.integers(0, 61, 6)).tolist(), 60]
+    for low, high in pairwise(edges):
+        part = slice(low, high)
+        cut = cut.then(units.take(Told(told.window.rows(part), told.true[part])))
+    for name in ("time", "value", "unit", "age"):
+        assert np.array_equal(getattr(whole, name), getattr(cut, name)), name
+    assert whole.failed == cut.failed
+
+
+# What a plant file may say
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("{task: quality, asset: pres, target: heat}", "no asset 'pres'; did you mean 'press'"),
+        ("{task: quality, asset: press, target: hete}", "no signal 'hete'; did you mean 'heat'"),
+        ("{asset: press, target: heat}", "`task` is missing"),
+        ("{task: qualty, asset: press}", "no task 'qualty'; did you mean 'quality'"),
+        ("{task: anomaly, asset: press, normal: all}", "works on files so far; in a plant file"),
+        ("{task: quality, asset: press, target: heat, failed: heat > 3}", "failed: is for"),
+        ("{task: quality, asset: press, target: heat, kind: class}", "tells numbers so far"),
+        ("{task: remaining_life, asset: press, unit: x}", "units and their age are counted by"),
+        ("{task: remaining_life, asset: press, life_unit: weeks}", "is not one of s, min, h, d"),
+        ("{task: remaining_life, asset: press, failed: wear >}", "expected a value, found the end"),
+        ("{task: quality, asset: press, target: heat, step: 0 s}", "step"),
+    ],
+)
+def test_a_wrong_entry_is_told_at_its_line(tmp_path: Path, entry: str, said: str) -> None:
+    path = tmp_path / "plant.yaml"
+    path.write_text(f"{PLANT}  new: {entry}\n", encoding="utf-8")
+    advices = [str(a) for a in check(path) if a.severity == "error"]
+    assert any(said in advice for advice in advices), advices
+    assert all("plant.yaml:" in advice for advice in advices)
+
+
+def test_a_task_may_not_take_the_name_of_a_signal(tmp_path: Path) -> None:
+    path = tmp_path / "plant.yaml"
+    path.write_text(
+        f"{PLANT}  wear: {{task: quality, asset: press, target: heat}}\n", encoding="utf-8"
+    )
+    with pytest.raises(ConfigurationError, match="'press/wear' is a signal already"):
+        load(path)
+
+
+def test_estimates_are_signals_that_alarms_can_use(tmp_path: Path) -> None:
+    path = tmp_path / "plant.yaml"
+    alarm = "alarms:\n  worn: {asset: press, when: 'life_low < 2', response: change it}\n"
+    path.write_text(PLANT + LIFE + alarm, encoding="utf-8")
+    plan = load(path)
+    assert plan.alarms["worn"].when == "life_low < 2"
+    told = {planned.path: planned for planned in plan.signals if planned.told_by == "life"}
+    assert told["press/life"].signal.unit == "min"
+
+
+def test_a_state_that_has_not_changed_for_long_is_in_force(soft: Press) -> None:
+    """`state` was sent once, 25 minutes before; the window of 20 minutes does not hold it."""
+    soft.learner.want("")
+    soft.learner._wanted = ""
+    soft.run(25 * 60)
+    soft.learner = soft.start()
+    soft.until(lambda: soft.learner.champion, most=60)
+    assert soft.now - START > 25 * MINUTE
