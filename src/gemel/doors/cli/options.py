@@ -40,7 +40,7 @@ ModelFile: TypeAlias = Annotated[
 TaskName: TypeAlias = Annotated[
     str,
     typer.Option(
-        "--task", metavar="TASK", help="quality, remaining_life, or a file such as task.yaml"
+        "--task", metavar="TASK", help="quality, remaining_life, fault, or a file such as task.yaml"
     ),
 ]
 Target: TypeAlias = Annotated[
