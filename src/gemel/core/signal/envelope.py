@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
@@ -20,7 +21,9 @@ _PARTS = (2, 3, 4, 6, 8, 12, 16)
 """In how many even bands the spectrum is cut in turn, as in the fast kurtogram (Antoni 2007)."""
 
 
-def analytic(value: Values, rate: float, band: tuple[float, float] | None = None) -> Values:
+def analytic(
+    value: Values, rate: float, band: tuple[float, float] | None = None
+) -> npt.NDArray[np.complex128]:
     """The analytic signal, complex128[n], by FFT; only what lies in `band`, Hz, if it is given.
     Its size is the envelope (Hilbert transform)."""
     spectrum = np.fft.fft(value - value.mean())
@@ -39,7 +42,9 @@ def whitened(value: Values) -> Values:
     spectrum = np.fft.rfft(value - value.mean())
     size = np.abs(spectrum)
     floor = 1e-9 * float(size.max(initial=0.0))
-    flat = np.fft.irfft(np.where(size > floor, spectrum / np.maximum(size, floor or 1), 0), len(value))
+    flat = np.fft.irfft(
+        np.where(size > floor, spectrum / np.maximum(size, floor or 1), 0), len(value)
+    )
     spread = float(flat.std())
     return np.asarray(flat / spread if spread > 0 else flat)
 
@@ -74,7 +79,7 @@ def envelope_spectrum(
         raise DataError("the waveform does not vary")
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(len(value)) / len(value))
     lines = 2 * np.abs(np.fft.rfft((power / mean - 1) * window)) / window.sum()
-    at = np.fft.rfftfreq(len(value), 1 / rate)
+    at = np.asarray(np.fft.rfftfreq(len(value), 1 / rate), np.float64)
     return Spectrum(at[at <= up_to], lines[at <= up_to])
 
 

@@ -75,7 +75,7 @@ class BurstFeatures:
         shares = np.full(self.count, np.nan)
         if rate and self.count:
             length = max(64, 1 << round(np.log2(20 * self.count * rate / (2 * self.highest))))
-            edges = np.linspace(0, self.highest, self.count + 1)
+            edges = np.linspace(0, self.highest, self.count + 1).tolist()
             spectrum = welch(value, rate, length)
             energy = np.maximum(bands(spectrum, edges), 1e-300)
             shares = np.log(energy / energy.sum())

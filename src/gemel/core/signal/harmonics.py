@@ -60,7 +60,7 @@ def excess(spectrum: Spectrum, around: int = _AROUND) -> Values:
 
 
 def without(value: Values, step: float, frequency: float, lines: float = 2.0) -> Values:
-    """The excess with the multiples of `frequency`, as of the shaft itself, set to that of noise."""
+    """The excess with multiples of `frequency`, as of the shaft itself, set to that of noise."""
     at = np.arange(len(value)) * step
     away = np.abs(at - np.round(at / frequency) * frequency)
     known = (away <= lines * step) & (at > frequency / 2)
@@ -136,7 +136,10 @@ def _best(
     near = np.rint((base[:, None] * tried + shift[:, None]) / step).astype(np.int64)
     # A line between two of the spectrum is seen by both; a window makes it two or three wide.
     best = np.maximum(np.maximum(value[near - 1], value[near]), value[near + 1])
-    found = int(np.log1p(best).sum(axis=0).argmax())
+    sums = np.log1p(best).sum(axis=0)
+    # Neighbouring places see the same lines: the middle one of those that are as good.
+    equal = np.flatnonzero(sums >= sums.max() - 1e-9)
+    found = int(equal[len(equal) // 2])
     # The largest of three lines, of which two are independent, at each place that was tried.
     ways = min(2.0 ** len(base) * max(len(tried) / 2, 1), 1e9)
     return float(frequency * tried[found]), best[:, found], ways

@@ -55,7 +55,7 @@ def welch(value: Values, rate: float, length: int = 1024, overlap: float = 0.5) 
     power = np.abs(np.fft.rfft((cut - cut.mean(axis=1, keepdims=True)) * window)) ** 2
     power = power.mean(axis=0) / (rate * (window**2).sum())
     power[1 : (length + 1) // 2] *= 2  # the negative half; zero and the highest have none
-    return Spectrum(np.fft.rfftfreq(length, 1 / rate), power)
+    return Spectrum(np.asarray(np.fft.rfftfreq(length, 1 / rate), np.float64), power)
 
 
 def bands(spectrum: Spectrum, edges: Sequence[float]) -> Values:

@@ -10,9 +10,9 @@ import numpy as np
 from gemel.core.errors import DataError, did_you_mean
 from gemel.core.frame import Values
 from gemel.parts.detectors.base import Window
-from gemel.parts.diagnosers.base import Example
+from gemel.parts.diagnosers.base import Case, Example
 
-__all__ = ["NORMAL", "chosen", "finite", "numbers", "restored", "same_names"]
+__all__ = ["NORMAL", "chosen", "finite", "middle", "numbers", "restored", "same_names"]
 
 NORMAL = "normal"
 T = TypeVar("T")
@@ -64,4 +64,18 @@ def numbers(listed: Any, shape: tuple[int, ...]) -> Values:
 
 def finite(array: Values) -> Any:
     """As lists for JSON; None stands for NaN."""
-    return np.where(np.isfinite(array), array.astype(object), None).tolist()
+    found = array.astype(object)
+    found[~np.isfinite(array)] = None
+    return found.tolist()
+
+
+def middle(case: Case, names: tuple[str, ...]) -> Values:
+    """The mean of the rows of a window, float64[k], by what is known. Raises `DataError` if there
+    is nothing."""
+    value = chosen(case.window, names)
+    known = np.isfinite(value)
+    if not known.any():
+        raise DataError("the window has no value that is known")
+    count = known.sum(axis=0)
+    total = np.where(known, value, 0).sum(axis=0)
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))

@@ -50,8 +50,8 @@ class Bearing(Diagnoser):
     turns: int = Field(
         60,
         ge=20,
-        description="Revolutions that are looked at together; of longer waveforms, the median piece "
-        "counts",
+        description="Revolutions that are looked at together; of longer waveforms, the median "
+        "piece counts",
     )
     tolerance: float = Field(
         0.015, ge=0, le=0.05, description="Share by which a frequency may be off, by slip"
@@ -71,7 +71,7 @@ class Bearing(Diagnoser):
 
     def fit(self, examples: Sequence[Example]) -> _Model:
         if self.geometry is None and not self.gears:
-            raise ConfigurationError("give `bearing`, `gears`, or both: nothing is to be looked for")
+            raise ConfigurationError("nothing is to be looked for: give `bearing`, `gears` or both")
         blank = _Model(self, {}, {"examples": 0})
         normal = [example.case for example in examples if example.cause == NORMAL]
         usual: dict[str, float] = {}
@@ -106,8 +106,7 @@ class _Model:
             name: _odds(c.chance, c.strength, self.usual.get(name)) for name, c in found.items()
         }
         less = {
-            name: _odds(c.spared, c.strength, self.usual.get(name))
-            for name, c in found.items()
+            name: _odds(c.spared, c.strength, self.usual.get(name)) for name, c in found.items()
         }
         total = 1 + sum(odds.values())
         causes = []
@@ -222,5 +221,8 @@ def _waveform(case: Case) -> tuple[Values, float, float]:
 
 def _spectrum(value: Values, rate: float) -> Spectrum:
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(len(value)) / len(value))
-    lines = np.abs(np.fft.rfft((value - value.mean()) * hann))
-    return Spectrum(np.fft.rfftfreq(len(value), 1 / rate), lines)
+    lines = np.fft.rfft((value - value.mean()) * hann)
+    return Spectrum(
+        np.asarray(np.fft.rfftfreq(len(value), 1 / rate), np.float64),
+        np.abs(lines).astype(np.float64),
+    )

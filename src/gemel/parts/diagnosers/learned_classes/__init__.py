@@ -12,25 +12,26 @@ from pydantic import Field
 
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
-from gemel.parts.diagnosers._cases import chosen, finite, numbers, restored, same_names
+from gemel.parts.diagnosers._cases import chosen, finite, middle, numbers, restored, same_names
 from gemel.parts.diagnosers.base import Case, Cause, Diagnoser, Diagnosis, Example, Reason
 from gemel.parts.diagnosers.learned_classes.discriminant import Discriminant, Stages, fit_stages
-from gemel.parts.diagnosers.learned_classes.fitting import Rows, held_out, limits, middle
+from gemel.parts.diagnosers.learned_classes.fitting import Rows, held_out, limits
 
 __all__ = ["KnownClasses", "LearnedClasses"]
 
 _VERSION: Final = 1
+_ALIKE: Final = 0.1
 
 
 class LearnedClasses(Diagnoser):
     """Which of the known classes a window of features is, or none of them.
 
-    Each class has a mean, and all have the spread about their means in common (linear discriminant
-    analysis), drawn towards an even spread as far as held-out units ask for it. It is meant for tens
-    of examples with tens of features, and knows old classes in new units better than what fits more
-    closely. A window is looked at as the mean of its rows. It is new where it is farther from every
-    class than all but a wanted share of held-out windows are. Reasons are shares of the logarithm
-    of the odds against the second class; where it is new, shares of its distance.
+    Each class has a mean, all have the spread about their means in common (linear discriminant
+    analysis), drawn towards an even spread. It is meant for tens of examples with tens of features,
+    and knows old classes in new units better than what fits more closely. A window is looked at as
+    the mean of its rows. It is new where it is farther from every class than all but a wanted share
+    of held-out windows are. Reasons are shares of the logarithm of the odds against the second
+    class; where it is new, shares of its distance.
 
     Features that a class never has (NaN in all of its rows) speak neither for it nor against it: it
     is told from others by what all classes have, and these among themselves by everything.
@@ -39,8 +40,11 @@ class LearnedClasses(Diagnoser):
     known_called_new: float = Field(
         0.05, gt=0, lt=0.5, description="Share of known ones that may be called new"
     )
+    shrinkage: float = Field(
+        0.3, gt=0, le=1, description="How far the spread is drawn towards an even one"
+    )
     folds: int = Field(
-        10, ge=2, le=100, description="Groups of units that are held out in turn to set the limits"
+        20, ge=2, le=100, description="Groups of units that are held out in turn to set the limits"
     )
     seed: int = Field(0, ge=0, description="Of the order in which units are dealt to the groups")
     reasons: int = Field(8, ge=1, le=100, description="Most reasons that are told")
@@ -48,8 +52,8 @@ class LearnedClasses(Diagnoser):
     def fit(self, examples: Sequence[Example]) -> KnownClasses:
         names = same_names(examples)
         rows = Rows.of(examples, names)
-        held = held_out(rows, self.folds, self.seed)
-        stages = fit_stages(rows.value, rows.label, rows.weight, held.shrinkage)
+        held = held_out(rows, self.folds, self.seed, self.shrinkage)
+        stages = fit_stages(rows.value, rows.label, rows.weight, self.shrinkage)
         limit, enough = limits(held.far, self.known_called_new)
         counts = zip(rows.classes, rows.counts(), strict=True)
         far = f"{len(held.far)} held-out examples"
@@ -58,15 +62,13 @@ class LearnedClasses(Diagnoser):
             "units": len(np.unique(rows.unit)),
             "features": len(names),
             "classes": [f"{name}: {count}" for name, count in counts],
-            "shrinkage": held.shrinkage,
+            "shrinkage": self.shrinkage,
             "held-out accuracy": held.accuracy,
             "new": f"farther than all but {self.known_called_new:.1%} of {far}"
             if enough
             else f"farther than all {far}; too few for a share of {self.known_called_new:.1%}",
         }
-        return KnownClasses(
-            names, rows.classes, stages, held.sharpness, limit, self.reasons, made
-        )
+        return KnownClasses(names, rows.classes, stages, held.sharpness, limit, self.reasons, made)
 
     def load(self, saved: dict[str, Any]) -> KnownClasses:
         def make() -> KnownClasses:
@@ -123,17 +125,23 @@ class KnownClasses:
         """Which of them are alike: for each the number of its group, from 0 in the order in which
         they come. Meant for cases that were called new: a person names a group, and `learned` makes
         a class of it. Groups are joined while the members of two are, on average, no farther from
-        each other than a known window may be from its class."""
+        each other than a known window may be from its class, or than a tenth, in square, of how far
+        they are from all that is known: what is far off varies more."""
         points = [middle(case, self.names) for case in cases]
         stage = self.stages.whole or self.stages.common
         allowed = float(self.limit[1] if self.stages.whole else self.limit[0])
         apart = np.array([[stage.between(a, b) for b in points] for a in points])
+        known = np.array([stage.distance(x).min() / max(stage.known(x), 1) for x in points])
         groups = [[i] for i in range(len(points))]
         while len(groups) > 1:
             pairs = [(a, b) for a in range(len(groups)) for b in range(a + 1, len(groups))]
-            far = [float(apart[np.ix_(groups[a], groups[b])].mean()) for a, b in pairs]
+            far = [
+                float(apart[np.ix_(groups[a], groups[b])].mean())
+                / max(allowed, _ALIKE * float(known[groups[a] + groups[b]].min()))
+                for a, b in pairs
+            ]
             nearest = int(np.argmin(far))
-            if far[nearest] > allowed:
+            if far[nearest] > 1:
                 break
             a, b = pairs[nearest]
             groups[a] += groups.pop(b)

@@ -1,39 +1,26 @@
-"""What is set on units that were held out: shrinkage, sharpness, and where new begins."""
+"""What is set on units that were held out: how sure a probability is, and where new begins."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
-from gemel.parts.diagnosers._cases import chosen
-from gemel.parts.diagnosers.base import Case, Example
+from gemel.parts.diagnosers._cases import chosen, middle
+from gemel.parts.diagnosers.base import Example
 from gemel.parts.diagnosers.learned_classes.discriminant import Stages, fit_stages
 
-__all__ = ["Held", "Rows", "held_out", "limits", "middle"]
+__all__ = ["Held", "Rows", "held_out", "limits"]
 
-_SHRINKAGE: Final = (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 _SHARPNESS: Final = tuple(2.0**-i for i in range(11))
 _LEAST: Final = 6
 
 Numbers = npt.NDArray[np.int64]
-
-
-def middle(case: Case, names: tuple[str, ...]) -> Values:
-    """The mean of the rows of a window, float64[k], by what is known. Raises `DataError` if there
-    is nothing."""
-    value = chosen(case.window, names)
-    known = np.isfinite(value)
-    if not known.any():
-        raise DataError("the window has no value that is known")
-    count = known.sum(axis=0)
-    total = np.where(known, value, 0).sum(axis=0)
-    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,73 +62,75 @@ class Rows:
     def counts(self) -> list[int]:
         """Examples of each class."""
         pairs = np.unique(np.stack([self.example, self.label]), axis=1)
-        return np.bincount(pairs[1], minlength=len(self.classes)).tolist()
+        return [int((pairs[1] == kind).sum()) for kind in range(len(self.classes))]
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What models of other units say of held-out examples: loss at the best sharpness, and `far`,
-    float64[held, 2], from the nearest class."""
+    """What models of other units say of held-out examples: at which sharpness their probabilities
+    are right, and `far`, float64[held, 2], from the nearest class."""
 
-    shrinkage: float
     sharpness: float
-    loss: float
     accuracy: float
     far: Values
 
 
-def held_out(rows: Rows, folds: int, seed: int) -> Held:
-    """At the shrinkage at which they are right most surely. Classes weigh the same. An example of
-    which no other unit has the class is not asked: nothing could be known of it."""
+def held_out(rows: Rows, folds: int, seed: int, shrinkage: float) -> Held:
+    """Classes weigh the same. An example of which no other unit has the class is not asked: nothing
+    could be known of it. Raises `DataError` where that is so of all."""
     units = np.unique(rows.unit)
     groups = min(folds, len(units))
     dealt = np.random.default_rng(seed).permutation(len(units)) % groups
     fold = dealt[rows.unit]
-    best: Held | None = None
-    for shrinkage in _SHRINKAGE:
-        models: list[tuple[Stages, int, int]] = []
-        for group in range(groups):
-            train = fold != group
-            present = np.unique(rows.label[train])
-            asked, first = np.unique(rows.example[~train], return_index=True)
-            labels = rows.label[~train][first]
-            told = [(int(e), int(k)) for e, k in zip(asked, labels, strict=True) if k in present]
-            if len(present) > 1 and told:
-                stages = fit_stages(
-                    rows.value[train], rows.label[train], rows.weight[train], shrinkage
-                )
-                models += [(stages, example, label) for example, label in told]
-        if not models:
-            raise DataError(
-                "no cause has examples of two units: what is new cannot be told from what is "
-                "known; give examples of more units"
-            )
-        found = _judged(models, rows, shrinkage)
-        if best is None or found.loss < best.loss - 1e-9:
-            best = found
-    assert best is not None  # noqa: S101  # there is more than one shrinkage
-    return best
+    asked: list[_Asked] = []
+    for group in range(groups):
+        train = fold != group
+        present = np.unique(rows.label[train])
+        held, first = np.unique(rows.example[~train], return_index=True)
+        labels = rows.label[~train][first]
+        known = np.isin(labels, present)
+        if len(present) > 1 and known.any():
+            stages = fit_stages(rows.value[train], rows.label[train], rows.weight[train], shrinkage)
+            asked += [
+                _Asked(stages, int(example), int(label))
+                for example, label in zip(held[known], labels[known], strict=True)
+            ]
+    if not asked:
+        raise DataError(
+            "no cause has examples of two units: what is new cannot be told from what is "
+            "known; give examples of more units"
+        )
+    return _judged(asked, rows)
 
 
-def _judged(models: list[tuple[Stages, int, int]], rows: Rows, shrinkage: float) -> Held:
-    label = np.array([kind for *_, kind in models])
+class _Asked(NamedTuple):
+    """A model that has not seen an example, the example, and its class."""
+
+    stages: Stages
+    example: int
+    label: int
+
+
+def _judged(asked: list[_Asked], rows: Rows) -> Held:
+    label = np.array([one.label for one in asked])
     count = np.bincount(label, minlength=len(rows.classes))
     weight = 1 / count[label] / (count > 0).sum()
-    best, chosen_sharpness, surest = np.inf, 1.0, np.zeros((0, 0))
-    for sharpness in _SHARPNESS:
+    point = [rows.middle[one.example] for one in asked]
+    best, sharpness, surest = np.inf, 1.0, np.zeros((0, 0))
+    for tried in _SHARPNESS:
         told = np.array(
-            [s.probability(rows.middle[e], sharpness, len(rows.classes)) for s, e, _ in models]
+            [
+                one.stages.probability(x, tried, len(rows.classes))
+                for one, x in zip(asked, point, strict=True)
+            ]
         )
         own = told[np.arange(len(label)), label]
         loss = float(-(weight * np.log(np.maximum(own, 1e-6))).sum())
         if loss < best:
-            best, chosen_sharpness, surest = loss, sharpness, told
-    accuracy = float((surest.argmax(axis=1) == label).mean())
-    told_kind = surest.argmax(axis=1)
-    far = np.array(
-        [s.far(rows.middle[e], int(k)) for (s, e, _), k in zip(models, told_kind, strict=True)]
-    )
-    return Held(shrinkage, chosen_sharpness, best, accuracy, far)
+            best, sharpness, surest = loss, tried, told
+    kind = surest.argmax(axis=1)
+    far = [one.stages.far(x, int(k)) for one, x, k in zip(asked, point, kind, strict=True)]
+    return Held(sharpness, float((kind == label).mean()), np.array(far))
 
 
 def limits(far: Values, share: float) -> tuple[Values, bool]:

@@ -63,7 +63,9 @@ def judged(
         figures.insert(1, Figure("mean recall", float(np.mean(recall)), note="of all causes alike"))
     if opened:
         figures.append(
-            figure("withheld called new", lambda a: a.told.new, opened, "each cause withheld in turn")
+            figure(
+                "withheld called new", lambda a: a.told.new, opened, "each cause withheld in turn"
+            )
         )
     tables = {
         "causes": tuple(_cause(c, closed, unknown) for c in _causes([*closed, *unknown])),

@@ -60,7 +60,9 @@ class FaultTask(Task):
     speed: str | None = Field(None, description="Column with the speed of the shaft")
     speed_unit: Literal["rpm", "Hz"] = Field("rpm", description="Unit of the speed")
     assumed_speed: float | None = Field(
-        None, gt=0, description="Speed where none was recorded; the median of the others if not given"
+        None,
+        gt=0,
+        description="Speed where none was recorded; the median of others if not given",
     )
     bearing: AnyBearing | None = Field(
         None, description="Bearing on that shaft: its geometry, or a name such as 6205"
@@ -244,14 +246,22 @@ class FaultTask(Task):
         codes = table.codes(case)[0] if case else np.arange(table.rows)
         _, first, code = np.unique(codes, return_index=True, return_inverse=True)
         unit_of = self.unit or self.case or self.waveform
-        unit = table.codes(unit_of)[0] if unit_of in table.columns else code
+        unit = table.codes(unit_of)[0] if unit_of and unit_of in table.columns else code
         if (unit != unit[first][code]).any():
             raise Refused(
                 f"rows of one {case} lie in two units of '{self.unit}': a split would put windows "
                 "of one recording on both sides, and the model would know the recording again"
             )
         if names is None:
-            apart = {self.target, self.unit, self.case, self.waveform, self.time, _BURST, *self.ignore}
+            apart = {
+                self.target,
+                self.unit,
+                self.case,
+                self.waveform,
+                self.time,
+                _BURST,
+                *self.ignore,
+            }
             names = tuple(name for name in table.columns if name not in apart)
         value = np.stack([table.numbers(name) for name in names], axis=1)
         target = _told(table, self.target) if self.target in table.columns else None
@@ -317,7 +327,9 @@ def _asked(
     except DataError:
         return []  # too few causes or units in this fitting part: it is not judged
     return [
-        Answer(int(i), example.cause, example.cause in known, withheld, model.diagnose(example.case))
+        Answer(
+            int(i), example.cause, example.cause in known, withheld, model.diagnose(example.case)
+        )
         for i in test
         for example in [cases.examples[i]]
     ]
