@@ -26,6 +26,7 @@ from benchmarks.public_data import digest, folder
 from gemel.core.table import Table
 from gemel.parts.prognostics.base import Life
 from gemel.runtime.tables import read_table
+from gemel.runtime.waveforms import reader
 from gemel.twin.learning.tasks import read_task
 from gemel.twin.learning.tasks.base import Figure, Report
 from gemel.twin.learning.tasks.remaining_life import RemainingLifeTask, judged, within_bands
@@ -125,6 +126,26 @@ def experiments(data: Path) -> Table:
     return Table(columns, digest(files), "cnc_mill_tool_wear")
 
 
+CWRU: dict[str, Any] = {
+    "task": "fault", "target": "fault", "waveform": "file", "rate": "fs_hz",
+    "assumed_rate": 12_000, "speed": "rpm", "bearing": "6205",
+}  # fmt: skip
+SEEN = (
+    "Shrinkage and features were chosen by leaving out loads and severities among these files: "
+    "other loads, and the other end of the machine, were not looked at"
+)
+
+
+def bursts_alone(data: Path) -> Table:
+    """The bursts of the bearing records as if each were alone: what must not be done."""
+    table = read_table(data / "cwru" / "manifest.csv")
+    _, table = read_task(CWRU).prepare(table, reader(data / "cwru"), lambda _: None)
+    kept = {n: c for n, c in table.columns.items() if n not in ("file", "burst")}
+    # Bands of the record whose rate nobody wrote down are unknown, and a task without waveforms
+    # does not know why.
+    return Table(kept, table.digest, table.where)
+
+
 CASES = [
     life("FD001", 11.0, 10.6),
     life("FD003", 12.0, 10.7),
@@ -181,6 +202,29 @@ CASES = [
          "split": {"by": "unit", "folds": 8}},
         "none known",
     ),
+    Case(
+        "cwru_load", "Bearing faults: CWRU drive end, a load left out",
+        read("cwru", "manifest.csv"), {**CWRU, "unit": "load_hp"},
+        f"networks report 99-100 % on windows at random (L), which leak. {SEEN}. The one normal "
+        "record is at one load: the other never has it in its fitting part",
+    ),
+    Case(
+        "cwru_severity", "Bearing faults: CWRU drive end, a severity left out",
+        read("cwru", "manifest.csv"), {**CWRU, "unit": "diameter_in"},
+        "Smith and Randall (MSSP 64-65, 2015) find the outer race of 0.014 in and most ball faults "
+        f"not diagnosable by the envelope (L). {SEEN}",
+    ),
+    Case(
+        "cwru_record", "Bearing faults: CWRU drive end, records left out",
+        read("cwru", "manifest.csv"), CWRU,
+        f"the same damage at the other load is mostly among those learned from. {SEEN}",
+    ),
+    Case(
+        "cwru_leak", "A warning: the same with windows at random",
+        bursts_alone, {"task": "fault", "target": "fault"},
+        "**not a result**: windows of one record are on both sides, which `gemel backtest` refuses "
+        "where it knows the record. Its distance to the severities left out is the leak",
+    ),
 ]  # fmt: skip
 
 
@@ -207,6 +251,9 @@ def section(case: Case, data: Path) -> str:
     else:
         table = case.table(data)
         table = plates(table) if case.name.startswith("steel_plates") else table
+        task, table = task.prepare(
+            table, reader(data / case.name.partition("_")[0]), lambda _: None
+        )
         report = task.backtest(table, lambda _: None)
     spent = time.process_time() - began
     rows = [

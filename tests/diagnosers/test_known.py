@@ -56,7 +56,8 @@ def test_what_is_new_is_grouped_named_and_learned() -> None:
     told = named.diagnose(press_case("pump worn", 200))
     assert (told.causes[0].name, told.new) == ("pump", False)
     assert named.diagnose(press_case("never seen", 200)).new
-    assert not named.diagnose(press_case("belt slips", 200)).new
+    known = [named.diagnose(press_case("belt slips", seed)).new for seed in range(100, 130)]
+    assert np.mean(known) < 0.17, "5 % are wanted; of 30, three standard deviations more"
     with pytest.raises(DataError, match="is known"):
         named.learned("pump", cases[::2])
 
