@@ -43,7 +43,8 @@ been judged otherwise. The interval beside a figure is where it lies with 90 % i
 rows) had been drawn.
 
 Defaults were set once and not tuned on these tables, except that prognostics look at half of the
-columns in each node, chosen by cross-validation inside the training engines of C-MAPSS. The test
+columns in each node, chosen by cross-validation inside the training engines of C-MAPSS, and that
+features and shrinkage of faults were chosen on the bearing records that they are judged on here. The test
 engines of FD001 were judged twice: before and after the interval became the shortest stretch of
 errors instead of one with equal tails, which was decided by nested validation inside the training
 engines (it held 97.6 % where 90 % was wanted, then 93.5 %); predictions were the same both times.
@@ -137,12 +138,14 @@ SEEN = (
 
 
 def bursts_alone(data: Path) -> Table:
-    """The bursts of the bearing records as if each were alone: what must not be done."""
+    """The bursts of the bearing records as if each were alone, all at 12 kHz as is often taken for
+    granted: what must not be done."""
     table = read_table(data / "cwru" / "manifest.csv")
-    _, table = read_task(CWRU).prepare(table, reader(data / "cwru"), lambda _: None)
+    rate = np.nan_to_num(table.numbers("fs_hz"), nan=12_000.0)
+    table = Table({**table.columns, "fs_hz": rate}, table.digest, table.where)
+    task = read_task({**CWRU, "unit": "diameter_in"})
+    _, table = task.prepare(table, reader(data / "cwru"), lambda _: None)
     kept = {n: c for n, c in table.columns.items() if n not in ("file", "burst")}
-    # Bands of the record whose rate nobody wrote down are unknown, and a task without waveforms
-    # does not know why.
     return Table(kept, table.digest, table.where)
 
 
@@ -220,10 +223,16 @@ CASES = [
         f"the same damage at the other load is mostly among those learned from. {SEEN}",
     ),
     Case(
-        "cwru_leak", "A warning: the same with windows at random",
-        bursts_alone, {"task": "fault", "target": "fault"},
+        "cwru_windows", "The same, windows of two seconds, a severity left out", bursts_alone,
+        {"task": "fault", "target": "fault", "unit": "diameter_in"},
+        "the honest side of the warning below: the same windows, features and model; the normal "
+        "record is taken to be at 12 kHz",
+    ),
+    Case(
+        "cwru_leak", "A warning: the same windows, split at random", bursts_alone,
+        {"task": "fault", "target": "fault", "ignore": ["diameter_in"]},
         "**not a result**: windows of one record are on both sides, which `gemel backtest` refuses "
-        "where it knows the record. Its distance to the severities left out is the leak",
+        "where it knows the record. The distance to the section above is the leak",
     ),
 ]  # fmt: skip
 

@@ -56,12 +56,10 @@ class Bearing(Settings):
 
 
 class Gear(Settings):
-    """A gear on the shaft: its teeth mesh, and a damaged one does so once per revolution."""
+    """A gear on the shaft: its teeth mesh, and a damaged one does so once in a turn."""
 
     teeth: int = Field(ge=2, description="Teeth")
-    ratio: float = Field(
-        1.0, gt=0, description="Revolutions of the gear per revolution of the measured shaft"
-    )
+    ratio: float = Field(1.0, gt=0, description="Turns of the gear per turn of the measured shaft")
 
     @property
     def mesh(self) -> float:

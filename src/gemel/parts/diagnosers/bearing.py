@@ -31,8 +31,8 @@ _MARGIN: Final = 3.0
 class Bearing(Diagnoser):
     """Which part of a bearing or which gear is damaged, from a waveform of its vibration.
 
-    The window holds one column, evenly spaced; `about` holds the `speed` of the shaft, revolutions
-    per second. Impacts repeat at frequencies that follow from geometry: they are looked for in the
+    The window holds one column, evenly spaced; `about` holds the `speed` of the shaft, turns per
+    second. Impacts repeat at frequencies that follow from geometry: they are looked for in the
     envelope spectrum of the whitened waveform, and of the band that is most peaked, with their
     multiples; and, of gears, sidebands of the meshing frequency in the spectrum itself. Slip moves
     all multiples alike. A cause has the probability that follows from how unlikely noise alone
@@ -50,7 +50,7 @@ class Bearing(Diagnoser):
     turns: int = Field(
         60,
         ge=20,
-        description="Revolutions that are looked at together; of longer waveforms, the median "
+        description="Turns that are looked at together; of longer waveforms, the median "
         "piece counts",
     )
     tolerance: float = Field(

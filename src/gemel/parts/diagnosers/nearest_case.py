@@ -174,14 +174,15 @@ class _Model:
         return tuple(found)
 
 
-@njit(nogil=True, cache=True)
+# Sums may be taken in any order, so that several columns are looked at at once; NaN stays NaN.
+@njit(nogil=True, cache=True, fastmath={"reassoc", "nsz", "contract"})
 def _alike(point: Values, x: Values, weight: Values, found: Values) -> None:
     for i in range(point.shape[0]):
         total = 0.0
         whole = 0.0
         for j in range(point.shape[1]):
             away = abs(point[i, j] - x[j])
-            if away == away and weight[j] > 0:  # not NaN
-                total += weight[j] * max(1.0 - away, 0.0)
-                whole += weight[j]
+            known = away == away  # not NaN
+            total += weight[j] * (1.0 - away) if known and away < 1.0 else 0.0
+            whole += weight[j] if known else 0.0
         found[i] = total / whole if whole > 0 else 0.0
