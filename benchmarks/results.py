@@ -35,6 +35,7 @@ from benchmarks.public_data import digest, folder
 from gemel.core.table import Table
 from gemel.parts.prognostics.base import Life
 from gemel.runtime.tables import read_table
+from gemel.runtime.waveforms import reader
 from gemel.twin.learning.tasks import read_task
 from gemel.twin.learning.tasks.base import Figure, Report
 from gemel.twin.learning.tasks.remaining_life import RemainingLifeTask, judged, within_bands
@@ -51,8 +52,9 @@ been judged otherwise. The interval beside a figure is where it lies with 90 % i
 rows) had been drawn.
 
 Defaults were set once and not tuned on these tables, except that prognostics look at half of the
-columns in each node, chosen by cross-validation inside the training engines of C-MAPSS. The test
-engines of FD001 were judged twice: before and after the interval became the shortest stretch of
+columns in each node, chosen by cross-validation inside the training engines of C-MAPSS, and that
+features and shrinkage of faults were chosen on the bearing records that they are judged on here.
+The test engines of FD001 were judged twice: before and after the interval became the shortest stretch of
 errors instead of one with equal tails, which was decided by nested validation inside the training
 engines (it held 97.6 % where 90 % was wanted, then 93.5 %); predictions were the same both times.
 
@@ -151,6 +153,28 @@ TEP_WANTED = (
     ("FDR11 above CVA-Q + EWMA", ">=", 0.01),
     ("delay above CVA-Q + EWMA", "<=", -3.0),
 )
+CWRU: dict[str, Any] = {
+    "task": "fault", "target": "fault", "waveform": "file", "rate": "fs_hz",
+    "assumed_rate": 12_000, "speed": "rpm", "bearing": "6205",
+}  # fmt: skip
+SEEN = (
+    "Shrinkage and features were chosen by leaving out loads and severities among these files: "
+    "other loads, and the other end of the machine, were not looked at"
+)
+
+
+def bursts_alone(data: Path) -> Table:
+    """The bursts of the bearing records as if each were alone, all at 12 kHz as is often taken for
+    granted: what must not be done."""
+    table = read_table(data / "cwru" / "manifest.csv")
+    rate = np.nan_to_num(table.numbers("fs_hz"), nan=12_000.0)
+    table = Table({**table.columns, "fs_hz": rate}, table.digest, table.where)
+    task = read_task({**CWRU, "unit": "diameter_in"})
+    _, table = task.prepare(table, reader(data / "cwru"), lambda _: None)
+    kept = {n: c for n, c in table.columns.items() if n not in ("file", "burst")}
+    return Table(kept, table.digest, table.where)
+
+
 CASES: list[Case] = [
     life("FD001", 11.0, 10.6),
     life("FD003", 12.0, 10.7),
@@ -241,6 +265,35 @@ CASES: list[Case] = [
         "17.7, random 11.0 (L: scoreboard)",
         judge=nab_judged,
     ),
+    Case(
+        "cwru_load", "Bearing faults: CWRU drive end, a load left out",
+        read("cwru", "manifest.csv"), {**CWRU, "unit": "load_hp"},
+        f"networks report 99-100 % on windows at random (L), which leak. {SEEN}. The one normal "
+        "record is at one load: the other never has it in its fitting part",
+    ),
+    Case(
+        "cwru_severity", "Bearing faults: CWRU drive end, a severity left out",
+        read("cwru", "manifest.csv"), {**CWRU, "unit": "diameter_in"},
+        "Smith and Randall (MSSP 64-65, 2015) find the outer race of 0.014 in and most ball faults "
+        f"not diagnosable by the envelope (L). {SEEN}",
+    ),
+    Case(
+        "cwru_record", "Bearing faults: CWRU drive end, records left out",
+        read("cwru", "manifest.csv"), CWRU,
+        f"the same damage at the other load is mostly among those learned from. {SEEN}",
+    ),
+    Case(
+        "cwru_windows", "The same, windows of two seconds, a severity left out", bursts_alone,
+        {"task": "fault", "target": "fault", "unit": "diameter_in"},
+        "the honest side of the warning below: the same windows, features and model; the normal "
+        "record is taken to be at 12 kHz",
+    ),
+    Case(
+        "cwru_leak", "A warning: the same windows, split at random", bursts_alone,
+        {"task": "fault", "target": "fault", "ignore": ["diameter_in"]},
+        "**not a result**: windows of one record are on both sides, which `gemel backtest` refuses "
+        "where it knows the record. The distance to the section above is the leak",
+    ),
 ]  # fmt: skip
 
 
@@ -266,6 +319,9 @@ def section(case: Case, data: Path) -> str:
     else:
         table = case.table(data)
         table = plates(table) if case.name.startswith("steel_plates") else table
+        task, table = task.prepare(
+            table, reader(data / case.name.partition("_")[0]), lambda _: None
+        )
         report = task.backtest(table, lambda _: None)
     spent = time.process_time() - began
     rows = [

@@ -231,6 +231,8 @@ SECTIONS = {
     "connectors": "In the section `connectors` of the plant file.",
     "detectors": "In the section `detectors` of the plant file, together with the settings of "
     "[how a detector is used](#use-of-a-detector).",
+    "diagnosers": "Of the task `fault` (`model` in its description), and from Python: "
+    "[Say what is wrong](../how-to/diagnose.md).",
     "reasoners": "In the section `reasoners` of the plant file.",
     "forecasters": "For use from Python, see [Forecast a signal](../how-to/forecast.md).",
     "historians": "The daemon uses `duckdb` with these defaults; the section `retention` of the "

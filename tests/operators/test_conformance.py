@@ -23,6 +23,10 @@ EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
         {"step": "100 ms"},
         {"step": "70 ms", "hold": "500 ms", "signals": [0, 3]},
     ],
+    "statistics": [
+        {"window": "100 ms", "outputs": {"0": {"rms": 10, "kurtosis": 11}, "3": {"mean": 12}}},
+        {"window": "1 s", "outputs": {"1": {"peak": 10, "slope": 11}}, "keep": True},
+    ],
     "quality": [
         {},
     ],

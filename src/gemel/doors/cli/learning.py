@@ -19,6 +19,7 @@ from gemel.core.errors import ConfigurationError
 from gemel.core.table import Table
 from gemel.runtime.configuration import read_document
 from gemel.runtime.tables import read_table
+from gemel.runtime.waveforms import reader
 from gemel.twin.learning.tasks import TASKS, Fitted, Report, Task, read_task
 from gemel.twin.learning.tasks.base import Progress
 
@@ -47,8 +48,8 @@ def described(
 
 def train(data: Path, task: str, words: Mapping[str, Any], output: Path, *, as_json: bool) -> None:
     """See `gemel train --help`."""
-    wanted, table = _task(task, words), read_table(data)
     with _progress() as progress:
+        wanted, table = _prepared(_task(task, words), data, progress)
         fitted = wanted.fit(table, progress)
     output.write_text(fitted.text(), encoding="utf-8")
     if as_json:
@@ -63,8 +64,8 @@ def train(data: Path, task: str, words: Mapping[str, Any], output: Path, *, as_j
 
 def backtest(data: Path, task: str, words: Mapping[str, Any], *, as_json: bool) -> None:
     """See `gemel backtest --help`."""
-    wanted, table = _task(task, words), read_table(data)
     with _progress() as progress:
+        wanted, table = _prepared(_task(task, words), data, progress)
         report = wanted.backtest(table, progress)
     if as_json:
         typer.echo(json.dumps(report.record(), indent=2))
@@ -77,7 +78,9 @@ def score(model: Path, data: Path, format: str, *, last: bool) -> None:
     if format not in ("table", "csv", "json"):
         raise typer.BadParameter(f"'{format}' is not one of table, csv, json")
     fitted, wanted = _model(model)
-    told = wanted.score(fitted, read_table(data))
+    with _progress() as progress:
+        wanted, table = _prepared(wanted, data, progress)
+    told = wanted.score(fitted, table)
     if last:
         told = _last(told, wanted.unit)
     rows: list[list[Any]] = [
@@ -103,6 +106,8 @@ def explain(model: Path, data: Path, row: int, *, as_json: bool) -> None:
     table = read_table(data)
     if not 1 <= row <= table.rows:
         raise ConfigurationError(f"--row {row}: {data} has rows 1 to {table.rows}")
+    with _progress() as progress:
+        wanted, table = wanted.prepare(table, reader(data.parent), progress)
     why = wanted.explain(fitted, table, row - 1)
     if as_json:
         shares = [{"column": n, "adds": s, "value": v} for n, s, v in why.shares]
@@ -132,6 +137,10 @@ def _task(task: str, words: Mapping[str, Any]) -> Task:
         return read_task({**document.data, **given}, str(path))
     known = ", ".join(TASKS)
     raise ConfigurationError(f"--task {task}: give a file such as task.yaml, or one of {known}")
+
+
+def _prepared(wanted: Task, data: Path, progress: Progress) -> tuple[Task, Table]:
+    return wanted.prepare(read_table(data), reader(data.parent), progress)
 
 
 def _model(path: Path) -> tuple[Fitted, Task]:

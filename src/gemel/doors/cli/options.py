@@ -42,7 +42,9 @@ ModelFile: TypeAlias = Annotated[
 ]
 TaskName: TypeAlias = Annotated[
     str,
-    typer.Option("--task", metavar="TASK", help="quality, remaining_life, anomaly, or a task.yaml"),
+    typer.Option(
+        "--task", metavar="TASK", help="quality, remaining_life, anomaly, fault, or a task.yaml"
+    ),
 ]
 Target: TypeAlias = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="quality: the column with the answer")

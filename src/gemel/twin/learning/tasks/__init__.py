@@ -6,15 +6,17 @@ from typing import Any, Final
 from gemel.core.errors import ConfigurationError, did_you_mean
 from gemel.twin.learning.tasks.anomaly import AnomalyTask
 from gemel.twin.learning.tasks.base import Explained, Figure, Fitted, Report, Task
+from gemel.twin.learning.tasks.fault import FaultTask
 from gemel.twin.learning.tasks.quality import QualityTask
 from gemel.twin.learning.tasks.remaining_life import RemainingLifeTask
 
 __all__ = ["TASKS", "Explained", "Figure", "Fitted", "Report", "Task", "read_task"]
 
 TASKS: Final[Mapping[str, type[Task]]] = {
-    "anomaly": AnomalyTask,
     "quality": QualityTask,
     "remaining_life": RemainingLifeTask,
+    "anomaly": AnomalyTask,
+    "fault": FaultTask,
 }
 
 

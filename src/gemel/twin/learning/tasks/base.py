@@ -12,15 +12,28 @@ from typing import Annotated, Any, Final, TypeAlias
 from pydantic import Field
 
 from gemel.core.errors import Damaged, DataError
+from gemel.core.frame import Values
 from gemel.core.settings import Settings
 from gemel.core.table import Table
 from gemel.twin.learning.evaluation import Blocks, Groups, Order, Protocol, Shuffled
 
-__all__ = ["AnySplit", "Explained", "Figure", "Fitted", "Progress", "Report", "Task"]
+__all__ = [
+    "AnySplit",
+    "Explained",
+    "Figure",
+    "Fitted",
+    "Progress",
+    "ReadWaveform",
+    "Report",
+    "Task",
+]
 
 AnySplit: TypeAlias = Annotated[Groups | Order | Blocks | Shuffled, Field(discriminator="by")]
 Progress: TypeAlias = Callable[[str], None]
 """Told what is being done, now and then; raises to stop."""
+
+ReadWaveform: TypeAlias = Callable[[str], tuple[Values, float | None, str]]
+"""Gives a waveform by its name: values, samples per second if the file says so, and a hash."""
 
 _FORMAT: Final = 1
 
@@ -119,7 +132,7 @@ class Fitted:
 class Task(Settings):
     """A description of what is to be learned from a table."""
 
-    task: str = Field(description="Which task: quality, remaining_life or anomaly")
+    task: str = Field(description="Which task: quality, remaining_life, anomaly or fault")
     unit: str | None = Field(
         None, description="Column that says which machine, tool, batch or part a row belongs to"
     )
@@ -129,6 +142,11 @@ class Task(Settings):
         None, description="How a backtest cuts the rows; by what belongs together if not given"
     )
     model: dict[str, Any] = Field({}, description="Kind and settings of the model")
+
+    def prepare(self, table: Table, read: ReadWaveform, progress: Progress) -> tuple[Task, Table]:
+        """The table as the task looks at it, with what its files hold; and the task, with what
+        was settled on the way. To be called before anything else."""
+        return self, table
 
     @abstractmethod
     def fit(self, table: Table, progress: Progress) -> Fitted:
