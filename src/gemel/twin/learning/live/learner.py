@@ -55,8 +55,9 @@ _LONGEST: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What the models said of rows, from the executor."""
+    """What the models said of rows, from the executor; by role, as the roles were then."""
 
+    models: dict[str, str]
     told: dict[str, Values]
     losses: dict[str, Values]
     reasons: dict[str, Any] | None
@@ -361,7 +362,8 @@ class Learner:
                 losses[role] = np.zeros(0) if said is None else self.form.losses(ended, said)
             else:
                 losses[role] = self.form.losses(rows, told[role])
-        return _Said(told, losses, self._explained(models["champion"], rows), rows, fresh)
+        reasons = self._explained(models["champion"], rows)
+        return _Said(models, told, losses, reasons, rows, fresh)
 
     def _told(self, model: str, rows: Rows, fresh: int) -> Values:
         """Of the last `fresh` rows; in the executor."""
@@ -408,6 +410,8 @@ class Learner:
         except GemelError as error:
             self.reason = f"cannot be asked: {error}"
             return []
+        if said.models["champion"] != self.champion:
+            return []  # another one became champion meanwhile, and is asked about the next rows
         self._publish(said)
         return self._judge(said, now)
 
@@ -443,7 +447,7 @@ class Learner:
             self._errors.add(said.rows.time[known], mine[known])
         renewal = self.form.use.renewal
         for role, duel in self._duels.items():
-            if role in losses:
+            if said.models.get(role) == getattr(self, role):
                 duel.add(mine, losses[role])
         events: list[Event] = []
         shadow, before = self._duels.get("candidate"), self._duels.get("former")
