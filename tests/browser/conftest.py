@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -211,3 +213,23 @@ def open_page(browser: Browser, plant: Plant) -> Open:
         assert broken is None
 
     return opened
+
+
+@asynccontextmanager
+async def demo(folder: Path, scenario: str) -> AsyncIterator[str]:
+    """The one-time link of a running demo."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gemel.doors.cli.main", "demo", "--no-browser",
+        "--http", "127.0.0.1:0", "--scenario", scenario, "--data", str(folder / "demo"),
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert child.stdout is not None
+    try:
+        async with asyncio.timeout(180):
+            while not (line := (await child.stdout.readline()).decode()).startswith("open once"):
+                assert line, "the demo ended"
+        yield line.partition(": ")[2].strip()
+    finally:
+        child.send_signal(signal.SIGTERM)
+        await child.wait()
+        assert child.returncode == 0

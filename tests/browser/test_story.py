@@ -6,15 +6,14 @@ asserted is what stands on the screen.
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
+
+from tests.browser.conftest import demo
 
 PATIENCE = 150_000
 
@@ -27,22 +26,8 @@ pytestmark = [
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def link(tmp_path: Path) -> AsyncIterator[str]:
-    """The one-time link of a running demo."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gemel.doors.cli.main", "demo", "--no-browser",
-        "--http", "127.0.0.1:0", "--scenario", "brief", "--data", str(tmp_path / "demo"),
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert child.stdout is not None
-    try:
-        async with asyncio.timeout(180):
-            while not (line := (await child.stdout.readline()).decode()).startswith("open once"):
-                assert line, "the demo ended"
-        yield line.partition(": ")[2].strip()
-    finally:
-        child.send_signal(signal.SIGTERM)
-        await child.wait()
-        assert child.returncode == 0
+    async with demo(tmp_path, "brief") as found:
+        yield found
 
 
 async def test_the_five_minute_story(link: str, browser: Browser) -> None:

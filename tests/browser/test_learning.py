@@ -1,0 +1,102 @@
+"""Models at work, in a real browser, on the real virtual line: nothing is faked or sped up.
+
+A bearing wears and is told how long it has; another batch flows differently, and a model is fitted
+anew, compared in shadow, made champion by a person, and taken back where a worse one is forced in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.conftest import demo
+
+PATIENCE = 240_000
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.browser,
+    pytest.mark.timeout(600),
+]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def link(tmp_path: Path) -> AsyncIterator[str]:
+    async with demo(tmp_path, "learning") as found:
+        yield found
+
+
+async def test_models_tell_follow_and_come_back(link: str, browser: Browser) -> None:
+    page = await browser.new_page()
+    await page.goto(link)
+    base = page.url.rstrip("/")
+    await page.goto(base + "/models")
+    told = page.get_by_text("Open time of the valves").first
+    await expect(told).to_be_visible(timeout=PATIENCE)
+    first = page.get_by_role("row").filter(has_text="the first; there is none to compare it with")
+    await expect(first.first).to_be_visible(timeout=PATIENCE)
+    champion = (await tasks(page))["expected_open_time"]["champion"]["model"]
+
+    # The bearing: noticed, explained, and told how long it has; the band narrows.
+    await page.goto(base + "/health")
+    noticed = page.locator("article", has_text="Capper bearing does not behave as learned").first
+    await expect(noticed).to_contain_text("bearing band", timeout=PATIENCE)
+    left = page.locator("article", has_text="Life of the capper bearing").first
+    await expect(left).to_contain_text(re.compile(r"min left \[[\d.]+, 5\]"), timeout=PATIENCE)
+    before = width(await left.inner_text())
+    await expect(left).not_to_contain_text(
+        re.compile(r"min left \[[\d.]+, [345]"), timeout=PATIENCE
+    )
+    assert width(await left.inner_text()) < 0.75 * before
+
+    # Another batch: a person says what the finding was.
+    finding = page.locator("article", has_text="Filler does not behave as learned").first
+    await expect(finding).to_be_visible(timeout=PATIENCE)
+    await finding.get_by_text("Answer").first.click()
+    await finding.get_by_label("What was it?").fill("another batch")
+    await finding.get_by_role("button", name="Known").click()
+    await page.goto(base + "/labels")
+    await expect(page.get_by_role("row").filter(has_text="another batch")).to_contain_text("known")
+
+    # The model is fitted anew, stands in shadow, and a person makes it champion.
+    await page.goto(base + "/models")
+    await expect(page.get_by_text("asked beside the champion").first).to_be_visible(
+        timeout=PATIENCE
+    )
+    await page.get_by_role("button", name="Make it champion").first.click(timeout=PATIENCE)
+    await expect(page.get_by_role("row").filter(has_text="approved").first).to_be_visible()
+    second = (await tasks(page))["expected_open_time"]["champion"]["model"]
+    assert second != champion
+
+    # The old one is forced in: it is found worse, and goes back by itself.
+    await page.goto(base + "/models")
+    await page.get_by_text("Another model").first.click()
+    await page.get_by_label("Model (16 digits)").first.fill(champion)
+    await page.get_by_label("Reason").first.fill("to see what happens")
+    await page.get_by_role("button", name="Make champion").first.click()
+    back = page.get_by_role("row").filter(has_text="returned").first
+    await expect(back).to_contain_text("the model before is better", timeout=PATIENCE)
+    assert (await tasks(page))["expected_open_time"]["champion"]["model"] == second
+    # All of it is in the journal, whose chain holds.
+    await page.goto(base + "/advice")
+    await expect(page.get_by_text("hash chain verified").first).to_be_visible()
+    await expect(page.get_by_role("row").filter(has_text="model returned").first).to_be_visible()
+
+
+async def tasks(page: Page) -> dict[str, Any]:
+    """What the API says of models, by task."""
+    answer = await page.request.get("/".join(page.url.split("/")[:3]) + "/api/models")
+    return {task["name"]: task for task in (await answer.json())["tasks"]}
+
+
+def width(text: str) -> float:
+    """Of the first interval in a text."""
+    found = re.search(r"\[([\d.]+), ([\d.]+)\]", text)
+    assert found is not None, text
+    return float(found[2]) - float(found[1])
