@@ -34,11 +34,13 @@ def described(
     cap: float | None,
     conditions: list[str] | None,
     ignore: list[str] | None,
+    horizon: list[float] | None,
+    failed: str | None,
 ) -> dict[str, Any]:
     """The options of a task, under the names of its description."""
     return {
         "target": target, "unit": unit, "time": time, "cap": cap, "conditions": conditions,
-        "ignore": ignore,
+        "ignore": ignore, "horizon": horizon, "failed": failed,
     }  # fmt: skip
 
 

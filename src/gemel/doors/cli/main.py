@@ -18,6 +18,8 @@ from gemel.doors.cli.options import (
     Cap,
     Conditions,
     DataFolder,
+    FailedColumn,
+    Horizons,
     Ignore,
     ModelFile,
     PlantFile,
@@ -206,13 +208,15 @@ def train(
     time: TimeColumn = None,
     cap: Cap = None,
     condition: Conditions = None,
+    horizon: Horizons = None,
+    failed: FailedColumn = None,
     ignore: Ignore = None,
     json: AsJson = False,
 ) -> None:
-    """Fit a model on a table: quality of parts, or remaining life of units."""
+    """Fit a model on a table: quality of parts, remaining life of units, or their failures."""
     from gemel.doors.cli import learning
 
-    words = learning.described(target, unit, time, cap, condition, ignore)
+    words = learning.described(target, unit, time, cap, condition, ignore, horizon, failed)
     learning.train(data, task, words, output, as_json=json)
 
 
@@ -225,13 +229,15 @@ def backtest(
     time: TimeColumn = None,
     cap: Cap = None,
     condition: Conditions = None,
+    horizon: Horizons = None,
+    failed: FailedColumn = None,
     ignore: Ignore = None,
     json: AsJson = False,
 ) -> None:
     """Judge a model on rows that it has not seen, without leaks, and say how."""
     from gemel.doors.cli import learning
 
-    words = learning.described(target, unit, time, cap, condition, ignore)
+    words = learning.described(target, unit, time, cap, condition, ignore, horizon, failed)
     learning.backtest(data, task, words, as_json=json)
 
 

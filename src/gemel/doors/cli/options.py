@@ -12,6 +12,8 @@ __all__ = [
     "Cap",
     "Conditions",
     "DataFolder",
+    "FailedColumn",
+    "Horizons",
     "Ignore",
     "ModelFile",
     "PlantFile",
@@ -40,7 +42,9 @@ ModelFile: TypeAlias = Annotated[
 TaskName: TypeAlias = Annotated[
     str,
     typer.Option(
-        "--task", metavar="TASK", help="quality, remaining_life, or a file such as task.yaml"
+        "--task",
+        metavar="TASK",
+        help="quality, remaining_life, failure, or a file such as task.yaml",
     ),
 ]
 Target: TypeAlias = Annotated[
@@ -59,6 +63,14 @@ Cap: TypeAlias = Annotated[
 Conditions: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--condition", metavar="COLUMN", help="remaining_life: sets the condition"),
+]
+Horizons: TypeAlias = Annotated[
+    list[float] | None,
+    typer.Option("--horizon", help="failure: within how long; may be given often, rising"),
+]
+FailedColumn: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--failed", metavar="COLUMN", help="failure: not 0 while the unit has failed"),
 ]
 Ignore: TypeAlias = Annotated[
     list[str] | None,

@@ -116,7 +116,7 @@ class Fitted:
 class Task(Settings):
     """A description of what is to be learned from a table."""
 
-    task: str = Field(description="Which task: remaining_life or quality")
+    task: str = Field(description="Which task: quality, remaining_life or failure")
     unit: str | None = Field(
         None, description="Column that says which machine, tool, batch or part a row belongs to"
     )
