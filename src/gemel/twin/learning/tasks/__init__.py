@@ -12,9 +12,9 @@ from gemel.twin.learning.tasks.remaining_life import RemainingLifeTask
 __all__ = ["TASKS", "Explained", "Figure", "Fitted", "Report", "Task", "read_task"]
 
 TASKS: Final[Mapping[str, type[Task]]] = {
-    "failure": FailureTask,
     "quality": QualityTask,
     "remaining_life": RemainingLifeTask,
+    "failure": FailureTask,
 }
 
 
