@@ -38,11 +38,14 @@ def described(
     normal: str | None = None,
     label: str | None = None,
     false_alarms: str | None = None,
+    horizon: list[float] | None = None,
+    failed: str | None = None,
 ) -> dict[str, Any]:
     """The options of a task, under the names of its description."""
     return {
         "target": target, "unit": unit, "time": time, "cap": cap, "conditions": conditions,
         "ignore": ignore, "normal": normal, "label": label, "false_alarms": false_alarms,
+        "horizon": horizon, "failed": failed,
     }  # fmt: skip
 
 

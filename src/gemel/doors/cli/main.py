@@ -18,7 +18,9 @@ from gemel.doors.cli.options import (
     Cap,
     Conditions,
     DataFolder,
+    FailedColumn,
     FalseAlarms,
+    Horizons,
     Ignore,
     Label,
     ModelFile,
@@ -213,17 +215,19 @@ def train(
     time: TimeColumn = None,
     cap: Cap = None,
     condition: Conditions = None,
+    horizon: Horizons = None,
+    failed: FailedColumn = None,
     ignore: Ignore = None,
     normal: NormalOperation = None,
     label: Label = None,
     false_alarms: FalseAlarms = None,
     json: AsJson = False,
 ) -> None:
-    """Fit a model on a table: quality of parts, remaining life of units, or what is normal."""
+    """Fit a model on a table: quality of parts, life or failure of units, faults, the usual."""
     from gemel.doors.cli import learning
 
     words = learning.described(
-        target, unit, time, cap, condition, ignore, normal, label, false_alarms
+        target, unit, time, cap, condition, ignore, normal, label, false_alarms, horizon, failed
     )
     learning.train(data, task, words, output, as_json=json)
 
@@ -237,6 +241,8 @@ def backtest(
     time: TimeColumn = None,
     cap: Cap = None,
     condition: Conditions = None,
+    horizon: Horizons = None,
+    failed: FailedColumn = None,
     ignore: Ignore = None,
     normal: NormalOperation = None,
     label: Label = None,
@@ -247,7 +253,7 @@ def backtest(
     from gemel.doors.cli import learning
 
     words = learning.described(
-        target, unit, time, cap, condition, ignore, normal, label, false_alarms
+        target, unit, time, cap, condition, ignore, normal, label, false_alarms, horizon, failed
     )
     learning.backtest(data, task, words, as_json=json)
 

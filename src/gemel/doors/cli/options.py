@@ -12,7 +12,9 @@ __all__ = [
     "Cap",
     "Conditions",
     "DataFolder",
+    "FailedColumn",
     "FalseAlarms",
+    "Horizons",
     "Ignore",
     "Label",
     "ModelFile",
@@ -43,7 +45,9 @@ ModelFile: TypeAlias = Annotated[
 TaskName: TypeAlias = Annotated[
     str,
     typer.Option(
-        "--task", metavar="TASK", help="quality, remaining_life, anomaly, fault, or a task.yaml"
+        "--task",
+        metavar="TASK",
+        help="quality, remaining_life, failure, anomaly, fault, or a task.yaml",
     ),
 ]
 Target: TypeAlias = Annotated[
@@ -62,6 +66,14 @@ Cap: TypeAlias = Annotated[
 Conditions: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--condition", metavar="COLUMN", help="remaining_life: sets the condition"),
+]
+Horizons: TypeAlias = Annotated[
+    list[float] | None,
+    typer.Option("--horizon", help="failure: within how long; may be given often, rising"),
+]
+FailedColumn: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--failed", metavar="COLUMN", help="failure: not 0 while the unit has failed"),
 ]
 Ignore: TypeAlias = Annotated[
     list[str] | None,

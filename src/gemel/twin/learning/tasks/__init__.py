@@ -6,6 +6,7 @@ from typing import Any, Final
 from gemel.core.errors import ConfigurationError, did_you_mean
 from gemel.twin.learning.tasks.anomaly import AnomalyTask
 from gemel.twin.learning.tasks.base import Explained, Figure, Fitted, Report, Task
+from gemel.twin.learning.tasks.failure import FailureTask
 from gemel.twin.learning.tasks.fault import FaultTask
 from gemel.twin.learning.tasks.quality import QualityTask
 from gemel.twin.learning.tasks.remaining_life import RemainingLifeTask
@@ -15,6 +16,7 @@ __all__ = ["TASKS", "Explained", "Figure", "Fitted", "Report", "Task", "read_tas
 TASKS: Final[Mapping[str, type[Task]]] = {
     "quality": QualityTask,
     "remaining_life": RemainingLifeTask,
+    "failure": FailureTask,
     "anomaly": AnomalyTask,
     "fault": FaultTask,
 }

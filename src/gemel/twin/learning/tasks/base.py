@@ -132,7 +132,7 @@ class Fitted:
 class Task(Settings):
     """A description of what is to be learned from a table."""
 
-    task: str = Field(description="Which task: quality, remaining_life, anomaly or fault")
+    task: str = Field(description="Which task: quality, remaining_life, failure, anomaly or fault")
     unit: str | None = Field(
         None, description="Column that says which machine, tool, batch or part a row belongs to"
     )

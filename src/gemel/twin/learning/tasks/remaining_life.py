@@ -38,15 +38,15 @@ class RemainingLifeTask(Task):
     life_unit: str = Field("", description="Unit of life, e.g. 'cycles' or 'h'")
 
     def fit(self, table: Table, progress: Progress) -> Fitted:
-        runs, _ = self._runs(table)
+        runs, _ = self.runs(table)
         progress(f"fitting on {len(runs.starts)} units")
-        model = self._part().fit(runs)
+        model = self.part().fit(runs)
         units = len(runs.starts)
         protocol = self.protocol(table, len(runs), units, "fitted on all units")
         return Fitted(self.record(), model.save(), model.evidence(), protocol.record())
 
     def backtest(self, table: Table, progress: Progress) -> Report:
-        runs, _ = self._runs(table)
+        runs, _ = self.runs(table)
         split = self.split or Groups()
         if not isinstance(split, Groups):
             raise Refused(
@@ -55,7 +55,7 @@ class RemainingLifeTask(Task):
             )
         folds = split.cut(Rows(len(runs), unit=runs.unit, time=runs.age))
         failed = runs.unit[runs.starts][runs.ended]
-        part, truth, told, units = self._part(), [], [], []
+        part, truth, told, units = self.part(), [], [], []
         for number, fold in enumerate(folds, 1):
             progress(f"fold {number} of {len(folds)}")
             model = part.fit(runs.units(np.unique(runs.unit[fold.train])))
@@ -80,7 +80,7 @@ class RemainingLifeTask(Task):
 
     def score(self, fitted: Fitted, table: Table) -> Table:
         model = self.model_of(fitted)
-        runs, order = self._runs(table, model.names)
+        runs, order = self.runs(table, model.names)
         life = model.predict(runs)
         told = {self.unit: table[self.unit][order], self.time: runs.age}
         told |= {"remaining": life.value, "low": life.low, "high": life.high}
@@ -88,7 +88,7 @@ class RemainingLifeTask(Task):
 
     def explain(self, fitted: Fitted, table: Table, row: int) -> Explained:
         model = self.model_of(fitted)
-        runs, order = self._runs(table, model.names)
+        runs, order = self.runs(table, model.names)
         place = int(np.flatnonzero(order == row)[0])
         one = runs.units([runs.unit[place]])
         here = int(np.flatnonzero(one.age == runs.age[place])[0])
@@ -110,17 +110,18 @@ class RemainingLifeTask(Task):
     def model_of(self, fitted: Fitted) -> Model:
         """The model itself, kept once it was read."""
         if "model" not in fitted.opened:
-            fitted.opened["model"] = self._part().load(fitted.model)
+            fitted.opened["model"] = self.part().load(fitted.model)
         return cast("Model", fitted.opened["model"])
 
-    def _part(self) -> Prognostic:
+    def part(self) -> Prognostic:
+        """The prognostic that the settings describe."""
         settings: dict[str, Any] = {"kind": "boosted", **self.model}
         for name, value in (("cap", self.cap), ("conditions", list(self.conditions))):
             if value and name not in settings:
                 settings[name] = value
         return PROGNOSTICS.build(settings, "model")
 
-    def _runs(
+    def runs(
         self, table: Table, names: tuple[str, ...] | None = None
     ) -> tuple[Runs, npt.NDArray[np.int64]]:
         """The runs in a table, and which of its rows each of theirs is."""
@@ -155,7 +156,7 @@ class RemainingLifeTask(Task):
 
     def protocol(self, table: Table, rows: int, units: int, split: str) -> Protocol:
         """What stands beside figures of this task: so many rows of units, judged in this way."""
-        part = self._part()
+        part = self.part()
         settings = {"kind": PROGNOSTICS.name_of(part), **part.model_dump(mode="json")}
         return Protocol(
             "remaining_life", table.digest, rows, units, split,
