@@ -88,14 +88,15 @@ class Ensemble(_Policy):
 
 
 class Triggered(_Policy):
-    """Fitted when the losses of the champion drift, and taken only if better.
+    """Fitted when the losses of the champion drift, or seldom otherwise, and taken only if better.
 
     Candidates learn from the newest rows less the very newest, `held_out` of them: one from the
     whole window, one from its newest quarter, which forgets what was before the drift. The better
     one is compared with the champion on the held-out rows (`paired`) and takes over if it is better
     than it. Others are tried with the rows that came since, until `tries` in a row were not; each
     is judged at such a confidence that all of these have the one that was asked for. What the
-    champion then loses is the new level.
+    champion then loses is the new level. What is slow, or was there from the first row on, no drift
+    tells: so one is tried after the `longest` time without.
     """
 
     kind: Literal["triggered"] = "triggered"
@@ -110,6 +111,7 @@ class Triggered(_Policy):
         0.25, gt=0, lt=0.9, description="Share of them, the newest, on which both are compared"
     )
     every: Hours = Field(24.0, description="Time between two tries")
+    longest: Hours = Field(168.0, description="Time without a drift after which one is tried too")
     tries: int = Field(3, ge=1, le=100, description="Tries that are not better, and none follows")
     compare: Comparison = Field(Comparison(rows=50), description="How they are compared")
     replay: float = Field(
@@ -253,15 +255,15 @@ class _OnDrift(_InCharge):
         if self.model is None:
             self.begin(now, known)
             self.seen = self.own = known
+            self.tried_at = now
             return
         fresh = self.losses[self.seen : known]
         self.seen = max(self.seen, known)
         self._watch(fresh[np.isfinite(fresh)])
-        if self.watch is None or not self.watch.drifted:
-            return
-        if now - self.tried_at >= self.policy.every:
+        drifted = self.watch is not None and self.watch.drifted
+        if now - self.tried_at >= (self.policy.every if drifted else self.policy.longest):
             self.tried_at = now
-            self._try(now, known)
+            self._try(now, known, "drift" if drifted else "time")
 
     def _watch(self, fresh: Values) -> None:
         if self.watch is not None:
@@ -275,7 +277,7 @@ class _OnDrift(_InCharge):
                 return  # losses that never moved: more of them are needed
             self.watch, self.level = model.start(), []
 
-    def _try(self, now: float, known: int) -> None:
+    def _try(self, now: float, known: int, reason: str) -> None:
         policy = self.policy
         newest = self.past.newest(known, now - policy.window)
         count = max(round(len(newest) * policy.held_out), policy.compare.rows)
@@ -301,13 +303,13 @@ class _OnDrift(_InCharge):
         judge = policy.compare.model_copy(update={"confidence": share})
         better = judge.judge(champion, found[0][0], rare).verdict == "better"
         for _, _, rows, _ in found[1 if better else 0 :]:
-            self.refits.append(Refit(now, len(rows), "drift", False, self.oldest))
+            self.refits.append(Refit(now, len(rows), reason, False, self.oldest))
         if better:
             _, self.model, rows, since = found[0]
-            self.took(now, rows, since, "drift")
+            self.took(now, rows, since, reason)
             self.own, self.tried = int(held[0]), 0
             return
-        self.tried += 1
+        self.tried += reason == "drift"
         if self.tried >= policy.tries:
             self.watch, self.tried, self.level = None, 0, []
             self._watch(champion)
