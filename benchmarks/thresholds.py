@@ -77,8 +77,8 @@ def section(data: Path) -> str:
         f"How: fitted on d00, limits on d00_te at a rate of {RATE:.1%}; false alarms in the "
         f"{START} rows before the fault of {len(runs)} test runs ({START * len(runs):,} rows); "
         f"faults but 3, 9 and 15 ({len(runs) - len(HARD_FAULTS)} runs), which are taken to be "
-        "undetectable; delay to the first of three alarms in a row, 3 min apart, so that none is "
-        f"below 0 min; one that is not found counts as infinite. Data "
+        "undetectable; delay to the first of three alarms in a row; what is not found counts as "
+        "infinite. Data "
         f"{digest([*(r.file for r in runs), *(tep(data, n).file for n in ('d00', 'd00_te'))])}.",
         "", table(found), "",
     ]  # fmt: skip
@@ -93,6 +93,17 @@ def section(data: Path) -> str:
             f"delay {one['median delay, min']:g} min, below {CLAIMED_MINUTES:g} wanted – "
             f"**{'reached' if one['median delay, min'] < CLAIMED_MINUTES else 'missed'}**"
         )
+    after = "rows after the fault with an alarm, %"
+    lines += [
+        "", "What holds: fewer false alarms, by as much as was claimed, and it takes no "
+        "multivariate model: limits calibrated on held-out rows take "
+        f"{100 * (1 - calibrated / base):.0f} % of them away, since 3σ of 52 signals is no limit for "
+        f"all of them together. They miss more ({found[1][after]:.0f} % of the rows after a fault "
+        "alarm); what multivariate limits add is that "
+        f"({max(one[after] for one in found[2:]):.0f} % with the best). What does not hold: "
+        f"{CLAIMED_MINUTES:g} min. Most steps are found sooner; faults that grow take as long as "
+        "they need to show.", "",
+    ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
