@@ -303,6 +303,7 @@ def section(data: Path, chosen: Sequence[str] = ()) -> str:
         for row in rows[1:]:
             told = verdicts.setdefault(str(row["policy"]), {})
             told[stream.name] = (row["_low"], row["_gain"], row["_high"])
+        print(f"{stream.name} is done, {time.process_time() - began:.0f} s", file=sys.stderr)
         shown = [{k: v for k, v in row.items() if not k.startswith("_")} for row in rows]
         count = int((stream.time >= stream.begin).sum())
         lines += [f"**{stream.title}** ({count:,} rows judged). {stream.source}.", "", table(shown),
