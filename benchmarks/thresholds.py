@@ -98,8 +98,8 @@ def section(data: Path) -> str:
         "", "What holds: fewer false alarms, by as much as was claimed, and it takes no "
         "multivariate model: limits calibrated on held-out rows take "
         f"{100 * (1 - calibrated / base):.0f} % of them away, since 3σ of 52 signals is no limit "
-        f"for all of them together. They miss more ({found[1][after]:.0f} % of the rows after a fault "
-        "alarm); what multivariate limits add is that "
+        f"for all of them together. They miss more ({found[1][after]:.0f} % of the rows after a "
+        "fault alarm); what multivariate limits add is that "
         f"({max(one[after] for one in found[2:]):.0f} % with the best). What does not hold: "
         f"{CLAIMED_MINUTES:g} min. Most steps are found sooner; faults that grow take as long as "
         "they need to show.", "",
