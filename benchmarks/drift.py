@@ -24,7 +24,7 @@ RUN_LENGTH = 2000
 QUIET = 6000
 BEFORE, AFTER = 1000, 1500
 SEEDS = 20
-QUIETS = 40
+QUIETS = 30
 ALONG = (0.0, 0.7)
 """How much a row is like the one before."""
 

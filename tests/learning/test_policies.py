@@ -143,6 +143,18 @@ def test_an_ensemble_trusts_who_was_right_of_late():
     assert len(weights) == 5
 
 
+def test_a_gate_does_not_decide_without_rare_rows():
+    """After a change that no rare row is held out of, the champion stays."""
+    learner, past = stream(500)
+    for rare in (0, 200):
+        marks = np.zeros(len(past.time), np.bool_)
+        marks[:: 10_000 if rare == 0 else 20] = True
+        outcome = prequential(
+            Triggered(), learner, Past(past.time, past.delay, marks), begin=200, step=4
+        )
+        assert any(refit.taken for refit in outcome.refits) == (rare > 0)
+
+
 def test_policies_are_values_that_can_be_written_down():
     for policy in POLICIES:
         values = json.loads(json.dumps(policy.model_dump(mode="json")))

@@ -94,8 +94,10 @@ class Triggered(_Policy):
     one is compared with the champion on the held-out rows (`paired`) and takes over if it is better
     than it. Others are tried with the rows that came since, until `tries` in a row were not; each
     is judged at such a confidence that all of these have the one that was asked for. What the
-    champion then loses is the new level. What is slow, or was there from the first row on, no drift
-    tells: so one is tried after the `longest` time without.
+    champion then loses is the new level. On rows without any of a rare class, a candidate that has
+    forgotten the class wins: nothing is decided before enough of them are held out. What is slow,
+    or was there from the first row on, no drift tells: so one is tried after the `longest` time
+    without.
     """
 
     kind: Literal["triggered"] = "triggered"
@@ -112,7 +114,10 @@ class Triggered(_Policy):
     every: Hours = Field(24.0, description="Time between two tries")
     longest: Hours = Field(168.0, description="Time without a drift after which one is tried too")
     tries: int = Field(3, ge=1, le=100, description="Tries that are not better, and none follows")
-    compare: Comparison = Field(Comparison(rows=50), description="How they are compared")
+    compare: Comparison = Field(
+        Comparison(rows=50, events=10),
+        description="How they are compared; `events` are rows of rare classes, where there are any",
+    )
     replay: float = Field(
         0.2, ge=0, lt=1, description="Most of the fitted rows that older rows of rare classes are"
     )

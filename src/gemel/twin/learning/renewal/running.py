@@ -176,7 +176,8 @@ class OnDrift(InCharge):
         found.sort(key=lambda one: float(one[0].mean()))
         rare = None if self.past.rare is None else self.past.rare[held]
         share = 1 - (1 - policy.compare.confidence) / policy.tries / len(found)
-        judge = policy.compare.model_copy(update={"confidence": share})
+        events = 0 if rare is None else policy.compare.events
+        judge = policy.compare.model_copy(update={"confidence": share, "events": events})
         better = judge.judge(champion, found[0][0], rare).verdict == "better"
         for _, _, rows, _ in found[1 if better else 0 :]:
             self.refits.append(Refit(now, len(rows), reason, False, self.oldest))
