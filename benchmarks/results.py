@@ -16,11 +16,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import drift, renewal, thresholds
 from benchmarks.detection_metrics import table as markdown
 from benchmarks.detection_tasks import (
     TEP_CHOSEN,
@@ -380,20 +382,32 @@ def section(case: Case, data: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
+def renewal_section(data: Path) -> str:
+    return f"## Drift and renewal\n\n{drift.section()}\n\n{renewal.section(data)}\n"
+
+
+STUDIES: dict[str, Callable[[Path], str]] = {
+    "drift": renewal_section,
+    "thresholds": thresholds.section,
+}
+"""Sections that are no case of a task."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="*", default=[case.name for case in CASES])
+    parser.add_argument("--only", nargs="*", default=[*(case.name for case in CASES), *STUDIES])
     parser.add_argument("--output", type=Path, default=PAGE)
     given = parser.parse_args()
     page = given.output.read_text() if given.output.exists() else HEAD
     began = time.monotonic()
-    for case in CASES:
-        if case.name not in given.only:
+    written = {case.name: partial(section, case) for case in CASES} | STUDIES
+    for name, write in written.items():
+        if name not in given.only:
             continue
-        mark = f"<!-- {case.name} -->"
-        end = f"<!-- end of {case.name} -->"
+        mark = f"<!-- {name} -->"
+        end = f"<!-- end of {name} -->"
         day = f"{datetime.now(UTC):%Y-%m-%d}"
-        text = f"{mark}\n{section(case, folder())}\n{day}.\n{end}\n"
+        text = f"{mark}\n{write(folder())}\n{day}.\n{end}\n"
         print(text, flush=True)
         old = re.compile(f"{re.escape(mark)}.*?{re.escape(end)}\n", re.DOTALL)
         page = old.sub(lambda _, text=text: text, page) if old.search(page) else f"{page}\n{text}"

@@ -62,7 +62,7 @@ class DriftSuite:
         return value
 
     def test_finds_a_large_shift(self, model: DriftModel) -> None:
-        """Within 400 rows, in at least four of six streams; two may have alarmed before."""
+        """Within 400 rows, wherever the stream did not alarm before, which it may now and then."""
         delays = []
         for seed in range(6):
             value = wandering(1150, seed + 1)
@@ -73,7 +73,9 @@ class DriftSuite:
             assert watch.drifted
             assert watch.rows == row + 1
             delays.append(row - 250)
-        assert sum(0 <= delay < 400 for delay in delays) >= 4
+        found = [delay for delay in delays if delay >= 0]
+        assert len(found) >= 3
+        assert max(found) < 400
 
     def test_cutting_the_stream_changes_nothing(self, model: DriftModel, shifted: Values) -> None:
         whole = model.start()

@@ -7,6 +7,9 @@ than that of n independent ones: intervals stand on blocks of rows.
 `Comparison.judge` is for rows that are looked at once. A twin that looks again with every batch of
 rows would find a difference sooner or later where there is none; `Comparison.start` gives a
 `Trial`, whose interval holds at all looks together.
+
+Where a class is rare and its losses are large, ask for `events`: on rows without any, a candidate
+that has forgotten the class looks better, and no interval tells otherwise.
 """
 
 from __future__ import annotations
