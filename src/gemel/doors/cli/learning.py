@@ -18,6 +18,7 @@ from rich.table import Table as Shown
 from gemel.core.errors import ConfigurationError
 from gemel.core.table import Table
 from gemel.runtime.configuration import read_document
+from gemel.runtime.images import read_gallery, write_heat
 from gemel.runtime.tables import read_table
 from gemel.twin.learning.tasks import TASKS, Fitted, Report, Task, read_task
 from gemel.twin.learning.tasks.base import Progress
@@ -44,7 +45,8 @@ def described(
 
 def train(data: Path, task: str, words: Mapping[str, Any], output: Path, *, as_json: bool) -> None:
     """See `gemel train --help`."""
-    wanted, table = _task(task, words), read_table(data)
+    wanted = _task(task, words)
+    table = _read(wanted, data)
     with _progress() as progress:
         fitted = wanted.fit(table, progress)
     output.write_text(fitted.text(), encoding="utf-8")
@@ -60,7 +62,8 @@ def train(data: Path, task: str, words: Mapping[str, Any], output: Path, *, as_j
 
 def backtest(data: Path, task: str, words: Mapping[str, Any], *, as_json: bool) -> None:
     """See `gemel backtest --help`."""
-    wanted, table = _task(task, words), read_table(data)
+    wanted = _task(task, words)
+    table = _read(wanted, data)
     with _progress() as progress:
         report = wanted.backtest(table, progress)
     if as_json:
@@ -74,7 +77,7 @@ def score(model: Path, data: Path, format: str, *, last: bool) -> None:
     if format not in ("table", "csv", "json"):
         raise typer.BadParameter(f"'{format}' is not one of table, csv, json")
     fitted, wanted = _model(model)
-    told = wanted.score(fitted, read_table(data))
+    told = wanted.score(fitted, _read(wanted, data))
     if last:
         told = _last(told, wanted.unit)
     rows: list[list[Any]] = [
@@ -94,13 +97,17 @@ def score(model: Path, data: Path, format: str, *, last: bool) -> None:
         Console().print(shown)
 
 
-def explain(model: Path, data: Path, row: int, *, as_json: bool) -> None:
+def explain(model: Path, data: Path, row: int, output: Path | None, *, as_json: bool) -> None:
     """See `gemel explain --help`."""
     fitted, wanted = _model(model)
-    table = read_table(data)
+    if output is not None and not wanted.images:
+        raise ConfigurationError(f"--out: a model of {wanted.task} makes no heat map")
+    table = _read(wanted, data)
     if not 1 <= row <= table.rows:
         raise ConfigurationError(f"--row {row}: {data} has rows 1 to {table.rows}")
     why = wanted.explain(fitted, table, row - 1)
+    if output is not None and why.image is not None and why.heat is not None:
+        write_heat(output, why.image, why.heat, why.limit)
     if as_json:
         shares = [{"column": n, "adds": s, "value": v} for n, s, v in why.shares]
         found = {"answer": why.answer, "mean": why.mean, "unit": why.unit, "shares": shares}
@@ -108,7 +115,8 @@ def explain(model: Path, data: Path, row: int, *, as_json: bool) -> None:
         return
     typer.echo(why.answer)
     shown = Shown("because", "is", f"adds {why.unit}".strip())
-    shown.add_row("all rows on average", "", f"{why.mean:.3g}")
+    usual = "all rows on average" if why.heat is None else "the middle of this picture"
+    shown.add_row(usual, "", f"{why.mean:.3g}")
     for name, share, value in why.shares[:_REASONS]:
         shown.add_row(name, value, f"{share:+.3g}")
     rest = why.shares[_REASONS:]
@@ -128,6 +136,12 @@ def _task(task: str, words: Mapping[str, Any]) -> Task:
         return read_task({**document.data, **given}, str(path))
     known = ", ".join(TASKS)
     raise ConfigurationError(f"--task {task}: give a file such as task.yaml, or one of {known}")
+
+
+def _read(task: Task, data: Path) -> Table:
+    if task.images:
+        return read_gallery(data, getattr(task, "image", None))
+    return read_table(data)
 
 
 def _model(path: Path) -> tuple[Fitted, Task]:

@@ -209,7 +209,7 @@ def train(
     ignore: Ignore = None,
     json: AsJson = False,
 ) -> None:
-    """Fit a model on a table: quality of parts, or remaining life of units."""
+    """Fit a model on a table or on pictures: quality, remaining life, or inspection."""
     from gemel.doors.cli import learning
 
     words = learning.described(target, unit, time, cap, condition, ignore)
@@ -253,12 +253,16 @@ def explain(
     model: ModelFile,
     data: TableFile,
     row: Annotated[int, typer.Option(help="Which row, from 1")] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="PNG", help="inspection: write the picture's heat map here"),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Say why a model says so of one row."""
     from gemel.doors.cli import learning
 
-    learning.explain(model, data, row, as_json=json)
+    learning.explain(model, data, row, out, as_json=json)
 
 
 @app.command()

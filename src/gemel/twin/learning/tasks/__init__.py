@@ -5,12 +5,14 @@ from typing import Any, Final
 
 from gemel.core.errors import ConfigurationError, did_you_mean
 from gemel.twin.learning.tasks.base import Explained, Figure, Fitted, Report, Task
+from gemel.twin.learning.tasks.inspection import InspectionTask
 from gemel.twin.learning.tasks.quality import QualityTask
 from gemel.twin.learning.tasks.remaining_life import RemainingLifeTask
 
 __all__ = ["TASKS", "Explained", "Figure", "Fitted", "Report", "Task", "read_task"]
 
 TASKS: Final[Mapping[str, type[Task]]] = {
+    "inspection": InspectionTask,
     "quality": QualityTask,
     "remaining_life": RemainingLifeTask,
 }
