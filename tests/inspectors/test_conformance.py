@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.inspectors.onnx_files import network
 
 from gemel.parts.inspectors import INSPECTORS, Inspector
 from gemel.testing.inspectors import InspectorSuite
-from tests.inspectors.onnx_files import network
 
 FEW = {"iterations": 25, "rate": 0.3, "leaves": 12, "columns": 0.5}
 EXAMPLES: Mapping[str, list[dict[str, Any]]] = {

@@ -50,6 +50,10 @@ def read_image(path: Path) -> Image:
     except DataError:
         raise
     except Exception as error:  # noqa: BLE001 - decoders raise nearly anything for a broken file
+        if isinstance(error, pillow.DecompressionBombError):
+            raise DataError(
+                f"{path}: claims far more pixels than the {_MOST_PIXELS:,} that are read"
+            ) from None
         said = str(error).strip().split("\n")[0]
         raise DataError(f"{path}: not an image that can be read: {said}") from None
     return grey(pixels, str(path))
@@ -142,9 +146,9 @@ def _pixels(file: Any) -> npt.NDArray[Any]:
 
 def _library() -> Any:
     try:
-        from PIL import Image as pillow
+        import PIL.Image
     except ModuleNotFoundError:
         raise ConfigurationError(
             "reading images needs Pillow: pip install 'gemel[vision]'"
         ) from None
-    return pillow
+    return PIL.Image

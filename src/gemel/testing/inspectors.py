@@ -81,7 +81,12 @@ class InspectorSuite:
 
     def test_another_saved_value_is_refused(self, inspector: Inspector, model: Model) -> None:
         saved = model.save()
-        for wrong in ({}, {**saved, "version": 10**6}, dict.fromkeys(saved), {**saved, "limit": "x"}):
+        for wrong in (
+            {},
+            {**saved, "version": 10**6},
+            dict.fromkeys(saved),
+            {**saved, "limit": "x"},
+        ):
             with pytest.raises(DataError):
                 inspector.load(wrong)
 

@@ -46,12 +46,12 @@ def gaussian(sigma: float, order: int) -> npt.NDArray[np.float32]:
 def smoothed(image: Image, sigma: float) -> Image:
     """The image under a Gaussian of `sigma` pixels, mirrored at its edges.
 
-    Wide ones are three box means in a row, which is near a Gaussian and takes the same time for any
-    width (Wells, PAMI 8 (1986) 234).
+    Wide ones are three box means in a row, at edges of what is there: near a Gaussian, and in the
+    same time for any width (Wells, PAMI 8 (1986) 234).
     """
     if sigma < 6:
         bell = gaussian(float(sigma), 0)
-        return _across(_down(image, bell), bell)
+        return np.asarray(_across(_down(image, bell), bell), np.float32)
     side = round((4 * sigma**2 + 1) ** 0.5) | 1
     told = image
     for _ in range(3):

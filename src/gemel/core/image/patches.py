@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from gemel.core.image.filters import DERIVATIVES, box_means, derivatives, smoothed
+from gemel.core.image.filters import box_means, derivatives, smoothed
 from gemel.core.image.picture import Image
 from gemel.core.settings import Settings
 
@@ -21,6 +21,9 @@ _DARK: Final = 4 / 255
 """Added to the brightness that contrasts are relative to: in the dark, noise is not contrast."""
 _QUIET: Final = 1e-3
 """Contrast that is taken for none before logarithms are taken."""
+_KINDS: Final = (
+    "slope across", "slope down", "curve across", "twist", "curve down", "darker", "brighter"
+)  # fmt: skip
 _AROUND: Final = 5
 _ALONG: Final = 9
 
@@ -45,9 +48,7 @@ class Bank(Settings):
     @property
     def names(self) -> tuple[str, ...]:
         """What each number says, in their order."""
-        kinds = ("slope across", "slope down", "curve across", "twist", "curve down")
-        kinds += ("darker", "brighter")
-        return tuple(f"{kind} {width:g}" for width in self.widths for kind in kinds)
+        return tuple(f"{kind} {width:g}" for width in self.widths for kind in _KINDS)
 
     def contrast(self, image: Image) -> Image:
         """Brightness relative to the mean around: -1 is black, 0 as around."""
@@ -64,14 +65,13 @@ class Bank(Settings):
             blob = smoothed(contrast, width) - smoothed(contrast, 2 * width)
             answers += [np.minimum(blob, 0), np.maximum(blob, 0)]
             told += [self._strength(answer) for answer in answers]
-        assert len(told) == len(self.widths) * (len(DERIVATIVES) + 2)
         return np.stack(told, axis=2)
 
     def _strength(self, answer: Image) -> npt.NDArray[np.float32]:
         """float32[rows, columns]: logarithm of the root mean square in each patch and its rim."""
         squares = box_means(answer * answer, self.patch | 1)
         power = _cells(squares, self.patch).mean(axis=(1, 3), dtype=np.float32)
-        return np.log(np.sqrt(np.maximum(power, 0)) + np.float32(_QUIET))
+        return np.asarray(np.log(np.sqrt(np.maximum(power, 0)) + np.float32(_QUIET)))
 
 
 def _cells(value: Image, side: int) -> Any:
@@ -88,9 +88,10 @@ def in_context(features: Features) -> Features:
     how many patches it is away from the nearer horizontal and vertical edge.
     """
     rows, columns, k = features.shape
-    told = [features - np.median(features.reshape(-1, k), axis=0)]
+    middle = np.median(features.reshape(-1, k), axis=0)
+    told: list[Features] = [np.asarray(features - middle, np.float32)]
     for down, across in ((_AROUND, _AROUND), (1, _ALONG), (_ALONG, 1)):
-        told.append(features - _means(features, down, across))
+        told.append(np.asarray(features - _means(features, down, across), np.float32))
     up, left = np.mgrid[:rows, :columns]
     edge = np.stack([np.minimum(up, rows - 1 - up), np.minimum(left, columns - 1 - left)], axis=2)
     return np.concatenate([*told, edge.astype(np.float32)], axis=2, dtype=np.float32)

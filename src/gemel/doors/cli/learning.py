@@ -139,8 +139,9 @@ def _task(task: str, words: Mapping[str, Any]) -> Task:
 
 
 def _read(task: Task, data: Path) -> Table:
-    if task.images:
-        return read_gallery(data, getattr(task, "image", None))
+    image = getattr(task, "image", None)
+    if task.images or image is not None or data.is_dir():
+        return read_gallery(data, image)
     return read_table(data)
 
 

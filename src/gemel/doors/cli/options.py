@@ -32,7 +32,11 @@ DataFolder: TypeAlias = Annotated[
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
 
 TableFile: TypeAlias = Annotated[
-    Path, typer.Argument(metavar="DATA", help="A CSV or Parquet file, a row for each example; or a folder of pictures")
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        help="A CSV or Parquet file, a row for each example; or a folder of pictures",
+    ),
 ]
 ModelFile: TypeAlias = Annotated[
     Path, typer.Argument(metavar="MODEL", help="What `gemel train` wrote")
@@ -40,7 +44,9 @@ ModelFile: TypeAlias = Annotated[
 TaskName: TypeAlias = Annotated[
     str,
     typer.Option(
-        "--task", metavar="TASK", help="inspection, quality, remaining_life, or a file such as task.yaml"
+        "--task",
+        metavar="TASK",
+        help="inspection, quality, remaining_life, or a file such as task.yaml",
     ),
 ]
 Target: TypeAlias = Annotated[

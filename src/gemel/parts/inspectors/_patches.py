@@ -55,7 +55,8 @@ class Reference:
                 square = own[part, None] + theirs - 2 * (point[part] @ self.kept.T)
                 square = np.partition(square, near - 1, axis=1)[:, :near]
                 own[part] = np.sqrt(np.maximum(square, 0)).mean(axis=1) ** 2
-        return np.sqrt(own / self.whiten.shape[1]).reshape(rows, columns)
+        told: Values = np.sqrt(own / self.whiten.shape[1]).reshape(rows, columns)
+        return told
 
     def save(self) -> dict[str, Any]:
         return {name: packed(getattr(self, name)) for name in ("mean", "whiten", "kept")}

@@ -44,7 +44,7 @@ def referenced(
     held_out(good, learn)
     score = np.empty(len(good))
     for unit in np.unique(good.unit):
-        usual = places([distance[place] for place in np.flatnonzero(good.unit != unit)])
+        usual = places([distance[place] for place in np.flatnonzero(good.unit != unit).tolist()])
         for place in np.flatnonzero(good.unit == unit):
             score[place] = top(usual.unusual(distance[int(place)]), count)
     everything = learned([features(good, place) for place in range(len(good))], compare, keep, seed)

@@ -137,7 +137,7 @@ class _Network:
         put = (np.broadcast_to(pixels, (self.channels, *pixels.shape)) - shift) / scale
         try:
             outputs = self.session.run(None, {self.name: np.ascontiguousarray(put[None])})
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the runtime raises its own, and nearly any
             raise DataError(f"{self.looks.file}: the network fails: {_first(error)}") from None
         maps = [self._checked(np.asarray(output)) for output in outputs]
         rows, columns = maps[0].shape[1:]
@@ -175,7 +175,7 @@ def _opened(file: Path) -> tuple[Any, str]:
         raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from None
     try:
         session = _session(content)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - as above, for a file that is not whole
         raise ConfigurationError(f"{file}: not a network in ONNX form: {_first(error)}") from None
     return session, hashlib.sha256(content).hexdigest()
 

@@ -90,7 +90,9 @@ class Texture(Inspector):
             rows, columns, k = features.shape
             cells = where[: rows * side, : columns * side].reshape(rows, side, columns, side)
             hit = cells.mean(axis=(1, 3)) > _COVERED
-            found: npt.NDArray[np.float32] = random.permutation(features[hit].reshape(-1, k))[:_MOST_PATCHES]
+            found: npt.NDArray[np.float32] = random.permutation(features[hit].reshape(-1, k))[
+                :_MOST_PATCHES
+            ]
             return found
 
         return album.made(("damaged", looks, self.seed), place, make)

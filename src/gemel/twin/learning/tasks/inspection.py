@@ -76,7 +76,7 @@ class InspectionTask(Task):
         found = _Judged(good, label, score, limit, fold_of, album.unit, part.rejects)
         figures = found.figures()
         if self.mask is not None and not good.all():
-            figures.append(self._overlap(gallery, good, found.relative, maps, fold_of))
+            figures.append(self._overlap(gallery, self.mask, good, maps, fold_of))
         return Report(
             tuple(figures),
             self._protocol(gallery, str(split)),
@@ -130,17 +130,16 @@ class InspectionTask(Task):
     def _overlap(
         self,
         gallery: Gallery,
+        column: str,
         good: npt.NDArray[np.bool_],
-        relative: Values,
         maps: list[Values],
         fold_of: npt.NDArray[np.int64],
     ) -> Figure:
         """AU-PRO over all folds; maps of a fold are in units of its own limit and spread."""
-        assert self.mask is not None
         laid, masks = [], []
-        shift, scale = _units(relative, good, fold_of, maps)
+        shift, scale = _units(good, fold_of, maps)
         for row in np.flatnonzero(fold_of > 0).tolist():
-            name = str(gallery[self.mask][row])
+            name = str(gallery[column][row])
             image = gallery.picture(row)
             height, width = (min(side, _MAP) for side in image.shape)
             mask = np.zeros((height, width), np.bool_)
@@ -153,9 +152,7 @@ class InspectionTask(Task):
             fold = fold_of[row]
             laid.append(stretched((maps[row] - shift[fold]) / scale[fold], height, width))
         value = per_region_overlap(laid, masks)
-        return Figure(
-            "AU-PRO", value, note="of heat maps, up to 30 % false pixels; by chance 0.15"
-        )
+        return Figure("AU-PRO", value, note="of heat maps, up to 30 % false pixels; by chance 0.15")
 
     def _protocol(self, gallery: Gallery, split: str) -> Protocol:
         settings = {**self._part().model_dump(mode="json"), "kind": self.model.get("kind")}
@@ -243,10 +240,7 @@ class _Judged:
 
 
 def _units(
-    relative: Values,
-    good: npt.NDArray[np.bool_],
-    fold_of: npt.NDArray[np.int64],
-    maps: list[Values],
+    good: npt.NDArray[np.bool_], fold_of: npt.NDArray[np.int64], maps: list[Values]
 ) -> tuple[dict[int, float], dict[int, float]]:
     """Median and spread of the cells of good pictures, for each fold."""
     shift, scale = {}, {}
