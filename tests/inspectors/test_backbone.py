@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,20 +11,21 @@ import pytest
 from tests.inspectors.onnx_files import network
 
 from gemel.core.errors import ConfigurationError, DataError
-from gemel.core.kind import Kind
 from gemel.parts.inspectors import INSPECTORS
 from gemel.testing.inspectors import album_of, plate
 
 WEIGHT = np.random.default_rng(0).normal(size=(4, 1, 5, 5)).astype(np.float32)
 
 
-def test_without_onnxruntime_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> None:
-        raise ModuleNotFoundError("no", name="onnxruntime")
-
-    monkeypatch.setattr("gemel.core.kind.importlib.import_module", missing)
+def test_without_onnxruntime_the_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    file = tmp_path / "n.onnx"
+    file.write_bytes(network(WEIGHT * np.float32(3)))
+    part = INSPECTORS.build({"kind": "backbone", "file": str(file)})
     with pytest.raises(ConfigurationError, match=r"pip install 'gemel\[onnx\]'"):
-        Kind("gemel.parts.inspectors", INSPECTORS.base).load("backbone")
+        part.fit(album_of(12))
 
 
 def built(file: Path, **settings: object) -> object:

@@ -11,6 +11,7 @@ A stranger runs it on a part of his own::
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -67,9 +68,15 @@ class InspectorSuite:
     def good(self) -> Album:
         return album_of(40)
 
+    fitted: ClassVar[dict[str, Model]] = {}
+    """By settings: models are immutable, and fitting one takes a while."""
+
     @pytest.fixture
     def model(self, inspector: Inspector, good: Album) -> Model:
-        return inspector.fit(good)
+        key = f"{type(inspector).__name__} {inspector!r}"
+        if key not in self.fitted:
+            self.fitted[key] = inspector.fit(good)
+        return self.fitted[key]
 
     def test_saved_and_loaded_it_is_the_same(self, inspector: Inspector, model: Model) -> None:
         again = inspector.load(json.loads(json.dumps(model.save(), allow_nan=False)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from math import ceil
 
-import numba
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from gemel.core.image.picture import Image
 
@@ -68,10 +68,11 @@ def derivatives(image: Image, sigma: float) -> npt.NDArray[np.float32]:
 
 def box_means(image: Image, side: int) -> Image:
     """The mean of the `side` x `side` pixels around each; at the edges of those that are there."""
-    return _box(np.ascontiguousarray(image, np.float32), side // 2)
+    told: Image = _box(np.ascontiguousarray(image, np.float32), side // 2)
+    return told
 
 
-@numba.njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True)
+@njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True)
 def _down(image: Image, kernel: npt.NDArray[np.float32]) -> Image:
     height, width = image.shape
     reach = len(kernel) // 2
@@ -85,7 +86,7 @@ def _down(image: Image, kernel: npt.NDArray[np.float32]) -> Image:
     return told
 
 
-@numba.njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True)
+@njit(cache=True, fastmath={"contract", "reassoc", "nsz"}, nogil=True)
 def _across(image: Image, kernel: npt.NDArray[np.float32]) -> Image:
     height, width = image.shape
     reach = len(kernel) // 2
@@ -101,14 +102,14 @@ def _across(image: Image, kernel: npt.NDArray[np.float32]) -> Image:
     return told
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _mirrored(place: int, length: int) -> int:
     while place < 0 or place >= length:
         place = -place - 1 if place < 0 else 2 * length - place - 1
     return place
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _box(image: Image, reach: int) -> Image:
     height, width = image.shape
     sums = np.zeros((height + 1, width + 1), np.float64)  # float32 loses the mean of large images

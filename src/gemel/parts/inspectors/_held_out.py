@@ -15,7 +15,7 @@ from gemel.core.errors import DataError
 from gemel.core.frame import Values
 from gemel.parts.inspectors.base import Album
 
-__all__ = ["array", "head", "held_out", "limited", "packed", "top"]
+__all__ = ["array", "enough", "head", "held_out", "limited", "packed", "top"]
 
 _FOLDS: Final = 3
 _LEAST: Final = 10
@@ -27,12 +27,8 @@ def held_out(good: Album, learn: Callable[[Album], Callable[[Album, int], float]
 
     learn  from the pictures that it is given; what it gives scores the picture at a place
     """
+    enough(good)
     units = np.unique(good.unit)
-    if len(good) < _LEAST or len(units) < 2:
-        raise DataError(
-            f"{len(good)} pictures of {len(units)} good parts; at least {_LEAST} of at least 2 "
-            "parts are needed, and some 20 for each rejected one among them to set a limit"
-        )
     folds = min(_FOLDS, len(units))
     dealt = np.random.default_rng(0).permutation(len(units)) % folds
     fold = dealt[np.searchsorted(units, good.unit)]
@@ -42,6 +38,16 @@ def held_out(good: Album, learn: Callable[[Album], Callable[[Album, int], float]
         for place in np.flatnonzero(fold == number):
             score[place] = judge(good, int(place))
     return score
+
+
+def enough(good: Album) -> None:
+    """Raises `DataError` where there is too little to hold anything out."""
+    units = np.unique(good.unit)
+    if len(good) < _LEAST or len(units) < 2:
+        raise DataError(
+            f"{len(good)} pictures of {len(units)} good parts; at least {_LEAST} of at least 2 "
+            "parts are needed, and some 20 for each rejected one among them to set a limit"
+        )
 
 
 def limited(score: Values, unit: npt.NDArray[np.int64], rejects: float) -> tuple[float, Any]:

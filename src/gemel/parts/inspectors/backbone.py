@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime
 from pydantic import Field
 
 from gemel.core.errors import ConfigurationError, DataError
@@ -157,6 +156,7 @@ class _Network:
 
 @lru_cache(maxsize=2)
 def _session(content: bytes) -> Any:
+    onnxruntime = _library()
     options = onnxruntime.SessionOptions()
     # By one thread, and quiet: it runs beside a twin that is live.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -175,9 +175,21 @@ def _opened(file: Path) -> tuple[Any, str]:
         raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from None
     try:
         session = _session(content)
+    except ConfigurationError:
+        raise
     except Exception as error:  # noqa: BLE001 - as above, for a file that is not whole
         raise ConfigurationError(f"{file}: not a network in ONNX form: {_first(error)}") from None
     return session, hashlib.sha256(content).hexdigest()
+
+
+def _library() -> Any:
+    try:
+        import onnxruntime
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "a network of your own needs onnxruntime: pip install 'gemel[onnx]'"
+        ) from None
+    return onnxruntime
 
 
 def _brought(value: Any, rows: int, columns: int) -> Any:

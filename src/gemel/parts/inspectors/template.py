@@ -12,7 +12,7 @@ from pydantic import Field
 from gemel.core.errors import DataError
 from gemel.core.image import Bank, Image
 from gemel.core.image.filters import smoothed
-from gemel.parts.inspectors._held_out import array, head, held_out, limited, packed, top
+from gemel.parts.inspectors._held_out import array, enough, head, held_out, limited, packed, top
 from gemel.parts.inspectors.base import Album, Inspection, Inspector
 
 __all__ = ["Template"]
@@ -37,6 +37,7 @@ class Template(Inspector):
     top: int = Field(3, ge=1, description="Cells that the score is the mean of")
 
     def fit(self, good: Album) -> _Model:
+        enough(good)
         bank = Bank(shading=self.shading)
         first = bank.contrast(good.image(0))
 
