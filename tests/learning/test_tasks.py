@@ -142,7 +142,7 @@ def test_a_leaky_request_is_refused_with_the_reason(parts, task, tmp_path):
     [
         (["--target", "grad"], "no column 'grad'; did you mean 'grade'"),
         (["--target", "grade"], "column 'part' .* 400 different words"),
-        (["--task", "nonsense"], "give a file such as task.yaml, or one of quality"),
+        (["--task", "nonsense"], "give a file such as task.yaml, or one of inspection, quality"),
         (["--task", "missing.yaml"], "missing.yaml"),
         ([], "target: is missing"),
     ],
