@@ -34,8 +34,10 @@ from benchmarks.detection_tasks import (
     tep_table,
 )
 from benchmarks.public_data import digest, folder
+from gemel.core.image import Gallery
 from gemel.core.table import Table
 from gemel.parts.prognostics.base import Life
+from gemel.runtime.images import read_gallery
 from gemel.runtime.tables import read_table
 from gemel.runtime.waveforms import reader
 from gemel.twin.learning.tasks import read_task
@@ -191,6 +193,21 @@ def bursts_alone(data: Path) -> Table:
     return Table(kept, table.digest, table.where)
 
 
+def strips(data: Path) -> Gallery:
+    """Images of NEU-DET. Neighbours in number often show overlapping pieces of one strip (found by
+    phase correlation): each fifteen numbers of a kind are one stretch, and stay together."""
+    folder_ = data / "neu_det" / "images"
+    gallery = read_gallery(folder_)
+    names = [re.fullmatch(r"(.+)_(\d+)\.jpg", name) for name in gallery["image"].tolist()]
+    found = [(match[1], (int(match[2]) - 1) // 15) for match in names if match]
+    columns = {
+        "file": gallery["image"],
+        "label": np.array([label for label, _ in found]),
+        "stretch": np.array([f"{label} {block}" for label, block in found]),
+    }
+    return Gallery(columns, gallery.digest, "neu_det", "file", gallery.read)
+
+
 CASES: list[Case] = [
     life("FD001", 11.0, 10.6),
     life("FD003", 12.0, 10.7),
@@ -328,6 +345,21 @@ CASES: list[Case] = [
         {"task": "fault", "target": "fault", "ignore": ["diameter_in"]},
         "**not a result**: windows of one record are on both sides, which `gemel backtest` refuses "
         "where it knows the record. The distance to the section above is the leak",
+    ),
+    Case(
+        "magnetic_tile", "Surface defects without a network: magnetic tiles",
+        lambda data: read_gallery(data / "magnetic_tile" / "manifest.csv", "file"),
+        {"task": "inspection", "image": "file", "unit": "group", "good": ["free"], "mask": "mask"},
+        "whole data set, learned from good tiles, other frames of the judged tiles among them: "
+        "1-NN 0.800, GeoTrans 0.755, GANomaly 0.766; networks trained on other images DifferNet "
+        "0.977, PatchCore 0.979 (L)",
+        (("ROC area", ">=", 0.95), ("false rejects", "<=", 0.05)),
+    ),
+    Case(
+        "neu_det", "Kind of a surface defect: NEU, stretches of each kind left out", strips,
+        {"task": "quality", "image": "file", "target": "label", "unit": "stretch"},
+        "random halves, AECLBP and support vectors: accuracy 0.989 (L: Song and Yan 2013)",
+        (("accuracy", ">=", 0.97),),
     ),
 ]  # fmt: skip
 

@@ -18,6 +18,7 @@ from rich.table import Table as Shown
 from gemel.core.errors import ConfigurationError
 from gemel.core.table import Table
 from gemel.runtime.configuration import read_document
+from gemel.runtime.images import read_gallery, write_heat
 from gemel.runtime.tables import read_table
 from gemel.runtime.waveforms import reader
 from gemel.twin.learning.tasks import TASKS, Fitted, Report, Task, read_task
@@ -103,15 +104,19 @@ def score(model: Path, data: Path, format: str, *, last: bool) -> None:
         Console().print(shown)
 
 
-def explain(model: Path, data: Path, row: int, *, as_json: bool) -> None:
+def explain(model: Path, data: Path, row: int, output: Path | None, *, as_json: bool) -> None:
     """See `gemel explain --help`."""
     fitted, wanted = _model(model)
-    table = read_table(data)
+    if output is not None and not wanted.images:
+        raise ConfigurationError(f"--out: a model of {wanted.task} makes no heat map")
+    table = _read(wanted, data)
     if not 1 <= row <= table.rows:
         raise ConfigurationError(f"--row {row}: {data} has rows 1 to {table.rows}")
     with _progress() as progress:
         wanted, table = wanted.prepare(table, reader(data.parent), progress)
     why = wanted.explain(fitted, table, row - 1)
+    if output is not None and why.image is not None and why.heat is not None:
+        write_heat(output, why.image, why.heat, why.limit)
     if as_json:
         shares = [{"column": n, "adds": s, "value": v} for n, s, v in why.shares]
         found = {"answer": why.answer, "mean": why.mean, "unit": why.unit, "shares": shares}
@@ -119,8 +124,9 @@ def explain(model: Path, data: Path, row: int, *, as_json: bool) -> None:
         return
     typer.echo(why.answer)
     shown = Shown("because", "is", f"adds {why.unit}".strip())
+    usual = "all rows on average" if why.heat is None else "the middle of this picture"
     if why.mean is not None:
-        shown.add_row("all rows on average", "", f"{why.mean:.3g}")
+        shown.add_row(usual, "", f"{why.mean:.3g}")
     for name, share, value in why.shares[:_REASONS]:
         shown.add_row(name, value, f"{share:+.3g}")
     rest = why.shares[_REASONS:]
@@ -143,7 +149,14 @@ def _task(task: str, words: Mapping[str, Any]) -> Task:
 
 
 def _prepared(wanted: Task, data: Path, progress: Progress) -> tuple[Task, Table]:
-    return wanted.prepare(read_table(data), reader(data.parent), progress)
+    return wanted.prepare(_read(wanted, data), reader(data.parent), progress)
+
+
+def _read(task: Task, data: Path) -> Table:
+    image = getattr(task, "image", None)
+    if task.images or image is not None or data.is_dir():
+        return read_gallery(data, image)
+    return read_table(data)
 
 
 def _model(path: Path) -> tuple[Fitted, Task]:

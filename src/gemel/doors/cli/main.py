@@ -223,7 +223,7 @@ def train(
     false_alarms: FalseAlarms = None,
     json: AsJson = False,
 ) -> None:
-    """Fit a model on a table: quality of parts, life or failure of units, faults, the usual."""
+    """Fit a model on a table or on pictures: quality, life, failure, faults, what is usual."""
     from gemel.doors.cli import learning
 
     words = learning.described(
@@ -276,12 +276,16 @@ def explain(
     model: ModelFile,
     data: TableFile,
     row: Annotated[int, typer.Option(help="Which row, from 1")] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="PNG", help="inspection: write the picture's heat map here"),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Say why a model says so of one row."""
     from gemel.doors.cli import learning
 
-    learning.explain(model, data, row, as_json=json)
+    learning.explain(model, data, row, out, as_json=json)
 
 
 @app.command()

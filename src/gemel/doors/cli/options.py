@@ -37,7 +37,11 @@ DataFolder: TypeAlias = Annotated[
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
 
 TableFile: TypeAlias = Annotated[
-    Path, typer.Argument(metavar="DATA", help="A CSV or Parquet file, a row for each example")
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        help="A CSV or Parquet file, a row for each example; or a folder of pictures",
+    ),
 ]
 ModelFile: TypeAlias = Annotated[
     Path, typer.Argument(metavar="MODEL", help="What `gemel train` wrote")
@@ -47,7 +51,7 @@ TaskName: TypeAlias = Annotated[
     typer.Option(
         "--task",
         metavar="TASK",
-        help="quality, remaining_life, failure, anomaly, fault, or a task.yaml",
+        help="quality, remaining_life, failure, anomaly, fault, inspection, or a task.yaml",
     ),
 ]
 Target: TypeAlias = Annotated[

@@ -8,12 +8,14 @@ from gemel.twin.learning.tasks.anomaly import AnomalyTask
 from gemel.twin.learning.tasks.base import Explained, Figure, Fitted, Report, Task
 from gemel.twin.learning.tasks.failure import FailureTask
 from gemel.twin.learning.tasks.fault import FaultTask
+from gemel.twin.learning.tasks.inspection import InspectionTask
 from gemel.twin.learning.tasks.quality import QualityTask
 from gemel.twin.learning.tasks.remaining_life import RemainingLifeTask
 
 __all__ = ["TASKS", "Explained", "Figure", "Fitted", "Report", "Task", "read_task"]
 
 TASKS: Final[Mapping[str, type[Task]]] = {
+    "inspection": InspectionTask,
     "quality": QualityTask,
     "remaining_life": RemainingLifeTask,
     "failure": FailureTask,

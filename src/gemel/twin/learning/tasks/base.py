@@ -7,12 +7,13 @@ import json
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 from pydantic import Field
 
 from gemel.core.errors import Damaged, DataError
 from gemel.core.frame import Values
+from gemel.core.image import Image
 from gemel.core.settings import Settings
 from gemel.core.table import Table
 from gemel.twin.learning.evaluation import Blocks, Groups, Order, Protocol, Shuffled
@@ -84,6 +85,10 @@ class Explained:
     shares: tuple[tuple[str, float, str], ...]
     """Column, what it added, and its value there; the largest first."""
     unit: str = ""
+    image: Image | None = None
+    heat: Values | None = None
+    """Of a picture: how far from good each cell of it is; above `limit` it is shown."""
+    limit: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +137,12 @@ class Fitted:
 class Task(Settings):
     """A description of what is to be learned from a table."""
 
-    task: str = Field(description="Which task: quality, remaining_life, failure, anomaly or fault")
+    images: ClassVar[bool] = False
+    """Whether rows are pictures: then `fit` and the others are given a `Gallery`."""
+
+    task: str = Field(
+        description="Which task: quality, remaining_life, failure, anomaly, fault or inspection"
+    )
     unit: str | None = Field(
         None, description="Column that says which machine, tool, batch or part a row belongs to"
     )

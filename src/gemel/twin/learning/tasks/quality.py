@@ -10,6 +10,7 @@ from pydantic import Field
 
 from gemel.core.errors import ConfigurationError, DataError
 from gemel.core.frame import Values
+from gemel.core.image.columns import COLUMNS, described
 from gemel.core.table import Table
 from gemel.parts.estimators import ESTIMATORS, Estimator
 from gemel.parts.estimators.base import Examples, Folds, Model
@@ -53,11 +54,15 @@ class QualityTask(Task):
     known_before: tuple[str, ...] = Field(
         (), description="Columns that are known when the model is asked, however well they tell"
     )
+    image: str | None = Field(
+        None, description="Column with names of pictures; numbers of their surface are looked at"
+    )
     seeds: int = Field(
         3, ge=1, le=20, description="Splits that a backtest tries, where one is drawn"
     )
 
     def fit(self, table: Table, progress: Progress) -> Fitted:
+        table = described(table)
         examples, rows = self._examples(table)
         progress(f"fitting on {len(examples)} rows")
         model = self._part().fit(examples, _inner(self._split(), rows))
@@ -65,6 +70,7 @@ class QualityTask(Task):
         return Fitted(self.record(), model.save(), model.evidence(), protocol.record())
 
     def backtest(self, table: Table, progress: Progress) -> Report:
+        table = described(table)
         examples, rows = self._examples(table)
         split = self._split()
         seeds = self.seeds if isinstance(split, Groups | Shuffled) else 1
@@ -97,6 +103,7 @@ class QualityTask(Task):
         return Report(figures, self._protocol(table, rows, str(split), seeds), tables)
 
     def score(self, fitted: Fitted, table: Table) -> Table:
+        table = described(table)
         model = self._model(fitted)
         told = model.estimate(_coded(table, model.names, model.words))
         if not model.classes:
@@ -110,7 +117,8 @@ class QualityTask(Task):
 
     def explain(self, fitted: Fitted, table: Table, row: int) -> Explained:
         model = self._model(fitted)
-        value = _coded(table.take(slice(row, row + 1)), model.names, model.words)
+        table, row, number = described(table.take(slice(row, row + 1))), 0, row
+        value = _coded(table, model.names, model.words)
         told, reasons = model.estimate(value), model.explain(value)
         shares = []
         for i, name in enumerate(model.names):
@@ -122,11 +130,11 @@ class QualityTask(Task):
             chosen = int(told.value[0])
             sure = told.probability[0, chosen]
             answer = (
-                f"row {row + 1}: {self.target} {model.classes[chosen]} (probability {sure:.2f})"
+                f"row {number + 1}: {self.target} {model.classes[chosen]} (probability {sure:.2f})"
             )
             return Explained(answer, float(reasons.mean[0]), tuple(shares), "log odds")
         between = f"between {told.low[0]:.4g} and {told.high[0]:.4g}"
-        answer = f"row {row + 1}: {self.target} {told.value[0]:.4g} ({between})"
+        answer = f"row {number + 1}: {self.target} {told.value[0]:.4g} ({between})"
         return Explained(answer, float(reasons.mean[0]), tuple(shares))
 
     def _model(self, fitted: Fitted) -> Model:
@@ -151,9 +159,8 @@ class QualityTask(Task):
         value = _coded(table, names, words)[known]
         told = Examples(names, value, words, target[known], classes)
         _enough(told)
-        watched = [
-            i for i, name in enumerate(names) if not words[i] and name not in self.known_before
-        ]
+        trusted = {*self.known_before, *COLUMNS}
+        watched = [i for i, name in enumerate(names) if not words[i] and name not in trusted]
         unit = table.codes(self.unit)[0][known] if self.unit else None
         leaks.refuse_answers(
             value[:, watched], tuple(names[i] for i in watched), told.target,
