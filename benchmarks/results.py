@@ -50,10 +50,10 @@ errors instead of one with equal tails, which was decided by nested validation i
 engines (it held 97.6 % where 90 % was wanted, then 93.5 %); predictions were the same both times.
 
 Magnetic tiles: how patches are described and learned was chosen on half of the groups (see
-[Vision](design/vision.md)), which are among those that the table judges; the other half, learned from
-and judged by itself, once, has a ROC area of 0.82. NEU: images of one kind that are neighbours in number
-often overlap, so stretches of fifteen stay together; neighbours across the ends of two stretches may
-still be on both sides.
+[Vision](design/vision.md)), which are among those that the table judges; the other half, learned
+from and judged by itself, once, has a ROC area of 0.82. NEU: images of one kind that are neighbours
+in number often overlap, so stretches of fifteen stay together; neighbours across the ends of two
+stretches may still be on both sides.
 """
 SETTINGS = ["altitude", "mach", "throttle"]
 SENSORS = [f"s{i}" for i in range(1, 22)]
