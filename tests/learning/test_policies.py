@@ -155,6 +155,19 @@ def test_a_gate_does_not_decide_without_rare_rows():
         assert any(refit.taken for refit in outcome.refits) == (rare > 0)
 
 
+def test_what_was_taken_wrongly_is_given_back():
+    """The answer turns round for 150 h: the champion of before is back soon after, without a fit of
+    its own."""
+    learner, past = stream(400)
+    back = past.time >= 550
+    learner.y[back] += 2 * learner.x[back, 0]
+    outcome = prequential(Triggered(window=168), learner, past, begin=200, step=4)
+    reasons = [(refit.reason, refit.rows > 0) for refit in outcome.refits if refit.taken]
+    assert ("drift", True) in reasons
+    assert ("return", False) in reasons
+    assert outcome.losses[3400:].mean() < 1.2 * 0.3 * np.sqrt(2 / np.pi)
+
+
 def test_policies_are_values_that_can_be_written_down():
     for policy in POLICIES:
         values = json.loads(json.dumps(policy.model_dump(mode="json")))

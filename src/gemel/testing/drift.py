@@ -148,10 +148,10 @@ class DriftSuite:
         assert row == model.start().update(shifted)
 
     def test_an_unchanged_stream_goes_on_for_the_run_length(self, detector: Drift) -> None:
-        """Total rows over alarms, of 20 streams that go on for three run lengths at most: between
+        """Total rows over alarms, of 12 streams that go on for three run lengths at most: between
         a third and three times the wanted one."""
         wanted, rows, alarms = detector.run_length, 0, 0
-        for seed in range(20):
+        for seed in range(12):
             watch = detector.fit(wandering(1000, 2 * seed + 10)).start()
             watch.update(wandering(3 * wanted, 2 * seed + 11))
             rows, alarms = rows + watch.rows, alarms + watch.drifted

@@ -90,14 +90,16 @@ class Triggered(_Policy):
     """Fitted when the losses of the champion drift, or seldom otherwise, and taken only if better.
 
     Candidates learn from the newest rows less the very newest, `held_out` of them: one from the
-    whole window, one from its newest quarter, which forgets what was before the drift. The better
-    one is compared with the champion on the held-out rows (`paired`) and takes over if it is better
+    whole window, one from a quarter of it, which forgets what was before the drift. The better one
+    is compared with the champion on the held-out rows (`paired`) and takes over if it is better
     than it. Others are tried with the rows that came since, until `tries` in a row were not; each
     is judged at such a confidence that all of these have the one that was asked for. What the
-    champion then loses is the new level. On rows without any of a rare class, a candidate that has
-    forgotten the class wins: nothing is decided before enough of them are held out. What is slow,
-    or was there from the first row on, no drift tells: so one is tried after the `longest` time
-    without.
+    champion then loses is the new level. Before a candidate is fitted, former champions are asked
+    on all rows since the last one took over: what was taken wrongly is given back.
+
+    On rows without any of a rare class, a candidate that has forgotten the class wins: nothing is
+    decided before enough of them are held out. What is slow, or was there from the first row on, no
+    drift tells: so one is tried after the `longest` time without.
     """
 
     kind: Literal["triggered"] = "triggered"

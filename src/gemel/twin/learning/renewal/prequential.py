@@ -80,7 +80,8 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Refit:
-    """A model that was fitted: when, on how many rows, and whether it was put in charge.
+    """A model that was fitted: when, on how many rows, and whether it was put in charge. No rows
+    where a former champion was put back.
 
     since  time of the oldest row that the model in charge before had learned from (without replay);
            NaN for the first

@@ -123,14 +123,16 @@ class OnDrift(InCharge):
     level: list[float] = field(default_factory=list)
     """Held-out losses of the champion, until they suffice for a level."""
     own: int = 0
-    """First row that the champion has not learned from."""
+    """First row that came when all the champion has learned from was known."""
+    former: list[tuple[Any, float]] = field(default_factory=list)
+    """Champions before, the first one and the last two, each with the time of its oldest row."""
     tried: int = 0
     tried_at: float = float("-inf")
 
     def look(self, now: float, known: int) -> None:
         if self.model is None:
             self.begin(now, known)
-            self.seen = self.own = known
+            self.seen, self.own = known, int(np.searchsorted(self.past.time, now))
             self.tried_at = now
             return
         fresh = self.losses[self.seen : known]
@@ -154,42 +156,66 @@ class OnDrift(InCharge):
             self.watch, self.level = model.start(), []
 
     def _try(self, now: float, known: int, reason: str) -> None:
-        policy = self.policy
-        newest = self.past.newest(known, now - policy.window)
-        count = max(round(len(newest) * policy.held_out), policy.compare.rows)
-        held = newest[max(len(newest) - count, 0) :]
-        held = held[held >= self.own]
-        if len(held) < policy.compare.rows:
-            return
-        champion = self._losses(self.model, held)
-        found = []
-        for window in (policy.window, policy.window / 4):
-            # Of what was known when the first held-out row came: no later truth tells of it.
-            before = self.past.known(float(self.past.time[held[0]]))
-            rows = self.past.newest(before, now - window, policy.replay)
-            model = self.fitted(rows) if len(rows) else None
-            if model is not None:
-                since = max(now - window, float(self.past.time[0]))
-                found.append((self._losses(model, held), model, rows, since))
-        if not found:
-            return
-        found.sort(key=lambda one: float(one[0].mean()))
-        rare = None if self.past.rare is None else self.past.rare[held]
-        share = 1 - (1 - policy.compare.confidence) / policy.tries / len(found)
-        events = 0 if rare is None else policy.compare.events
-        judge = policy.compare.model_copy(update={"confidence": share, "events": events})
-        better = judge.judge(champion, found[0][0], rare).verdict == "better"
-        for _, _, rows, _ in found[1 if better else 0 :]:
-            self.refits.append(Refit(now, len(rows), reason, False, self.oldest))
-        if better:
-            _, self.model, rows, since = found[0]
-            self.took(now, rows, since, reason)
-            self.own, self.tried = int(held[0]), 0
+        newest = self.past.newest(known, now - self.policy.window)
+        newest = newest[newest >= self.own]
+        if self._return(now, newest) or self._renew(now, known, newest, reason):
+            self.tried = 0
             return
         self.tried += reason == "drift"
-        if self.tried >= policy.tries:
+        if self.tried >= self.policy.tries:
             self.watch, self.tried, self.level = None, 0, []
-            self._watch(champion)
+            self._watch(self._losses(self.model, newest))
+
+    def _return(self, now: float, rows: Indices) -> bool:
+        """To a former champion, if it is better on what came since the last one took over."""
+        if len(rows) < self.policy.compare.rows:
+            return False
+        for model, oldest in reversed(self.former):
+            if self._better(rows, self._losses(model, rows), len(self.former)):
+                self.model, self.former = model, [f for f in self.former if f[0] is not model]
+                self.took(now, rows[:0], oldest, "return")
+                self.own = int(np.searchsorted(self.past.time, now))
+                return True
+        return False
+
+    def _renew(self, now: float, known: int, newest: Indices, reason: str) -> bool:
+        policy, time = self.policy, self.past.time
+        window = self.past.newest(known, now - policy.window)
+        count = max(round(len(window) * policy.held_out), policy.compare.rows)
+        held = newest[max(len(newest) - count, 0) :]
+        if len(held) < policy.compare.rows:
+            return False
+        found = []
+        # Of what was known when the first held-out row came: no later truth tells of it.
+        begin = float(time[held[0]])
+        for since in (now - policy.window, begin - policy.window / 4):
+            rows = self.past.newest(self.past.known(begin), since, policy.replay)
+            model = self.fitted(rows) if len(rows) else None
+            if model is not None:
+                oldest = max(since, float(time[0]))
+                found.append((self._losses(model, held), model, rows, oldest))
+        if not found:
+            return False
+        found.sort(key=lambda one: float(one[0].mean()))
+        losses, model, rows, oldest = found[0]
+        better = self._better(held, losses, len(found))
+        for _, _, others, _ in found[1 if better else 0 :]:
+            self.refits.append(Refit(now, len(others), reason, False, self.oldest))
+        if better:
+            self.former = [*self.former[:1], *self.former[1:][-1:], (self.model, self.oldest)]
+            self.model = model
+            self.took(now, rows, oldest, reason)
+            self.own = int(held[0])
+        return better
+
+    def _better(self, rows: Indices, losses: Values, candidates: int) -> bool:
+        """Than the champion on these rows, at a confidence that counts all that is tried."""
+        policy = self.policy
+        rare = None if self.past.rare is None else self.past.rare[rows]
+        share = 1 - (1 - policy.compare.confidence) / policy.tries / candidates
+        events = 0 if rare is None else policy.compare.events
+        judge = policy.compare.model_copy(update={"confidence": share, "events": events})
+        return judge.judge(self._losses(self.model, rows), losses, rare).verdict == "better"
 
     def _losses(self, model: Any, rows: Indices) -> Values:
         return self.learner.loss(self.learner.predict(model, rows), rows)

@@ -39,13 +39,14 @@ class Distribution(Drift):
         return np.array([self.window, self.every, float(self.statistic == "kuiper")])
 
     def _memory(self) -> Values:
-        return np.zeros(1 + 2 * self.window)  # rows; share of the reference below, and not above
+        return np.zeros(1 + self.window)  # rows; of each in the window its place in the reference
 
     def _reference(self, quiet: Values) -> Values:
         if len(quiet) <= _POINTS:
             return np.sort(quiet)
-        levels = (np.arange(_POINTS) + 0.5) / _POINTS
-        return np.quantile(quiet, levels, method="inverted_cdf")
+        at = (np.arange(_POINTS) + 0.5) / _POINTS * len(quiet)
+        chosen: Values = np.sort(quiet)[at.astype(np.int64)]
+        return chosen
 
 
 @njit(nogil=True, cache=True)
@@ -53,53 +54,55 @@ def _run(
     values: Values, reference: Values, numbers: Values, memory: Values, limit: float
 ) -> tuple[int, float]:
     window, every, kuiper = int(numbers[0]), int(numbers[1]), numbers[2] > 0
-    below, upto = memory[1 : 1 + window], memory[1 + window :]
+    place = memory[1:]
     highest = 0.0
     for i in range(len(values)):
         if not np.isfinite(values[i]):
             continue
         rows = int(memory[0])
-        below[rows % window] = _below(reference, values[i], False) / len(reference)
-        upto[rows % window] = _below(reference, values[i], True) / len(reference)
+        place[rows % window] = _place(reference, values[i])
         rows += 1
         memory[0] = rows
         if rows < window or rows % every:
             continue
-        highest = max(highest, _distance(below, upto, kuiper))
+        highest = max(highest, _distance(np.sort(place), len(reference), kuiper))
         if highest > limit:
             return i, highest
     return -1, highest
 
 
 @njit(nogil=True, cache=True)
-def _distance(below: Values, upto: Values, kuiper: bool) -> float:
-    """Of the window from the reference, at each of its values; equal ones come together.
+def _place(reference: Values, value: float) -> float:
+    """How many values of the reference are below, and how many are not above, as one number that
+    rises with the value."""
+    size = len(reference)
+    low, high = 0, size
+    while low < high:
+        middle = (low + high) // 2
+        if reference[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    upto = low
+    while upto < size and reference[upto] == value:
+        upto += 1
+    return low * (size + 1.0) + upto
 
-    Both places in the reference rise with the value: sorted each on its own, they still belong
-    together, and between two values of the reference the order does not matter.
-    """
-    n = len(below)
-    left, right = np.sort(below), np.sort(upto)
+
+@njit(nogil=True, cache=True)
+def _distance(places: Values, size: int, kuiper: bool) -> float:
+    """Of a window, sorted, from a reference of so many values, at each of these; rows between the
+    same two of them come together."""
+    n = len(places)
     over, under = 0.0, 0.0
     i = 0
     while i < n:
         j = i + 1
-        while j < n and left[j] == left[i] and right[j] == right[i]:
+        while j < n and places[j] == places[i]:
             j += 1
-        over = max(over, j / n - right[i])
-        under = max(under, left[i] - i / n)
+        below = places[i] // (size + 1)
+        upto = places[i] - below * (size + 1)
+        over = max(over, j / n - upto / size)
+        under = max(under, below / size - i / n)
         i = j
     return over + under if kuiper else max(over, under)
-
-
-@njit(nogil=True, cache=True)
-def _below(reference: Values, value: float, equal: bool) -> int:
-    """How many values of the reference are below, or equal too (faster here than searchsorted)."""
-    low, high = 0, len(reference)
-    while low < high:
-        middle = (low + high) // 2
-        if reference[middle] < value or (equal and reference[middle] == value):
-            low = middle + 1
-        else:
-            high = middle
-    return low
