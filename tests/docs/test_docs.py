@@ -31,6 +31,7 @@ from gemel.parts.historians import HISTORIANS
 from gemel.runtime.configuration import check
 from gemel.twin.alarms.settings import AlarmRules, AlarmSettings
 from gemel.twin.learning import WatchSettings
+from gemel.twin.learning.live.settings import Renewal, TaskUse
 from gemel.twin.operations import OperationsSettings
 from gemel.virtual import options
 
@@ -164,7 +165,16 @@ def test_the_pages_show_command_lines() -> None:
 
 def models() -> list[type[Any]]:
     parts: list[type[Any]] = [k.load(name) for _, k in GENERATE.kinds() for name in k.files()]
-    return [Plant, AlarmSettings, AlarmRules, OperationsSettings, WatchSettings, *parts]
+    return [
+        Plant,
+        AlarmSettings,
+        AlarmRules,
+        OperationsSettings,
+        WatchSettings,
+        TaskUse,
+        Renewal,
+        *parts,
+    ]
 
 
 UNDESCRIBED = {
