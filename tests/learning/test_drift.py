@@ -77,7 +77,13 @@ def test_kolmogorov_and_kuiper_distances_are_those_of_scipy():
     sides = [stats.ks_2samp(window, quiet, alternative=s).statistic for s in ("less", "greater")]
     for statistic, wanted in (("kolmogorov", max(sides)), ("kuiper", sum(sides))):
         detector = DRIFTS.build(
-            {"kind": "distribution", "statistic": statistic, "window": 100, "every": 100}
+            {
+                "kind": "distribution",
+                "run_length": 500,
+                "statistic": statistic,
+                "window": 100,
+                "every": 100,
+            }
         )
         watch = detector.fit(quiet).start()
         watch.update(window)
