@@ -32,7 +32,7 @@ from gemel.doors.api import create_app
 from gemel.doors.cli.main import app as cli
 from gemel.twin.alarms.settings import AlarmSettings
 from gemel.twin.learning import WatchSettings
-from gemel.twin.learning.live.settings import Renewal, TaskUse
+from gemel.twin.learning.live.settings import TaskUse
 from gemel.twin.operations import OperationsSettings
 from gemel.virtual import options as virtual
 
@@ -256,8 +256,8 @@ def parts() -> str:
             text.append("### Use of a detector { #use-of-a-detector }\n")
             text += [prose(WatchSettings.__doc__ or "") + "\n", Schema(WatchSettings).table()]
             text.append("### Use of a task { #use-of-a-task }\n")
-            text += [prose(TaskUse.__doc__ or "") + "\n", Schema(TaskUse).table()]
-            text += [prose(Renewal.__doc__ or "") + "\n", Schema(Renewal).table()]
+            use = Schema(TaskUse)
+            text += [prose(TaskUse.__doc__ or "") + "\n", use.table(), *use.tables(4)]
         for member in kind.files():
             part = kind.load(member)
             schema = Schema(part)
