@@ -147,6 +147,29 @@ def _careful(row: Values, directions: Values, gain: Values, rest: float, along: 
     return max(total, 0.0)
 
 
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _pull(
+    row: Values, directions: Values, gain: Values, rest: float, along: Values, pull: Values
+) -> None:
+    """How the score would change with each column: its gradient, halved."""
+    for c in range(len(row)):
+        pull[c] = rest * row[c]
+    for r in range(0, len(gain), 4):
+        d0, d1, d2, d3 = directions[r], directions[r + 1], directions[r + 2], directions[r + 3]
+        g0, g1 = gain[r] * along[r], gain[r + 1] * along[r + 1]
+        g2, g3 = gain[r + 2] * along[r + 2], gain[r + 3] * along[r + 3]
+        for c in range(len(row)):
+            pull[c] += g0 * d0[c] + g1 * d1[c] + g2 * d2[c] + g3 * d3[c]
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc"})
+def _sum(values: Values) -> float:
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
 @njit(nogil=True, cache=True)
 def smooth(
     rows: Values,
@@ -159,6 +182,7 @@ def smooth(
     along: Values,
     smoothing: float,
     above: float,
+    near: float,
     memory: Values,
     blame: Values,
     score: Values,
@@ -166,12 +190,14 @@ def smooth(
 ) -> None:
     """Make scores [n] smoothed ones, and tell who is to blame where these are above the limit.
 
-    The blame of a row is smoothed as its score is. Only rows above the limit are blamed on anybody,
-    without which the smoothed score cannot be there; `memory` is the smoothed score, and how much
+    The blame of a row is smoothed as its score is. Only a row that is itself above the limit, while
+    the smoothed score is above `near` (at most the limit), is blamed on anybody: the row that takes
+    the smoothed score over the limit is always one. `memory` is the smoothed score, and how much
     `blame` [k] has faded since it was last added to.
     """
     n, width = rows.shape
     k = len(blame)
+    part, pull = np.empty(k), np.empty(width)
     for i in range(n):
         if not usable[i]:
             score[i] = np.nan
@@ -179,27 +205,23 @@ def smooth(
         now = score[i]
         memory[0] += smoothing * (now - memory[0])
         memory[1] *= 1 - smoothing
-        if now > above:
-            part = np.zeros(k)
-            pull = np.empty(width)
-            for c in range(width):
-                pull[c] = rest * rows[i, c]
-            for r in range(len(gain)):
+        if now > above and memory[0] > near:
+            _pull(rows[i], directions, gain, rest, along[i], pull)
+            if len(lost):
                 for c in range(width):
-                    pull[c] += gain[r] * along[i, r] * directions[r, c]
-            total = 0.0
-            for c in range(width):
-                if len(lost) and lost[i, c]:
-                    continue  # what was filled in is to blame for nothing
-                rebuilt = pull[c] * pull[c] / own[c]
-                part[c % k] += rebuilt
-                total += rebuilt
+                    if lost[i, c]:
+                        pull[c] = 0  # what was filled in is to blame for nothing
+            part[:] = 0
+            for begin in range(0, width, k):
+                for j in range(k):
+                    part[j] += pull[begin + j] * pull[begin + j] / own[begin + j]
+            total = _sum(part)
             for j in range(k):
                 share = part[j] / total if total > 0 else 1 / k
                 blame[j] = memory[1] * blame[j] + smoothing * now * share
             memory[1] = 1.0
         score[i] = memory[0]
         if score[i] > above:
-            whole = blame.sum()
+            whole = _sum(blame)
             for j in range(k):
                 contribution[i, j] = blame[j] / whole if whole > 0 else 1.0 / k

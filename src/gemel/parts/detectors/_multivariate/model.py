@@ -26,8 +26,8 @@ __all__ = ["QuadraticModel"]
 _ARRAYS = ("centre", "scale", "directions", "precision", "weight", "own")
 
 
-_BLOCK: Final = 1 << 17
-"""Values of a block: a megabyte, which stays in the cache from one step to the next."""
+_BLOCK: Final = 1 << 15
+"""Values of a block: a quarter of a megabyte, which stays in the cache from one step to the next."""
 
 
 def _nothing() -> Values:
@@ -123,10 +123,12 @@ class QuadraticScorer:
     def __init__(self, model: QuadraticModel, state: dict[str, Any] | None, above: float) -> None:
         k, lags = len(model.names), model.lags
         self._model, self._above = model, above
+        self._near = min((model.mean + above) / 2, above)
         self._form = model.form()
         self._inverse = 1 / model.scale
         self._wanders = bool(model.wanders.any())
         self._block = max(16, _BLOCK // (k * (lags + 1)))
+        self._buffer = np.empty((0, k))
         self._time: int | None = None
         self._completions: dict[bytes, Values] = {}
         self._level = np.full(k, np.nan)
@@ -179,7 +181,7 @@ class QuadraticScorer:
             if fresh:
                 self._memory[:], self._blame[:] = (model.mean, 1.0), 0
             rows = self._embed(window.value[piece], fresh)
-            lost, usable = self._complete(rows)
+            lost, usable = self.complete(rows)
             # The EWMA of a few rows varies more than that of many: such rows have no score.
             usable[: max(model.settling - self._rows, 0)] = False
             self._rows += len(rows)
@@ -188,13 +190,15 @@ class QuadraticScorer:
             project(rows, directions, gain, rest, along, score)
             smooth(
                 rows, lost, usable, directions, gain, rest, model.own, along, model.smoothing,
-                self._above, self._memory, self._blame, score, contribution[piece],
+                self._above, self._near, self._memory, self._blame, score, contribution[piece],
             )  # fmt: skip
         return value, contribution
 
     def rows(self, window: Window) -> Values:
         """Standardised rows with their lags, float64[n,w]; NaN where a value is missing."""
-        pieces = [self._embed(window.value[p], fresh) for p, fresh in self._pieces(window.time)]
+        pieces = [
+            self._embed(window.value[p], fresh).copy() for p, fresh in self._pieces(window.time)
+        ]
         return np.concatenate(pieces)
 
     def _pieces(self, time: Times) -> list[tuple[slice, bool]]:
@@ -226,7 +230,9 @@ class QuadraticScorer:
             averaged = np.empty_like(value)
             average(value, model.average, self._average, seen, averaged)
             self._seen, value = seen, averaged
-        rows = np.empty((lags + n, k))
+        if len(self._buffer) < lags + n:  # memory that is asked for anew costs as much as the sums
+            self._buffer = np.empty((lags + n, k))
+        rows = self._buffer[: lags + n]
         rows[:lags] = self._history
         standardise(value, model.centre, self._inverse, rows[lags:])
         if lags == 0:
@@ -234,7 +240,7 @@ class QuadraticScorer:
         self._history = rows[len(rows) - lags :].copy()
         return np.hstack([rows[lags - lag : lags - lag + n] for lag in range(lags + 1)])
 
-    def _complete(self, rows: Values) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    def complete(self, rows: Values) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Fill what is missing, in place; gives where it was (no rows if nowhere), and which rows
         can be scored."""
         if finite(rows):
