@@ -27,7 +27,7 @@ _ARRAYS = ("centre", "scale", "directions", "precision", "weight", "own")
 
 
 _BLOCK: Final = 1 << 15
-"""Values of a block: a quarter of a megabyte, which stays in the cache from one step to the next."""
+"""Values of a block: a quarter of a megabyte, which stays in the cache between steps."""
 
 
 def _nothing() -> Values:
