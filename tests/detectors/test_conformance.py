@@ -25,6 +25,11 @@ EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
         {"method": "shewhart"},
         {"method": "cusum", "arl": 1000},
     ],
+    "half_space_trees": [
+        {},
+        {"window": None, "trees": 50, "depth": 8, "seed": 7, "smoothing": 0.3},
+        {"window": 100, "depth": 15, "smoothing": 1, "held_out": 0.5},
+    ],
     "subgroup_chart": [
         {},
         {"spread": "deviation", "size": 4, "rules": "western-electric"},

@@ -186,3 +186,34 @@ def test_opens_what_version_1_saved() -> None:
     wanted = np.array(old["scores"], np.float64) / old["model"]["limit"]
     np.testing.assert_allclose(score.value, wanted, rtol=1e-9)
     assert model.evidence() == old["model"]["made"]
+
+
+def test_spe_keeps_its_digits_where_the_row_lies_far_along_the_components() -> None:
+    """|z|² - |t|² alone would have none left: the residual is 1e-11 of the row."""
+    found = PCA(**CLASSICAL, statistic="spe", components=3, shrinkage=1).fit(
+        window(correlated(2000, 0))
+    )
+    model = found.members[0]
+    inside = model.directions[:3]
+    away = np.random.default_rng(1).normal(size=8)
+    away -= inside.T @ (inside @ away)
+    rows = 1e9 * inside.sum(axis=0) + np.outer([0.0, 0.01, 1.0], away)
+    score, _ = model.start()(window(rows * model.scale + model.centre))
+    wanted = model.weight[-1] * np.array([0, 1e-4, 1]) * (away @ away)
+    assert score[2] == pytest.approx(wanted[2], rel=1e-4)
+    assert score[:2] == pytest.approx(wanted[:2], abs=1e-3 * wanted[2])
+
+
+def test_a_state_of_the_form_before_is_taken_up() -> None:
+    """Version 2 smoothed the score of each signal; their sum is the smoothed score."""
+    settings = PCA(averages=(1,), wander=1)
+    model = settings.fit(window(correlated(2000, 0)))
+    scorer = model.start()
+    scorer(window(correlated(300, 1), 2000))
+    state = scorer.state()
+    (one,) = state["members"]
+    old = {key: value for key, value in one.items() if key not in ("score", "fade", "blame")}
+    old["smooth"] = [one["score"] / 8] * 8
+    later = window(correlated(100, 2), 2300)
+    again = model.start({"version": 2, "members": [old]})(later).value
+    np.testing.assert_allclose(again, scorer(later).value, rtol=1e-12)

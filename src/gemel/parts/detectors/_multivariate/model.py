@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from gemel.core.errors import DataError
 from gemel.core.frame import Times, Values
 from gemel.core.level import take_level
+from gemel.parts.detectors._multivariate.kernels import (
+    average,
+    finite,
+    project,
+    smooth,
+    standardise,
+)
 from gemel.parts.detectors.base import Window
 
 __all__ = ["QuadraticModel"]
 
 _ARRAYS = ("centre", "scale", "directions", "precision", "weight", "own")
+
+
+_BLOCK: Final = 1 << 15
+"""Values of a block: a quarter of a megabyte, which stays in the cache between steps."""
 
 
 def _nothing() -> Values:
@@ -61,8 +71,25 @@ class QuadraticModel:
         """Rows after a start until the EWMA of a row and its lags varies as that of many rows."""
         return 0 if self.average == 1 else round(2 / self.average - 1) + self.lags
 
-    def start(self, state: dict[str, Any] | None = None) -> QuadraticScorer:
-        return QuadraticScorer(self, state)
+    def start(
+        self, state: dict[str, Any] | None = None, above: float | None = None
+    ) -> QuadraticScorer:
+        """Contributions are of rows with a score above `above`, the limit if not given."""
+        return QuadraticScorer(self, state, self.limit if above is None else above)
+
+    def form(self) -> tuple[Values, Values, float]:
+        """The quadratic form of the score, of no more directions than it takes: those that weigh
+        otherwise than the rest [r,w], by how much [r], and the weight of the rest. Directions of
+        weight 0 beyond them make r a multiple of 4."""
+        if len(self.weight) == 0:  # not known yet: while fitting
+            return np.zeros((0, len(self.names))), np.zeros(0), 0.0
+        rest = float(self.weight[-1])
+        chosen = np.flatnonzero(self.weight[:-1] != rest)
+        count = -(-max(len(chosen), 1) // 4) * 4
+        directions, gain = np.zeros((count, self.directions.shape[1])), np.zeros(count)
+        directions[: len(chosen)] = self.directions[chosen]
+        gain[: len(chosen)] = self.weight[:-1][chosen] - rest
+        return directions, gain, rest
 
     def completion(self, gone: npt.NDArray[np.bool_]) -> Values:
         """Matrix from the known columns of a row to what is expected of the missing ones."""
@@ -91,12 +118,17 @@ class QuadraticModel:
 
 
 class QuadraticScorer:
-    """Rows in blocks, so that lagged copies of a long window need little memory."""
+    """Rows in blocks that stay in the cache."""
 
-    def __init__(self, model: QuadraticModel, state: dict[str, Any] | None) -> None:
-        k = len(model.names)
-        self._model = model
-        lags = model.lags
+    def __init__(self, model: QuadraticModel, state: dict[str, Any] | None, above: float) -> None:
+        k, lags = len(model.names), model.lags
+        self._model, self._above = model, above
+        self._near = min((model.mean + above) / 2, above)
+        self._form = model.form()
+        self._inverse = 1 / model.scale
+        self._wanders = bool(model.wanders.any())
+        self._block = max(16, _BLOCK // (k * (lags + 1)))
+        self._buffer = np.empty((0, k))
         self._time: int | None = None
         self._completions: dict[bytes, Values] = {}
         self._level = np.full(k, np.nan)
@@ -104,7 +136,9 @@ class QuadraticScorer:
         self._seen = np.zeros(k, np.int64)
         self._rows = 0
         self._history = np.full((lags, k), np.nan)
-        self._smooth = np.full(k, model.mean / k)
+        # The smoothed score; how much a row ago counts since a row was last blamed.
+        self._memory = np.array([model.mean, 1.0])
+        self._blame = np.zeros(k)
         if state is not None:
             if len(state["level"]) != k or len(state["history"]) != lags:
                 raise DataError("state of another model")
@@ -113,7 +147,12 @@ class QuadraticScorer:
             self._average[:] = state["average"]
             self._seen[:] = state["seen"]
             self._rows = state["rows"]
-            self._smooth[:] = state["smooth"]
+            if "smooth" in state:  # version 2: every row was blamed
+                self._blame[:] = state["smooth"]
+                self._memory[:] = self._blame.sum(), 1.0
+            else:
+                self._blame[:] = state["blame"]
+                self._memory[:] = state["score"], state["fade"]
             if lags:
                 self._history[:] = np.array(state["history"], np.float64)
 
@@ -126,41 +165,51 @@ class QuadraticScorer:
             "seen": self._seen.tolist(),
             "rows": self._rows,
             "history": [[None if v != v else v for v in row] for row in self._history.tolist()],
-            "smooth": self._smooth.tolist(),
+            "score": float(self._memory[0]),
+            "fade": float(self._memory[1]),
+            "blame": self._blame.tolist(),
         }
 
     def __call__(self, window: Window) -> tuple[Values, Values]:
-        """Scores, float64[n], and the share of each signal in them, float64[n,k]."""
+        """Scores, float64[n], and the share of each signal, float64[n,k]: 0 in rows that are not
+        above the limit."""
         model = self._model
         n, k = len(window), len(model.names)
         value, contribution = np.full(n, np.nan), np.zeros((n, k))
+        directions, gain, rest = self._form
         for piece, fresh in self._pieces(window.time):
             if fresh:
-                self._smooth[:] = model.mean / k
+                self._memory[:], self._blame[:] = (model.mean, 1.0), 0
             rows = self._embed(window.value[piece], fresh)
-            lost, usable = self._complete(rows)
+            lost, usable = self.complete(rows)
             # The EWMA of a few rows varies more than that of many: such rows have no score.
             usable[: max(model.settling - self._rows, 0)] = False
             self._rows += len(rows)
-            _score(
-                rows, lost, usable, model.directions, model.weight, model.own,
-                model.smoothing, self._smooth, value[piece], contribution[piece],
+            along = np.empty((len(rows), len(gain)))
+            score = value[piece]
+            project(rows, directions, gain, rest, along, score)
+            smooth(
+                rows, lost, usable, directions, gain, rest, model.own, along, model.smoothing,
+                self._above, self._near, self._memory, self._blame, score, contribution[piece],
             )  # fmt: skip
         return value, contribution
 
     def rows(self, window: Window) -> Values:
         """Standardised rows with their lags, float64[n,w]; NaN where a value is missing."""
-        pieces = [self._embed(window.value[p], fresh) for p, fresh in self._pieces(window.time)]
+        pieces = [
+            self._embed(window.value[p], fresh).copy() for p, fresh in self._pieces(window.time)
+        ]
         return np.concatenate(pieces)
 
     def _pieces(self, time: Times) -> list[tuple[slice, bool]]:
         """Blocks of rows that follow each other, and whether a pause is before them."""
-        if len(time) == 0:
+        n = len(time)
+        if n == 0:
             return []
         before = time[0] - self._model.step if self._time is None else self._time
         self._time = int(time[-1])
         pause = np.diff(time, prepend=before) > 1.5 * self._model.step
-        cuts = sorted({0, len(time), *range(0, len(time), 4096), *np.flatnonzero(pause).tolist()})
+        cuts = sorted({0, n, *range(0, n, self._block), *np.flatnonzero(pause).tolist()})
         return [(slice(a, b), bool(pause[a])) for a, b in pairwise(cuts)]
 
     def _embed(self, value: Values, fresh: bool) -> Values:
@@ -170,19 +219,32 @@ class QuadraticScorer:
             self._average[:] = model.centre
             self._history[:] = np.nan
             self._seen[:] = self._rows = 0
-        level = np.empty_like(value)
         value = np.ascontiguousarray(value)
-        seen = self._seen.copy()
-        take_level(value, model.wanders, 1 / model.memory, self._level, self._seen, level)
+        n, k = value.shape
+        seen = self._seen.copy() if model.average < 1 else self._seen
+        if self._wanders:
+            level = np.empty_like(value)
+            take_level(value, model.wanders, 1 / model.memory, self._level, self._seen, level)
+            value = level
         if model.average < 1:
-            _average(level, model.average, self._average, seen)
-        rows = np.concatenate([self._history, (level - model.centre) / model.scale])
+            averaged = np.empty_like(value)
+            average(value, model.average, self._average, seen, averaged)
+            self._seen, value = seen, averaged
+        if len(self._buffer) < lags + n:  # memory that is asked for anew costs as much as the sums
+            self._buffer = np.empty((lags + n, k))
+        rows = self._buffer[: lags + n]
+        rows[:lags] = self._history
+        standardise(value, model.centre, self._inverse, rows[lags:])
+        if lags == 0:
+            return rows
         self._history = rows[len(rows) - lags :].copy()
-        n = len(value)
         return np.hstack([rows[lags - lag : lags - lag + n] for lag in range(lags + 1)])
 
-    def _complete(self, rows: Values) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """Fill what is missing, in place; gives where it was, and which rows can be scored."""
+    def complete(self, rows: Values) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Fill what is missing, in place; gives where it was (no rows if nowhere), and which rows
+        can be scored."""
+        if finite(rows):
+            return np.zeros((0, rows.shape[1]), np.bool_), np.ones(len(rows), np.bool_)
         lost = np.asarray(~np.isfinite(rows), np.bool_)
         most, k = self._model.missing, len(self._model.names)
         usable = (lost.mean(axis=1) <= most) & (lost[:, :k].mean(axis=1) <= most)
@@ -195,72 +257,3 @@ class QuadraticScorer:
                 self._completions[key] = self._model.completion(gone)
             rows[i, gone] = self._completions[key] @ rows[i, ~gone]
         return lost, np.asarray(usable, np.bool_)
-
-
-@njit(nogil=True, cache=True)
-def _average(rows: Values, weight: float, average: Values, seen: npt.NDArray[np.int64]) -> None:
-    """EWMA of each column of float64[n,k], in place; a missing value leaves it as it was.
-
-    `seen` [k] values are in it already; it begins as a plain mean, as the slow mean does.
-    """
-    for i in range(rows.shape[0]):
-        for j in range(rows.shape[1]):
-            if np.isfinite(rows[i, j]):
-                average[j] += max(weight, 1 / (seen[j] + 1)) * (rows[i, j] - average[j])
-                seen[j] += 1
-                rows[i, j] = average[j]
-
-
-# No fast mathematics: it may add in another order for other lengths, and then it would show in the
-# last digit how the stream was cut.
-@njit(nogil=True, cache=True)
-def _score(
-    rows: Values,
-    lost: npt.NDArray[np.bool_],
-    usable: npt.NDArray[np.bool_],
-    directions: Values,
-    weight: Values,
-    own: Values,
-    smoothing: float,
-    smooth: Values,
-    value: Values,
-    contribution: Values,
-) -> None:
-    """Score row by row, so that the sums never depend on how many rows come together."""
-    n, width = rows.shape
-    k = len(smooth)
-    rest = weight[-1]
-    part = np.empty(k)
-    along = np.empty(width)
-    for i in range(n):
-        if not usable[i]:
-            continue
-        score = 0.0
-        for c in range(width):
-            score += rest * rows[i, c] * rows[i, c]
-            along[c] = rest * rows[i, c]
-        for r in range(directions.shape[0]):
-            t = 0.0
-            for c in range(width):
-                t += directions[r, c] * rows[i, c]
-            score += (weight[r] - rest) * t * t
-            pull = (weight[r] - rest) * t
-            for c in range(width):
-                along[c] += pull * directions[r, c]
-        total = 0.0
-        part[:] = 0
-        for c in range(width):
-            if lost[i, c]:
-                continue  # what was filled in is to blame for nothing
-            rebuilt = along[c] * along[c] / own[c]
-            part[c % k] += rebuilt
-            total += rebuilt
-        score = max(score, 0.0)
-        smoothed = 0.0
-        for j in range(k):
-            now = score * part[j] / total if total > 0 else score / k
-            smooth[j] += smoothing * (now - smooth[j])
-            smoothed += smooth[j]
-        value[i] = smoothed
-        for j in range(k):
-            contribution[i, j] = smooth[j] / smoothed if smoothed > 0 else 1.0 / k

@@ -66,25 +66,30 @@ class MultivariateScorer:
         self._model = model
         states: Sequence[Any] = [None] * len(model.members)
         if state is not None:
-            if state["version"] != 2 or len(state["members"]) != len(model.members):
+            if state["version"] not in (2, 3) or len(state["members"]) != len(model.members):
                 raise DataError(f"state of another {model.detector} model")
             states = state["members"]
         pairs = zip(model.members, states, strict=True)
-        self._scorers = [member.start(one) for member, one in pairs]
+        self._scorers = [
+            member.start(one, above=model.limit * member.limit) for member, one in pairs
+        ]
 
     def state(self) -> dict[str, Any]:
-        return {"version": 2, "members": [scorer.state() for scorer in self._scorers]}
+        return {"version": 3, "members": [scorer.state() for scorer in self._scorers]}
 
     def __call__(self, window: Window) -> Score:
         model = self._model
         if window.names != model.names:
             raise DataError(f"window of {window.names[:5]}…, the model is of {model.names[:5]}…")
-        value = np.full(len(window), np.nan)
-        contribution = np.zeros(window.value.shape)
-        for member, scorer in zip(model.members, self._scorers, strict=True):
-            score, share = scorer(window)
-            ratio = score / member.limit
-            first = ~(ratio <= value) & np.isfinite(ratio)
-            value[first], contribution[first] = ratio[first], share[first]
+        told = [scorer(window) for scorer in self._scorers]
+        pairs = zip(told, model.members, strict=True)
+        ratio = np.array([score / member.limit for (score, _), member in pairs])
+        ratio[~np.isfinite(ratio)] = -np.inf
+        value = ratio.max(axis=0)
+        value[value == -np.inf] = np.nan
+        contribution = told[0][1]
+        for number in range(1, len(told)):
+            ahead = (ratio.argmax(axis=0) == number) & (value > model.limit)
+            contribution[ahead] = told[number][1][ahead]
         limit = np.full(len(window), model.limit)
         return Score(window.time, value, limit, value > limit, contribution)
