@@ -54,8 +54,8 @@ rows) had been drawn.
 Defaults were set once and not tuned on these tables, except that prognostics look at half of the
 columns in each node, chosen by cross-validation inside the training engines of C-MAPSS, and that
 features and shrinkage of faults were chosen on the bearing records that they are judged on here.
-The test engines of FD001 were judged twice: before and after the interval became the shortest stretch of
-errors instead of one with equal tails, which was decided by nested validation inside the training
+The test engines of FD001 were judged twice: before and after the interval became the shortest
+stretch of errors instead of one with equal tails, which was decided by nested validation inside the training
 engines (it held 97.6 % where 90 % was wanted, then 93.5 %); predictions were the same both times.
 
 Detection: its defaults were chosen on training runs of the Tennessee Eastman process and on four
