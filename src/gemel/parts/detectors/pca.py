@@ -36,6 +36,8 @@ class PCA(Multivariate):
     - A constant signal has a scale of a millionth of its value, so that any movement shows.
     - Limits are set on rows that were not fitted on: the normal rows are cut in `blocks`, and each
       is scored by a model of the others, so that the drift from block to block counts as normal.
+      They are widened by what a block goes beyond the limit of the others, since the next one will,
+      and after a start until slow means have settled.
     - A row in which up to `missing` of the values are NaN is completed with what the model expects
       of them given the others (known data regression; Arteaga and Ferrer, J. Chemometrics 16
       (2002) 408); a row with more has no score. After a pause in the grid lags, averages and slow
@@ -44,7 +46,8 @@ class PCA(Multivariate):
       deviating sensor has the largest one, which plain contributions do not promise.
 
     The defaults were chosen on the training runs of the Tennessee Eastman process and on four runs
-    of SKAB (``python -m benchmarks.detection --choose``). With a row each second, a rate of 0.001
+    of SKAB (``python -m benchmarks.detection --choose``), the time scales on faults put into normal
+    rows (``python -m benchmarks.detection_injected``). With a row each second, a rate of 0.001
     is about 86 rows a day; smoothed scores cross the limit in few and longer stretches.
     """
 
