@@ -39,15 +39,17 @@ FAULTS = (("step", 1.0), ("step", 2.0), ("direction", 1.5), ("ramp", 3.0), ("var
 REPEATS = 4
 ROWS = 190
 """Rows from the beginning of a fault that are judged."""
+THREE = [1.0, 0.1, 0.03]
 SETTINGS: tuple[dict[str, Any], ...] = (
     {"kind": "pca"},
-    {"kind": "pca", "averages": [1.0, 0.1]},
+    {"kind": "pca", "averages": THREE},
     {"kind": "pca", "wander": 0.5},
-    {"kind": "pca", "lags": 1, "smoothing": 0.3, "wander": 0.5, "blocks": 8},
+    {"kind": "pca", "averages": THREE, "wander": 0.5},
+    {"kind": "pca", "averages": THREE, "lags": 1, "smoothing": 0.3, "wander": 0.5, "blocks": 8},
     {"kind": "cva"},
-    {"kind": "cva", "averages": [1.0, 0.1]},
-    {"kind": "cva", "smoothing": 0.3},
-    {"kind": "cva", "past": 5, "future": 5, "smoothing": 0.3},
+    {"kind": "cva", "averages": THREE},
+    {"kind": "cva", "averages": THREE, "smoothing": 0.3},
+    {"kind": "cva", "averages": THREE, "past": 5, "future": 5, "smoothing": 0.3},
     {"kind": "cva", "past": 5, "future": 5, "averages": [1.0], "statistic": "spe"},
 )
 

@@ -46,8 +46,7 @@ class PCA(Multivariate):
       deviating sensor has the largest one, which plain contributions do not promise.
 
     The defaults were chosen on the training runs of the Tennessee Eastman process and on four runs
-    of SKAB (``python -m benchmarks.detection --choose``), the time scales on faults put into normal
-    rows (``python -m benchmarks.detection_injected``). With a row each second, a rate of 0.001
+    of SKAB (``python -m benchmarks.detection --choose``). With a row each second, a rate of 0.001
     is about 86 rows a day; smoothed scores cross the limit in few and longer stretches.
     """
 

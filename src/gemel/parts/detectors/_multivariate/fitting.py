@@ -89,7 +89,7 @@ class Multivariate(Detector):
         "combined", description="Score: both, Hotelling's T² or the residual only"
     )
     averages: tuple[Weight, ...] = Field(
-        (1.0, 0.1, 0.03), min_length=1, max_length=4, description="One model for each: weight of "
+        (1.0, 0.1), min_length=1, max_length=4, description="One model for each: weight of "
         "the newest row in the EWMA of the rows that it looks at; 1: the rows as they are"
     )  # fmt: skip
     smoothing: float = Field(
