@@ -101,7 +101,7 @@ def injected(
     direction = np.zeros(k)
     if kind == "direction":
         direction = random.normal(size=k)
-        direction /= np.linalg.norm(direction)
+        direction = direction / np.sqrt((direction**2).sum())
     else:
         direction[random.integers(k)] = 1
     course = np.linspace(0, 1, after) if kind == "ramp" else np.ones(after)
