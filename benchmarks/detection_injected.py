@@ -98,10 +98,10 @@ def injected(
         noise = random.normal(size=(after, len(chosen)))
         value[begin:, chosen] += size * noise * scale[chosen]
         return Window(normal.time, value, normal.names)
-    direction = np.zeros(k)
+    direction: npt.NDArray[np.float64] = np.zeros(k)
     if kind == "direction":
         direction = random.normal(size=k)
-        direction = direction / np.sqrt((direction**2).sum())
+        direction /= np.sqrt((direction**2).sum())
     else:
         direction[random.integers(k)] = 1
     course = np.linspace(0, 1, after) if kind == "ramp" else np.ones(after)
