@@ -98,9 +98,9 @@ def injected(
         noise = random.normal(size=(after, len(chosen)))
         value[begin:, chosen] += size * noise * scale[chosen]
         return Window(normal.time, value, normal.names)
-    direction: npt.NDArray[np.float64] = np.zeros(k)
+    direction = np.zeros(k)
     if kind == "direction":
-        direction = random.normal(size=k)
+        direction[:] = random.normal(size=k)
         direction /= np.sqrt((direction**2).sum())
     else:
         direction[random.integers(k)] = 1
