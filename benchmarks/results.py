@@ -63,17 +63,21 @@ stretch of errors instead of one with equal tails, which was decided by nested v
 the training engines (it held 97.6 % where 90 % was wanted, then 93.5 %); predictions were the same
 both times.
 
-Detection: its defaults were chosen on training runs of the Tennessee Eastman process and on four
-of the 17 runs of SKAB that are judged here (`python -m benchmarks.detection --choose`). The test
-runs of Tennessee Eastman were scored with two settings of the task, the defaults and those chosen
-for it; former settings had been scored on them before. Other settings were tried on its training
-runs first, with `wander` 0.1 (where false alarms after a start were not counted) and with a budget
-of 0.2 %. Rows of SKAB are held over pauses of up to 300 steps, as values are in the twin; the task
-first held them for 10, with F1 0.779 and NAB 31.0, and that was changed after its alarms had been
-compared with those of `python -m benchmarks.detection`. The budget for NAB was written down before
-its figures were seen; what the usual one gives stands beside it, and the best threshold by the
-labels, which is no result. How far a promise on false alarms is kept stands in the first line of
-each table: on SKAB, which learns from 400 s of a rig that still warms up, it is not.
+Detection: its defaults were first chosen on training runs of the Tennessee Eastman process and on
+four of the 17 runs of SKAB that are judged here (`python -m benchmarks.detection --choose`). Limits
+for the next block and for the rows after a start and the settings chosen for Tennessee Eastman were
+decided on normal rows and on faults put into them (`python -m benchmarks.detection_injected`),
+without a labelled run. The test runs of both sets had been looked at in earlier versions all the
+same: it is from their tables that one knew that limits were too low after a start and from block to
+block, so that these figures are no blind test. A third time scale as the default was judged here,
+too (SKAB: F1 0.808, FAR 41 %, NAB 17.3; Tennessee Eastman: 67.33 % of rows of faults, FAR 0, 75
+min) and taken back: on normal rows of SKAB it alarms in 5.9 % of the rows against 3.7 %, which had
+been overlooked in the choice. Rows of SKAB are held over pauses of up to 300 steps, as values are
+in the twin; the task first held them for 10, with F1 0.779 and NAB 31.0, and that was changed after
+its alarms had been compared with those of `python -m benchmarks.detection`. The budget for NAB was
+written down before its figures were seen; what the usual one gives stands beside it, and the best
+threshold by the labels, which is no result. How far a promise on false alarms is kept stands in the
+first line of each table: on SKAB, which learns from 400 s of a rig that still warms up, it is not.
 
 Magnetic tiles: how patches are described and learned was chosen on half of the groups (see
 [Vision](design/vision.md)), which are among those that the table judges; the other half, learned
@@ -301,9 +305,9 @@ CASES: list[Case] = [
         {"task": "anomaly", "time": "time", "unit": "run", "normal": "normal",
          "label": "anomaly", "ignore": ["changepoint"], "model": TEP_CHOSEN},
         "CVA-Q + EWMA on the same normal rows, in the table below (R). Settings: of those of "
-        "`python -m benchmarks.detection_tasks` with at most 0.2 % false alarms on held-out blocks "
-        "of d00 and d00_te and on stretches of them begun anew, the one that alarmed in most rows "
-        "of the training runs d01 to d21 without 3, 9 and 15",
+        "`python -m benchmarks.detection_injected` with at most 0.2 % false alarms on held-out "
+        "blocks of d00 and d00_te and on stretches of them begun anew, the one that alarmed in "
+        "most rows of the faults put into these blocks; test runs had been looked at before",
         TEP_WANTED, tep_judged,
     ),
     Case(

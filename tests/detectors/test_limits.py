@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from gemel.core.errors import DataError
-from gemel.core.limits import Limit, held_out, rows_needed, set_limit
+from gemel.core.limits import (
+    Limit,
+    held_out,
+    rows_needed,
+    set_limit,
+    set_limit_of_blocks,
+)
 
 
 def test_a_quantile_within_reach_is_read_from_the_rows() -> None:
@@ -74,3 +80,32 @@ def test_parts_are_blocks_with_a_gap() -> None:
     fitting, setting = held_out(needed, 0.3, 10)
     assert fitting.stop >= 60
     assert setting.stop - setting.start >= 50
+
+
+def test_blocks_that_are_alike_have_the_limit_of_all_rows() -> None:
+    random = np.random.default_rng(4)
+    blocks = random.exponential(size=(100, 4, 2000))
+    factors = [set_limit_of_blocks(list(each), 0.01)[1] for each in blocks]
+    assert 1 <= np.mean(factors) < 1.06
+
+
+def test_the_limit_of_blocks_holds_for_the_next_block() -> None:
+    """Blocks whose scores differ by a factor: that of all rows holds for the blocks seen only."""
+    random = np.random.default_rng(5)
+    together, ahead = [], []
+    for _ in range(400):
+        sizes = np.exp(random.normal(0, 0.3, 6))[:, None]
+        rows = sizes * random.chisquare(8, (6, 1500))
+        known = list(rows[:5])
+        together.append((rows[5] > set_limit(np.concatenate(known), 0.01).value).mean())
+        ahead.append((rows[5] > set_limit_of_blocks(known, 0.01)[0].value).mean())
+    assert np.mean(together) > 0.015
+    assert np.mean(ahead) == pytest.approx(0.01, rel=0.5)
+
+
+def test_a_block_without_others_is_its_own_limit() -> None:
+    rows = np.random.default_rng(6).exponential(size=500)
+    assert set_limit_of_blocks([rows, []], 0.01) == (set_limit(rows, 0.01), 1.0)
+    assert set_limit_of_blocks([np.zeros(100), np.zeros(100)], 0.01)[1] == 1.0
+    with pytest.raises(DataError, match="at least 50"):
+        set_limit_of_blocks([], 0.01)

@@ -11,7 +11,8 @@ needs no search and is the better one for few exceedances.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -19,7 +20,14 @@ import numpy.typing as npt
 
 from gemel.core.errors import DataError
 
-__all__ = ["HELD_OUT_ROWS", "Limit", "held_out", "rows_needed", "set_limit"]
+__all__ = [
+    "HELD_OUT_ROWS",
+    "Limit",
+    "held_out",
+    "rows_needed",
+    "set_limit",
+    "set_limit_of_blocks",
+]
 
 HELD_OUT_ROWS: Final = 50
 """Fewer held-out rows than this say too little about a tail."""
@@ -95,6 +103,37 @@ def set_limit(scores: npt.ArrayLike, rate: float) -> Limit:
     reach = np.log(beyond) if shape < 1e-9 else (beyond**shape - 1) / shape
     return Limit(start + scale * float(reach), rate, n, "generalised Pareto", start, shape, scale,
                  groups)  # fmt: skip
+
+
+def set_limit_of_blocks(blocks: Sequence[npt.ArrayLike], rate: float) -> tuple[Limit, float]:
+    """The limit that a share `rate` of the rows of the *next* block exceeds, and how much wider it
+    is than the limit of all rows together.
+
+    Blocks of a process differ: in load, season, material, or because it drifts. The limit of all
+    rows holds for those blocks on average and not for another one. Each block is therefore measured
+    in units of the limit that the others give: it is to them what the next one is to all. The limit
+    of these ratios is the factor (jackknife over blocks; of a share alike in kind, R. F. Barber, E.
+    Candes, A. Ramdas and R. Tibshirani, Annals of Statistics 49 (2021) 486). It is never below 1.
+
+    Where blocks are alike the factor is close to 1. Scores must not be negative, and those of each
+    block in the order of time. Raises `DataError` as `set_limit` does; with a single block, or
+    where all others are zero, there is nothing to compare with and the factor is 1.
+    """
+    rows = [np.asarray(block, np.float64).ravel() for block in blocks]
+    rows = [row[np.isfinite(row)] for row in rows]
+    rows = [row for row in rows if len(row)]
+    together = set_limit(np.concatenate(rows) if rows else [], rate)
+    ratios = []
+    for i, row in enumerate(rows):
+        others = [other for j, other in enumerate(rows) if j != i]
+        if sum(map(len, others)) < HELD_OUT_ROWS:
+            return together, 1.0
+        limit = set_limit(np.concatenate(others), rate).value
+        if limit <= 0:
+            return together, 1.0
+        ratios.append(row / limit)
+    factor = max(set_limit(np.concatenate(ratios), rate).value, 1.0)
+    return replace(together, value=together.value * factor), factor
 
 
 def _groups(above: npt.NDArray[np.bool_]) -> float:

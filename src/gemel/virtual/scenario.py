@@ -55,11 +55,11 @@ BRIEF = Scenario(
 LEARNING = Scenario(
     "learning",
     faults=(
-        PlannedFault(20.0, "capper_bearing", "Capper", severity=0.5, for_s=285.0),
+        PlannedFault(20.0, "capper_bearing", "Capper", severity=0.6, for_s=270.0),
         PlannedFault(60.0, "thicker_product", "Filler"),
     ),
 )
-"""A bearing wears and is changed just in time, another batch flows differently: models follow."""
+"""A bearing wears and is changed in the end, another batch flows differently: models follow."""
 
 RANDOM = Scenario("random", stops_per_hour=4.0, faults_per_hour=6.0)
 

@@ -36,6 +36,8 @@ class PCA(Multivariate):
     - A constant signal has a scale of a millionth of its value, so that any movement shows.
     - Limits are set on rows that were not fitted on: the normal rows are cut in `blocks`, and each
       is scored by a model of the others, so that the drift from block to block counts as normal.
+      They are widened by what a block goes beyond the limit of the others, since the next one will,
+      and after a start until slow means have settled.
     - A row in which up to `missing` of the values are NaN is completed with what the model expects
       of them given the others (known data regression; Arteaga and Ferrer, J. Chemometrics 16
       (2002) 408); a row with more has no score. After a pause in the grid lags, averages and slow

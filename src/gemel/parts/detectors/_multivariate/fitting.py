@@ -14,7 +14,15 @@ from pydantic import Field
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
 from gemel.core.level import wanders
-from gemel.core.limits import HELD_OUT_ROWS, Limit, held_out, rows_needed, set_limit
+from gemel.core.limits import (
+    HELD_OUT_ROWS,
+    Limit,
+    held_out,
+    rows_needed,
+    set_limit,
+    set_limit_of_blocks,
+)
+from gemel.parts.detectors._multivariate import starts
 from gemel.parts.detectors._multivariate.model import QuadraticModel
 from gemel.parts.detectors._multivariate.scales import MultivariateModel
 from gemel.parts.detectors.base import Detector, Window
@@ -63,9 +71,13 @@ class _Learned:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Member:
-    """A model of one time scale; `ratio` [n] of held-out scores to its limit, NaN of others."""
+    """A model of one time scale; `ratio` [n] of held-out scores to its limit, NaN of others.
+
+    parts  the models that gave these scores, one for each split
+    """
 
     model: QuadraticModel
+    parts: list[QuadraticModel]
     ratio: Values
     made: dict[str, Any]
 
@@ -77,8 +89,8 @@ class Multivariate(Detector):
         "combined", description="Score: both, Hotelling's T² or the residual only"
     )
     averages: tuple[Weight, ...] = Field(
-        (1.0, 0.1), min_length=1, max_length=4, description="One model for each: weight of the "
-        "newest row in the EWMA of the rows that it looks at; 1: the rows as they are"
+        (1.0, 0.1), min_length=1, max_length=4, description="One model for each: weight of "
+        "the newest row in the EWMA of the rows that it looks at; 1: the rows as they are"
     )  # fmt: skip
     smoothing: float = Field(
         0.1, gt=0, le=1, description="Weight of the newest row in the EWMA of the score; 1: none"
@@ -130,9 +142,27 @@ class Multivariate(Detector):
         splits = self._splits(n)
         found = [self._member(normal, average, splits) for average in self.averages]
         ratio = np.fmax.reduce([member.ratio for member in found])
-        limit = set_limit(ratio, self.false_alarm_rate)
+        settings = [setting for _, setting in splits]
+        limit, wider = set_limit_of_blocks([ratio[s] for s in settings], self.false_alarm_rate)
+        members = tuple(m.model for m in found)
+        begun = self._begun(normal, ratio, settings, found) if members[0].wanders.any() else ()
         made = self._evidence(normal, splits, found, limit)
-        return MultivariateModel(self._kind, tuple(m.model for m in found), limit.value, made)
+        made |= {"wider_for_blocks": wider, "wider_after_a_start": [list(step) for step in begun]}
+        return MultivariateModel(self._kind, members, limit.value, made, begun)
+
+    def _begun(
+        self, normal: Window, ratio: Values, settings: list[Rows], found: list[_Member]
+    ) -> tuple[tuple[int, float], ...]:
+        """How much wider the limit is after a start."""
+        reach = starts.edges(self.memory)[-1]
+        pairs = []
+        for i, setting in enumerate(settings):
+            other = MultivariateModel(self._kind, tuple(m.parts[i] for m in found))
+            pairs += [
+                (other.start()(normal.rows(rows)).value, ratio[rows])
+                for rows in starts.starts(setting, len(settings), reach)
+            ]
+        return starts.begun(pairs, self.false_alarm_rate, self.memory)
 
     def load(self, saved: dict[str, Any]) -> MultivariateModel:
         return MultivariateModel.load(saved, self._kind)
@@ -233,10 +263,13 @@ class Multivariate(Detector):
         }
         mean = float(np.mean(share["t2"] * np.concatenate(t2) + share["spe"] * np.concatenate(spe)))
         scores = np.full(len(normal), np.nan)
-        for part, (_, setting) in zip(parts, splits, strict=True):
-            scores[setting] = _weighted(part, share, mean).start()(normal)[0][setting]
+        others = [_weighted(part, share, mean) for part in parts]
+        for other, (_, setting) in zip(others, splits, strict=True):
+            scores[setting] = other.start()(normal)[0][setting]
         limit = set_limit(scores, rate)
-        model = replace(_weighted(final, share, mean), limit=max(limit.value, 1e-300))
+        value = max(limit.value, 1e-300)
+        model = replace(_weighted(final, share, mean), limit=value)
+        others = [replace(other, limit=value) for other in others]
         made = {
             "average": model.average,
             "fitted": final.fitted,
@@ -244,7 +277,7 @@ class Multivariate(Detector):
             "limit": limit.evidence(),
             "limits_of_parts": {name: part.evidence() for name, part in limits.items()},
         }
-        return _Member(model, scores / model.limit, made)
+        return _Member(model, others, scores / value, made)
 
     def _evidence(
         self, normal: Window, splits: list[tuple[Rows, Rows]], found: list[_Member], limit: Limit

@@ -201,6 +201,13 @@ class QuadraticScorer:
         ]
         return np.concatenate(pieces)
 
+    def since(self, time: Times) -> npt.NDArray[np.int64]:
+        """How many rows are between the last start and each of the rows that come next."""
+        before = time[:1] - self._model.step if self._time is None else [self._time]
+        pause = np.diff(np.concatenate([before, time])) > 1.5 * self._model.step
+        row = np.arange(len(time))
+        return row - np.maximum.accumulate(np.where(pause, row, -self._rows))
+
     def _pieces(self, time: Times) -> list[tuple[slice, bool]]:
         """Blocks of rows that follow each other, and whether a pause is before them."""
         n = len(time)

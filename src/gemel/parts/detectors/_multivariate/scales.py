@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from gemel.core.errors import DataError
+from gemel.core.frame import Values
 from gemel.parts.detectors._multivariate.model import QuadraticModel
 from gemel.parts.detectors.base import Score, Window
 
@@ -17,12 +19,16 @@ __all__ = ["MultivariateModel"]
 
 @dataclass(slots=True, eq=False)
 class MultivariateModel:
-    """The score of a row is the largest ratio of a member's score to the limit of that member."""
+    """The score of a row is the largest ratio of a member's score to the limit of that member.
+
+    begun  rising rows since a start, and by which factor the limit is wider before each
+    """
 
     detector: str
     members: tuple[QuadraticModel, ...]
     limit: float = 1.0
     made: dict[str, Any] = field(default_factory=dict)
+    begun: tuple[tuple[int, float], ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -38,6 +44,7 @@ class MultivariateModel:
             "members": [member.save() for member in self.members],
             "limit": self.limit,
             "made": self.made,
+            "begun": [list(step) for step in self.begun],
         }
 
     @classmethod
@@ -53,7 +60,17 @@ class MultivariateModel:
                 f"saved model is {found[0]} version {found[1]}, must be {detector} version 2"
             )
         members = tuple(QuadraticModel.load(member) for member in saved["members"])
-        return cls(detector, members, saved["limit"], saved["made"])
+        # Models of before had one limit, from the first row on.
+        begun = tuple((int(row), float(factor)) for row, factor in saved.get("begun", ()))
+        return cls(detector, members, saved["limit"], saved["made"], begun)
+
+    def limits(self, since: npt.NDArray[np.int64]) -> Values:
+        """The limit of rows that come so many rows after a start."""
+        if not self.begun:
+            return np.full(len(since), self.limit)
+        rows, factors = zip(*self.begun, strict=True)
+        at = np.searchsorted(np.array(rows), since, side="right")
+        return self.limit * np.append(factors, 1.0)[at]
 
     def evidence(self) -> dict[str, Any]:
         return dict(self.made)
@@ -81,6 +98,7 @@ class MultivariateScorer:
         model = self._model
         if window.names != model.names:
             raise DataError(f"window of {window.names[:5]}…, the model is of {model.names[:5]}…")
+        limit = model.limits(self._scorers[0].since(window.time))
         told = [scorer(window) for scorer in self._scorers]
         pairs = zip(told, model.members, strict=True)
         ratio = np.array([score / member.limit for (score, _), member in pairs])
@@ -91,5 +109,4 @@ class MultivariateScorer:
         for number in range(1, len(told)):
             ahead = (ratio.argmax(axis=0) == number) & (value > model.limit)
             contribution[ahead] = told[number][1][ahead]
-        limit = np.full(len(window), model.limit)
         return Score(window.time, value, limit, value > limit, contribution)
