@@ -224,8 +224,6 @@ def _figures(evidence: Plain) -> Html | None:
 def _wishes(viewer: Viewer, task: Plain) -> Html | None:
     if not viewer.may("engineer"):
         return None
-    if task["state"] == "fitting":
-        return h("div", button("Stop the fit", "stop-fit", task=task["name"]), cls="buttons")
     champion = form(
         "make-champion",
         label("Model (16 digits)", "model", required=True, pattern="[0-9a-f]{16}", maxlength=16),
@@ -235,7 +233,9 @@ def _wishes(viewer: Viewer, task: Plain) -> Html | None:
     )
     return h(
         "div",
-        button("Fit again", "fit", task=task["name"]),
+        button("Stop the fit", "stop-fit", task=task["name"])
+        if task["state"] == "fitting"
+        else button("Fit again", "fit", task=task["name"]),
         h("details", h("summary", "Another model", cls="button"), champion),
         cls="buttons",
     )
