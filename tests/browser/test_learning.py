@@ -17,12 +17,12 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.browser.conftest import demo
 
-PATIENCE = 240_000
+PATIENCE = 300_000
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.browser,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1_200),
 ]
 
 
