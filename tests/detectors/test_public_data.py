@@ -1,6 +1,5 @@
 """On data that nobody here wrote. Test runs of the benchmark are left to the benchmark."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from benchmarks.detection import RATE, skab_ours, tep_normal, tep_ours, tep_peer
 from benchmarks.detection_metrics import binary
 from benchmarks.detection_peers import t2_q_held_out
 from benchmarks.public_data import cwru, frame_of, skab, tep
+from tests.public import public_data
 
 from gemel.parts.detectors.pca import PCA
 from gemel.parts.operators.swinging_door import SwingingDoor
@@ -17,13 +17,7 @@ from gemel.parts.operators.swinging_door import SwingingDoor
 
 @pytest.fixture(scope="module")
 def data() -> Path:
-    given = os.environ.get("GEMEL_DATA", "../shared/data")
-    if not given or not Path(given).is_dir():
-        message = "GEMEL_DATA does not name the folder of public data"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return Path(given)
+    return public_data()
 
 
 @pytest.mark.data

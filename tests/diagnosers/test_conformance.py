@@ -66,7 +66,7 @@ def _examples() -> list[Any]:
     return [
         pytest.param((name, number), id=f"{name}-{number}")
         for name in DIAGNOSERS.files()
-        for number in range(len(EXAMPLES.get(name, [None])))  # type: ignore[list-item]
+        for number in range(len(EXAMPLES.get(name, [None])))  # type: ignore[list-item]  # of those without settings
     ]
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.diagnosers.test_conformance import ringing
+from tests.public import public_data
 
 from gemel.core.errors import ConfigurationError, DataError
 from gemel.parts.detectors.base import Window
@@ -20,12 +20,7 @@ from gemel.testing.diagnosers import CAUSES, press_case, press_examples
 
 @pytest.fixture(scope="module")
 def cwru() -> Path:
-    given = os.environ.get("GEMEL_DATA", "../shared/data")
-    folder = Path(__file__).parents[2] / given / "cwru"
-    if not folder.is_dir():
-        message = "GEMEL_DATA does not name the folder of public data"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    return folder
+    return public_data("cwru")
 
 
 # Learned classes
@@ -194,7 +189,7 @@ def test_alike_is_that_of_gower() -> None:
         - (3 * np.minimum(abs(value[:, 0] - 2) / 9, 1) + np.minimum(abs(value[:, 1] - 50) / 90, 1))
         / 4
     )
-    assert model.alike(point) == pytest.approx(expected)  # type: ignore[attr-defined]
+    assert model.alike(point) == pytest.approx(expected)  # type: ignore[attr-defined]  # of this model alone
 
 
 def test_it_says_what_moved_first() -> None:

@@ -10,7 +10,7 @@ def test_the_page_runs() -> None:
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     names: dict[str, Any] = {}
     for block in blocks:
-        exec(block, names)  # noqa: S102
+        exec(block, names)  # noqa: S102 - the page is ours
     assert names["forecast"].mean.shape == (1, 24)
     assert (names["forecast"].at(0.05) < names["forecast"].at(0.95)).all()
     assert names["scores"]["sql_ratio"] < 1

@@ -1,23 +1,17 @@
 """On data that nobody here wrote: only the earlier part, on which settings were chosen."""
 
-import os
 from pathlib import Path
 
 import pytest
 from benchmarks.forecasting import CANDIDATES, built, carparts, rolled, steel
+from tests.public import public_data
 
 from gemel.twin.learning.evaluation.forecast_scores import coverage, summary
 
 
 @pytest.fixture(scope="module")
 def data() -> Path:
-    given = os.environ.get("GEMEL_DATA", "../shared/data")
-    if not given or not Path(given).is_dir():
-        message = "GEMEL_DATA does not name the folder of public data"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return Path(given)
+    return public_data()
 
 
 @pytest.mark.data

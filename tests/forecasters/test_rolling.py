@@ -48,7 +48,7 @@ def test_each_origin_sees_only_what_is_before_it() -> None:
         return part.fit(history)
 
     panel = walk()
-    rolled = roll(fit, panel, origins_of(400, 4, 6, 20), 4, refit=2)  # type: ignore[arg-type]
+    rolled = roll(fit, panel, origins_of(400, 4, 6, 20), 4, refit=2)  # type: ignore[arg-type]  # a fit that counts
     assert rolled.origins.tolist() == [296, 316, 336, 356, 376, 396]
     assert seen == [296, 336, 376]
     for i, origin in enumerate(rolled.origins):

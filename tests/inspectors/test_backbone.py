@@ -29,7 +29,6 @@ def test_without_onnxruntime_the_extra_is_named(
 
 
 def built(file: Path, **settings: object) -> object:
-    pytest.importorskip("onnxruntime")
     words = {"kind": "backbone", "mean": [0.5], "scale": [0.25], "file": str(file), **settings}
     return INSPECTORS.build(words)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,8 +40,6 @@ class TestEveryInspector(InspectorSuite):
             pytest.fail(f"inspector '{name}' has no example settings in {__file__}")
         settings = dict(EXAMPLES[name][number])
         if name == "backbone":
-            if importlib.util.find_spec("onnxruntime") is None:
-                pytest.skip("onnxruntime, the extra `onnx`, is not installed")
             weight = np.random.default_rng(0).normal(size=(12, 1, 7, 7)).astype(np.float32)
             weight -= weight.mean(axis=(2, 3), keepdims=True)
             file = tmp_path_factory.getbasetemp() / "network.onnx"

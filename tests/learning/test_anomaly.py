@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from benchmarks.detection_tasks import table_of
 from benchmarks.public_data import tep
+from tests.public import public_data
 from typer.testing import CliRunner
 
 from gemel.core.errors import ConfigurationError, DataError, GemelError, Refused
@@ -271,14 +271,9 @@ def test_a_pause_is_no_jump():
 @pytest.mark.data
 def test_tennessee_eastman_through_the_task():
     """Learned from d00 and d00_te; of the training runs, not those that benchmarks report on."""
-    given = os.environ.get("GEMEL_DATA", "../shared/data")
-    if not given or not Path(given).is_dir():
-        message = "GEMEL_DATA does not name the folder of public data"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+    data = public_data()
     names = ["d00", "d00_te", "d01", "d06", "d14"]
-    table = table_of([tep(Path(given), name) for name in names], {"d00", "d00_te"})
+    table = table_of([tep(data, name) for name in names], {"d00", "d00_te"})
     words = {"task": "anomaly", "time": "time", "unit": "run", "normal": "normal"}
     task = read_task(words | {"ignore": ["changepoint", "anomaly"]})
     told = task.score(task.fit(table, lambda _: None), table)

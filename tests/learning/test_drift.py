@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy import stats
 
 from gemel.core.control.run_length import average_run_length
 from gemel.testing.drift import DriftSuite, wandering
@@ -71,7 +72,6 @@ def test_a_kuiper_window_sees_a_change_of_spread():
 
 def test_kolmogorov_and_kuiper_distances_are_those_of_scipy():
     """Of a window and a reference with ties; Kuiper's is the sum of both one-sided distances."""
-    stats = pytest.importorskip("scipy.stats")
     random = np.random.default_rng(0)
     quiet, window = random.integers(0, 30, 400) * 1.0, random.integers(3, 40, 100) * 1.0
     sides = [stats.ks_2samp(window, quiet, alternative=s).statistic for s in ("less", "greater")]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from benchmarks.results import SETTINGS, cmapss
+from tests.public import public_data
 
 from gemel.core.errors import ConfigurationError, DataError, Refused
 from gemel.core.table import Table
@@ -177,12 +175,7 @@ def test_what_cannot_be_is_refused(words, error, why):
 def test_within_48_cycles_on_public_data():
     """C-MAPSS FD001, the first 30 training engines, whole engines held out: precision and recall at
     a budget, far above the base rate. Accuracy says little: always 'healthy' has three quarters."""
-    given = os.environ.get("GEMEL_DATA", "../shared/data")
-    data = Path(given).resolve()
-    if not (data / "cmapss").is_dir():
-        message = "GEMEL_DATA does not name the folder of public data"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    table = cmapss(data, "train_FD001")
+    table = cmapss(public_data(), "train_FD001")
     table = table.take(table["engine"] <= 30)
     words = {
         "task": "failure", "unit": "engine", "time": "cycle", "horizon": [48], "month": 30,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.public import public_data
 from typer.testing import CliRunner
 
 from gemel.core.errors import ConfigurationError, DataError, GemelError, Refused
@@ -203,12 +203,7 @@ def test_a_rate_that_nobody_knows_is_asked_for(tmp_path):
 
 @pytest.fixture(scope="module")
 def cwru() -> Path:
-    given = os.environ.get("GEMEL_DATA", "../shared/data")
-    folder = Path(__file__).parents[2] / given / "cwru"
-    if not folder.is_dir():
-        message = "GEMEL_DATA does not name the folder of public data"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    return folder
+    return public_data("cwru")
 
 
 @pytest.mark.data

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import struct
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from tests.public import public_data
 from typer.testing import CliRunner
 
 from gemel.core.errors import ConfigurationError, DataError, GemelError
@@ -18,8 +19,6 @@ from gemel.runtime.images import read_gallery, read_image
 from gemel.testing.inspectors import plate, scratched
 from gemel.twin.learning.evaluation.region_scores import per_region_overlap, regions
 from gemel.twin.learning.tasks import read_task
-
-pillow = pytest.importorskip("PIL.Image", reason="Pillow, the extra `vision`, is not installed")
 
 
 def run(*words: str) -> str:
@@ -32,7 +31,7 @@ def run(*words: str) -> str:
 
 def save(path: Path, image: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pillow.fromarray((image * 255).astype(np.uint8)).save(path)
+    Image.fromarray((image * 255).astype(np.uint8)).save(path)
 
 
 @pytest.fixture
@@ -84,7 +83,7 @@ def test_from_a_table_to_a_heat_map(plates: Path, tmp_path: Path) -> None:
     why = json.loads(run(*words, "--json"))
     assert why["answer"].startswith("scratch/0.png: ")
     assert why["shares"][0]["column"].startswith("at ")
-    with pillow.open(heat) as shown:
+    with Image.open(heat) as shown:
         assert shown.size == (2 * 112, 96)
         pixels = np.asarray(shown).astype(int)
     _, (y, x) = scratched(100)
@@ -135,7 +134,6 @@ def test_a_template_refuses_another_size(plates: Path) -> None:
 
 
 def test_the_quality_task_learns_from_pictures(plates: Path) -> None:
-    pytest.importorskip("sklearn")
     few = {"boosting": {"iterations": 20, "rate": 0.3, "leaves": 4, "least": 3}, "seeds": 1}
     task = read_task(
         {"task": "quality", "image": "picture", "target": "label", "unit": "lot", "seeds": 1,
@@ -191,9 +189,9 @@ def test_a_file_that_is_no_image_is_told(tmp_path: Path, content: bytes, said: s
 def test_images_of_every_depth_are_read(tmp_path: Path, mode: str) -> None:
     path = tmp_path / "a.png"
     if mode == "I;16":
-        pillow.fromarray(np.full((40, 50), 32_768, np.uint16)).save(path)
+        Image.fromarray(np.full((40, 50), 32_768, np.uint16)).save(path)
     else:
-        pillow.new("L", (50, 40), 128).convert(mode).save(path)
+        Image.new("L", (50, 40), 128).convert(mode).save(path)
     image = read_image(path)
     assert image.shape == (40, 50)
     assert image.dtype == np.float32
@@ -243,14 +241,7 @@ def test_overlap_counts_regions_alike() -> None:
 @pytest.mark.data
 def test_blowholes_of_magnetic_tiles_are_found() -> None:
     """Learned from a fifth of the good tiles, judged on other tiles; fast settings."""
-    given = os.environ.get("GEMEL_DATA", "../shared/data")
-    path = Path(given) / "magnetic_tile" / "manifest.csv"
-    if not path.is_file():
-        message = "GEMEL_DATA does not name the folder of public data"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    gallery = read_gallery(path, "file")
+    gallery = read_gallery(public_data("magnetic_tile", "manifest.csv"), "file")
     label, group = gallery["label"], gallery.numbers("group").astype(int)
     chosen = np.flatnonzero((group % 5 == 0) & np.isin(label, ["free", "blowhole"]))
     fast = {"boosting": {"iterations": 40, "rate": 0.25, "leaves": 16}, "rows": 8_000}

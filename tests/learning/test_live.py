@@ -57,7 +57,7 @@ def test_a_change_is_noticed_fitted_compared_and_a_worse_one_goes_back(soft: Pre
     changed, soft.offset = soft.now, 1.2
     soft.until(lambda: soft.learner.report()["drift"]["state"] == "drifted")
     assert abs(soft.learner.report()["drift"]["since"] - changed) <= 5 * SECOND
-    soft.until(lambda: soft.learner.candidate)
+    soft.until(lambda: soft.learner.roles.candidate)
     assert soft.learner.champion == first, "a candidate only stands in shadow"
     soft.until(lambda: soft.requests)
     (request,) = soft.requests
@@ -75,9 +75,27 @@ def test_a_change_is_noticed_fitted_compared_and_a_worse_one_goes_back(soft: Pre
     soft.promote(second, returned=True)
     assert soft.learner.champion == second
     assert soft.steps()[-1] == "returned"
-    assert not soft.learner.candidate, "what was fitted because of the wrong champion goes with it"
+    assert not soft.learner.roles.candidate, "fitted because of the wrong champion, it goes as well"
     soft.run(60)
     assert soft.learner.report()["drift"]["state"] == "steady"
+    soft.promote(first)
+    soft.until(lambda: len(soft.requests) > 2)
+    assert (soft.requests[-1].kind, soft.requests[-1].model) == ("return", second), "once more"
+
+
+def test_a_candidate_that_is_overtaken_is_said_to_be(soft: Press) -> None:
+    soft.until(lambda: soft.learner.champion)
+    soft.learner.want("as a person wishes")
+    soft.until(lambda: soft.learner.roles.candidate)
+    overtaken = soft.learner.roles.candidate
+    soft.run(20)
+    soft.learner.want("as a person wishes")
+    soft.until(lambda: soft.learner.roles.candidate != overtaken)
+    dropped, shadow = soft.events[-2:]
+    assert (dropped.payload["step"], dropped.payload["model"]) == ("dropped", overtaken)
+    assert dropped.payload["reason"] == "a newer one takes its place in shadow"
+    newer = soft.learner.roles.candidate
+    assert (shadow.payload["step"], shadow.payload["model"]) == ("shadow", newer)
 
 
 def test_a_model_on_schedule_that_is_no_better_is_dropped(tmp_path: Path) -> None:
@@ -113,10 +131,10 @@ def test_an_altered_model_is_not_used(soft: Press) -> None:
 def test_a_fit_can_be_stopped_and_asked_for_again(soft: Press) -> None:
     soft.until(lambda: soft.learner.champion)
     soft.learner.want("as eva wished")
-    soft.until(lambda: soft.learner.candidate)
+    soft.until(lambda: soft.learner.roles.candidate)
     assert soft.events[-2].payload["reason"] == "fitted as eva wished"
-    assert soft.learner.drop(soft.learner.candidate, "eva", "not now", soft.now)
-    assert not soft.learner.candidate
+    assert soft.learner.drop(soft.learner.roles.candidate, "eva", "not now", soft.now)
+    assert not soft.learner.roles.candidate
 
 
 def test_remaining_life_narrows_and_a_new_unit_begins(life: Press) -> None:
@@ -136,6 +154,16 @@ def test_remaining_life_narrows_and_a_new_unit_begins(life: Press) -> None:
     assert any(event.payload["reason"] == "fitted after a unit has failed" for event in life.events)
     life.run(60)
     assert life.told()[-1, 0] > 5, "another unit is in the press"
+
+
+def test_a_unit_that_fails_between_two_questions_is_learned_from_once(tmp_path: Path) -> None:
+    """Its last rows and the first of the next one come together."""
+    with press(tmp_path, LIFE.replace("every: 1 s", "every: 30 s")) as life:
+        life.run(200)
+        assert life.steps() == ["fitted", "champion"]
+        life.run(10, wear=lambda _: 12.0)
+        life.run(400)
+        assert life.steps() == ["fitted", "champion", "fitted", "shadow"]
 
 
 # Rows

@@ -82,7 +82,7 @@ async def test_declining_takes_a_reason_and_keeps_the_champion(room: Room) -> No
         await room.promotions.decline(item.id, EVA, " ")
     await room.promotions.decline(item.id, EVA, "the batch was a trial")
     assert room.press.learner.champion == before
-    assert not room.press.learner.candidate
+    assert not room.press.learner.roles.candidate
     assert room.kinds() == ["model proposed", "model declined"]
 
 

@@ -41,7 +41,7 @@ _TEXT: Final = "tag:yaml.org,2002:str"
 
 
 # The C parser is six times as fast; it is part of every wheel, but not of every build.
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # a base of two
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # which of two is known at the start
     """Takes every tag that was not written by hand for that of a text: looking up by YAML 1.1
     what `_Reader` resolves by 1.2 would take a fifth of the time."""
 

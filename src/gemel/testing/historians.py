@@ -52,7 +52,7 @@ class HistorianSuite:
 
     def rows(self, store: Store, **question: int | None) -> list[tuple[int, int, float, int]]:
         """All rows as (signal, seconds after START, value, quality)."""
-        asked = Query(np.array([0, 1, 2], np.int32), *EVER, **question)  # type: ignore[arg-type]  # by name
+        asked = Query(np.array([0, 1, 2], np.int32), *EVER, **question)  # type: ignore[arg-type]  # mypy does not match a dict by name
         table = store.query(asked).to_pydict()
         return [
             (s, (t - START) // SECOND, v, k)

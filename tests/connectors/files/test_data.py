@@ -3,22 +3,14 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from files_reading import at, read
 from test_discovery import discover, is_plant, replay
+from tests.public import public_data
 
-DATA = Path(os.environ.get("GEMEL_DATA", Path(__file__).parents[4] / "shared" / "data"))
-pytestmark = [
-    pytest.mark.data,
-    pytest.mark.skipif(
-        not DATA.is_dir() and not os.environ.get("CI"), reason=f"no public data in {DATA}"
-    ),
-]
+pytestmark = pytest.mark.data
 
 
 def frame_of(path, **options):
@@ -33,7 +25,7 @@ def ns(times):
     "part", ["valve1/0.csv", "valve1/2.csv", "other/14.csv", "anomaly-free/anomaly-free.csv.gz"]
 )
 def test_skab(part):
-    path = DATA / "skab" / part
+    path = public_data() / "skab" / part
     table = frame_of(path, sep=";")
     signals = {c: "number" for c in table.columns if c != "datetime"}
     got = read(path, signals)
@@ -45,16 +37,18 @@ def test_skab(part):
 
 
 def test_all_of_skab_as_one_stream():
-    got = read(DATA / "skab" / "valve1" / "*.csv", {"Pressure": "number"})
+    got = read(public_data() / "skab" / "valve1" / "*.csv", {"Pressure": "number"})
     tables = [
         frame_of(p, sep=";")
-        for p in sorted((DATA / "skab" / "valve1").glob("*.csv"), key=lambda p: int(p.stem))
+        for p in sorted(
+            (public_data() / "skab" / "valve1").glob("*.csv"), key=lambda p: int(p.stem)
+        )
     ]
     assert got.values("Pressure") == pd.concat(tables)["Pressure"].tolist()
 
 
 def test_nab():
-    path = DATA / "nab" / "ambient_temperature_system_failure.csv"
+    path = public_data() / "nab" / "ambient_temperature_system_failure.csv"
     table = frame_of(path)
     got = read(path, {"value": "number"})
     assert len(got.rows()) == 7_267
@@ -63,7 +57,7 @@ def test_nab():
 
 
 def test_steel_energy():
-    path = DATA / "steel_energy" / "steel_industry_data.csv.gz"
+    path = public_data() / "steel_energy" / "steel_industry_data.csv.gz"
     table = frame_of(path)
     got = read(path, {"Usage_kWh": "number", "Load_Type": "text", "CO2(tCO2)": "number"})
     assert got.values("Usage_kWh") == table["Usage_kWh"].tolist()
@@ -73,7 +67,7 @@ def test_steel_energy():
 
 
 def test_injection_molding():
-    path = DATA / "injection_molding" / "data.csv"
+    path = public_data() / "injection_molding" / "data.csv"
     table = frame_of(path, sep=";")
     got = read(
         path, dict.fromkeys(table.columns, "number"), step="75 s", start="2024-01-01T00:00:00Z"
@@ -85,7 +79,7 @@ def test_injection_molding():
 
 @pytest.mark.parametrize("number", ["01", "03", "17"])
 def test_cnc_mill(number):
-    path = DATA / "cnc_mill_tool_wear" / f"experiment_{number}.csv.gz"
+    path = public_data() / "cnc_mill_tool_wear" / f"experiment_{number}.csv.gz"
     table = frame_of(path, index_col=0)
     signals = {c: "number" for c in table.columns if table[c].dtype != object}
     got = read(path, {**signals, "Machining_Process": "text"}, step="100 ms")
@@ -99,7 +93,7 @@ def test_cnc_mill(number):
     ("part", "rows"), [("d01.dat.gz", 480), ("d00_te.dat.gz", 960), ("d00.dat.gz", 52)]
 )
 def test_tennessee_eastman(part, rows):
-    path = DATA / "tep" / part
+    path = public_data() / "tep" / part
     table = frame_of(path, sep=r"\s+", header=None)
     assert len(table) == rows
     got = read(path, {f"c{i + 1}": "number" for i in range(table.shape[1])}, step="3 min")
@@ -109,7 +103,7 @@ def test_tennessee_eastman(part, rows):
 
 @pytest.mark.parametrize("part", ["train_FD001", "test_FD003"])
 def test_cmapss(part):
-    path = DATA / "cmapss" / f"{part}.txt.gz"
+    path = public_data() / "cmapss" / f"{part}.txt.gz"
     table = frame_of(path, sep=r"\s+", header=None)
     got = read(path, {"c1": "number", "c2": "number", "c26": "number"}, step="1 h")
     assert got.values("c26") == table[25].tolist()
@@ -117,7 +111,7 @@ def test_cmapss(part):
 
 
 def test_secom_has_missing_cells():
-    path = DATA / "secom" / "secom_207.csv.gz"
+    path = public_data() / "secom" / "secom_207.csv.gz"
     table = frame_of(path)
     signals = {c: "number" for c in table.columns if c.startswith("f")}
     got = read(path, signals)
@@ -127,7 +121,7 @@ def test_secom_has_missing_cells():
 
 
 def test_uniwear_is_several_machines():
-    path = DATA / "uniwear" / "uniwear.csv.gz"
+    path = public_data() / "uniwear" / "uniwear.csv.gz"
     table = frame_of(path)
     found = discover(path)
     assert [a.title for a in found.assets] == table["experiment_tag"].unique().tolist()
@@ -143,7 +137,7 @@ def test_uniwear_is_several_machines():
      "steel_plates_faults/*.csv", "carparts/*.csv"],
 )  # fmt: skip
 def test_what_discovery_writes_down_reads_the_file(pattern):
-    paths = sorted(DATA.glob(pattern))[:2]
+    paths = sorted(public_data().glob(pattern))[:2]
     assert paths
     for path in paths:
         found = discover(path)

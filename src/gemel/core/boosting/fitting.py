@@ -112,13 +112,13 @@ def _fitted(model: Any, x: Values, y: Any, weight: Values | None) -> tuple[Trees
     with threadpool_limits(1, user_api="openmp"):
         model.fit(x, y, sample_weight=weight)
     baselines = np.ravel(model._baseline_prediction)  # noqa: SLF001 - checked below
-    stages = model._predictors  # noqa: SLF001
+    stages = model._predictors  # noqa: SLF001 - checked below
     found = tuple(
         _joined([stage[k].nodes for stage in stages], float(baselines[k]), x.shape[1])
         for k in range(len(baselines))
     )
     sample = x[:: max(1, len(x) // _CHECKED)]
-    raw = model._raw_predict(sample, n_threads=1)  # noqa: SLF001
+    raw = model._raw_predict(sample, n_threads=1)  # noqa: SLF001 - the public one is slower by threads
     theirs = np.reshape(raw, (len(sample), -1))
     ours = np.stack([trees.predict(sample) for trees in found], axis=1)
     if not np.allclose(ours, theirs, rtol=_ALIKE, atol=_ALIKE):

@@ -60,7 +60,7 @@ def chart(
     chosen = None if data.sizes is None else data.sizes[:used]
     with telling.named(file, column):
         first_rows = data.values[:used]
-        made = phase_one(kind, first_rows, chosen, laney=laney)  # type: ignore[arg-type]  # one_of
+        made = phase_one(kind, first_rows, chosen, laney=laney)  # type: ignore[arg-type]  # one_of checked it
         tracks = points(made, data.values, data.sizes)
     found = _judged(tracks, kind, rules)
     sentence = _control_sentence(made, tracks, found, rules)
@@ -99,7 +99,7 @@ def _judged(tracks: Sequence[Points], kind: str, rules: str) -> list[tuple[Point
         asked = rules
         if rules != "none" and (place > 0 or kind in ("ewma", "cusum")):
             asked = "limits"
-        broken = violations(asked, track.z())  # type: ignore[arg-type]  # one_of
+        broken = violations(asked, track.z())  # type: ignore[arg-type]  # one_of checked it
         found += [(track, v) for v in broken]
     return sorted(found, key=lambda pair: (pair[1].first, pair[1].last))
 

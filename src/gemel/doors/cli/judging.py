@@ -117,7 +117,7 @@ def gauge(
         study = measuring.crossed(read.labels[0], read.labels[1], read.numbers[0])
         found = measuring.gauge(
             study,
-            method=method,  # type: ignore[arg-type]  # one_of
+            method=method,  # type: ignore[arg-type]  # one_of checked it
             tolerance=tolerance,
             confidence=confidence,
         )

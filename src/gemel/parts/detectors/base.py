@@ -9,8 +9,8 @@ depend on how the stream is cut, and `state` continues as if it had never stoppe
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,10 @@ import numpy.typing as npt
 from gemel.core.frame import Times, Values
 from gemel.core.kind import Part
 
-__all__ = ["Detector", "Model", "Score", "Scorer", "Window"]
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+__all__ = ["Detector", "Model", "Score", "Scorer", "Window", "plain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +117,14 @@ class Detector(Part):
     @abstractmethod
     def load(self, saved: dict[str, Any]) -> Model:
         """The model that `Model.save` gave."""
+
+
+def plain(model: DataclassInstance) -> dict[str, Any]:
+    """The fields of a model as JSON-able values: arrays and tuples as lists. For `Model.save`."""
+    found = {}
+    for field in fields(model):
+        value = getattr(model, field.name)
+        if isinstance(value, np.ndarray):
+            value = value.tolist()
+        found[field.name] = list(value) if isinstance(value, tuple) else value
+    return found

@@ -16,7 +16,7 @@ from gemel.core.errors import DataError
 from gemel.core.frame import Values
 from gemel.core.level import take_level, wanders
 from gemel.core.limits import held_out, rows_needed, set_limit
-from gemel.parts.detectors.base import Detector, Score, Window
+from gemel.parts.detectors.base import Detector, Score, Window, plain
 
 __all__ = ["ControlChart"]
 
@@ -180,14 +180,7 @@ class _Model:
         return _Scorer(self, state)
 
     def save(self) -> dict[str, Any]:
-        return (
-            {"version": 1, "detector": "control_chart"}
-            | {
-                f.name: v.tolist() if isinstance(v := getattr(self, f.name), np.ndarray) else v
-                for f in fields(self)
-            }
-            | {"names": list(self.names)}
-        )
+        return {"version": 1, "detector": "control_chart"} | plain(self)
 
     def evidence(self) -> dict[str, Any]:
         return dict(self.made)

@@ -245,7 +245,7 @@ class CalibratedModel:
     def forecast(self, history: Panel, horizon: int) -> Forecast:
         self._check(history, horizon)
         part, origin = self.forecaster, np.array([len(history)])
-        found = part._paths(self.learned, history, origin, horizon)[:, 0]  # noqa: SLF001
+        found = part._paths(self.learned, history, origin, horizon)[:, 0]  # noqa: SLF001 - of its family
         mean = found[..., 0].copy()
         base = found[..., 1:] if found.shape[2] > 1 else found[..., :1]
         unit = np.where(self.scale > 0, self.scale, 1.0)[:, None]
@@ -264,7 +264,7 @@ class CalibratedModel:
                 f"the history has {len(history.names)} series {list(history.names[:3])}, the model "
                 f"was fitted on {len(self.names)} series {list(self.names[:3])}, in this order"
             )
-        least = max(self.forecaster._least(), 2)  # noqa: SLF001
+        least = max(self.forecaster._least(), 2)  # noqa: SLF001 - of its family
         if len(history) < least:
             raise DataError(f"a history of {len(history)} rows; it needs at least {least}")
         if history.step != self.step:

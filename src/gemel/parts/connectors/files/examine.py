@@ -164,7 +164,7 @@ def _beginning(path: Path, compression: str, encoding: str, where: str) -> bytes
     try:
         with open_text(path, compression, encoding) as stream:
             while size < _SAMPLE:
-                piece = stream.read1(_SAMPLE - size)  # type: ignore[attr-defined]  # every one has it
+                piece = stream.read1(_SAMPLE - size)  # type: ignore[attr-defined]  # BinaryIO lacks it, all readers have it
                 if not piece:
                     break
                 pieces.append(piece)

@@ -19,7 +19,7 @@ from gemel.parts.detectors._multivariate.kernels import (
     smooth,
     standardise,
 )
-from gemel.parts.detectors.base import Window
+from gemel.parts.detectors.base import Window, plain
 
 __all__ = ["QuadraticModel"]
 
@@ -101,10 +101,7 @@ class QuadraticModel:
         return filled
 
     def save(self) -> dict[str, Any]:
-        return {
-            f.name: v.tolist() if isinstance(v := getattr(self, f.name), np.ndarray) else v
-            for f in fields(self)
-        } | {"names": list(self.names)}
+        return plain(self)
 
     @classmethod
     def load(cls, saved: dict[str, Any]) -> QuadraticModel:

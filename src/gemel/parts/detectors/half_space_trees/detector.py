@@ -12,7 +12,7 @@ from pydantic import Field
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
 from gemel.core.limits import held_out, rows_needed, set_limit
-from gemel.parts.detectors.base import Detector, Score, Window
+from gemel.parts.detectors.base import Detector, Score, Window, plain
 from gemel.parts.detectors.half_space_trees.kernels import (
     Counts,
     Nodes,
@@ -191,14 +191,7 @@ class _Model:
         return _Scorer(self, state)
 
     def save(self) -> dict[str, Any]:
-        return (
-            {"version": 1, "detector": "half_space_trees"}
-            | {
-                f.name: v.tolist() if isinstance(v := getattr(self, f.name), np.ndarray) else v
-                for f in fields(self)
-            }
-            | {"names": list(self.names)}
-        )
+        return {"version": 1, "detector": "half_space_trees"} | plain(self)
 
     def evidence(self) -> dict[str, Any]:
         return dict(self.made)

@@ -7,7 +7,7 @@ fitted on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -121,6 +121,12 @@ class Rows:
             self.names, self.time[chosen], self.value[chosen], self.unit[chosen], self.age[chosen],
             self.failed,
         )  # fmt: skip
+
+    def of_last_unit(self) -> Rows:
+        """The rows of the unit that is in use; none if the last one has failed."""
+        last = self.unit[-1:]
+        mine = np.isin(self.unit, last[~np.isin(last, list(self.failed))])
+        return replace(self.take(mine), failed=frozenset())
 
     def then(self, later: Rows) -> Rows:
         """These, and what came after them."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from gemel.core.settings import Settings
-from gemel.core.time import DAY, HOUR, MINUTE, SECOND, Duration
+from gemel.core.time import HOUR, MINUTE, SECOND, Duration
 
 __all__ = ["Renewal", "TaskUse"]
 
@@ -60,7 +60,3 @@ class TaskUse(Settings):
         """An entry of `tasks:` as (these settings, the task's own)."""
         mine = {k: v for k, v in settings.items() if k in cls.model_fields}
         return mine, {k: v for k, v in settings.items() if k not in mine}
-
-
-LONGEST_UNIT = 400 * DAY
-"""A unit's rows are looked for in so much history."""

@@ -9,7 +9,7 @@ Society A 147 (1984) 278; J. Gama, R. Sebastião and P. P. Rodrigues, Machine Le
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -95,7 +95,7 @@ class Refit:
 
 
 @dataclass(slots=True)
-class Running:
+class Running(ABC):
     """A policy at work. `refits` grows; `losses` [n] are filled in as truth becomes known."""
 
     learner: Learner
@@ -103,13 +103,13 @@ class Running:
     losses: Values
     refits: list[Refit] = field(default_factory=list)
 
+    @abstractmethod
     def look(self, now: float, known: int) -> None:
         """Renew, or do not: the first `known` rows and their losses are known."""
-        raise NotImplementedError
 
+    @abstractmethod
     def predict(self, rows: Indices) -> Values:
         """By what is in charge now."""
-        raise NotImplementedError
 
     def fitted(self, rows: Indices) -> Any:
         """A model of these rows, None where they are too few or all alike."""
