@@ -124,9 +124,8 @@ def explain(model: Path, data: Path, row: int, output: Path | None, *, as_json: 
         return
     typer.echo(why.answer)
     shown = Shown("because", "is", f"adds {why.unit}".strip())
-    usual = "all rows on average" if why.heat is None else "the middle of this picture"
     if why.mean is not None:
-        shown.add_row(usual, "", f"{why.mean:.3g}")
+        shown.add_row(why.usual, "", f"{why.mean:.3g}")
     for name, share, value in why.shares[:_REASONS]:
         shown.add_row(name, value, f"{share:+.3g}")
     rest = why.shares[_REASONS:]

@@ -51,11 +51,12 @@ TaskName: TypeAlias = Annotated[
     typer.Option(
         "--task",
         metavar="TASK",
-        help="quality, remaining_life, failure, anomaly, fault, inspection, or a task.yaml",
+        help="quality, remaining_life, failure, forecast, anomaly, fault, "
+        "inspection, or a task.yaml",
     ),
 ]
 Target: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="quality: the column with the answer")
+    str | None, typer.Option(metavar="COLUMN", help="quality, forecast: the column that is told")
 ]
 UnitColumn: TypeAlias = Annotated[
     str | None,
@@ -73,7 +74,9 @@ Conditions: TypeAlias = Annotated[
 ]
 Horizons: TypeAlias = Annotated[
     list[float] | None,
-    typer.Option("--horizon", help="failure: within how long; may be given often, rising"),
+    typer.Option(
+        "--horizon", help="failure: within how long; may be given often. forecast: how many steps"
+    ),
 ]
 FailedColumn: TypeAlias = Annotated[
     str | None,

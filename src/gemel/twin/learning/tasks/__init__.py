@@ -8,6 +8,7 @@ from gemel.twin.learning.tasks.anomaly import AnomalyTask
 from gemel.twin.learning.tasks.base import Explained, Figure, Fitted, Report, Task
 from gemel.twin.learning.tasks.failure import FailureTask
 from gemel.twin.learning.tasks.fault import FaultTask
+from gemel.twin.learning.tasks.forecast import ForecastTask
 from gemel.twin.learning.tasks.inspection import InspectionTask
 from gemel.twin.learning.tasks.quality import QualityTask
 from gemel.twin.learning.tasks.remaining_life import RemainingLifeTask
@@ -19,6 +20,7 @@ TASKS: Final[Mapping[str, type[Task]]] = {
     "quality": QualityTask,
     "remaining_life": RemainingLifeTask,
     "failure": FailureTask,
+    "forecast": ForecastTask,
     "anomaly": AnomalyTask,
     "fault": FaultTask,
 }

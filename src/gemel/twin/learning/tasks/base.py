@@ -85,6 +85,8 @@ class Explained:
     shares: tuple[tuple[str, float, str], ...]
     """Column, what it added, and its value there; the largest first."""
     unit: str = ""
+    usual: str = "all rows on average"
+    """What `mean` is."""
     image: Image | None = None
     heat: Values | None = None
     """Of a picture: how far from good each cell of it is; above `limit` it is shown."""
@@ -141,7 +143,7 @@ class Task(Settings):
     """Whether rows are pictures: then `fit` and the others are given a `Gallery`."""
 
     task: str = Field(
-        description="Which task: quality, remaining_life, failure, anomaly, fault or inspection"
+        description="quality, remaining_life, failure, forecast, anomaly, fault or inspection"
     )
     unit: str | None = Field(
         None, description="Column that says which machine, tool, batch or part a row belongs to"

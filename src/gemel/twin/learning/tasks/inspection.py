@@ -104,6 +104,7 @@ class InspectionTask(Task):
         answer = f"{name}: {word} (score {told.score:.3g}, limit {told.limit:.3g})"
         return Explained(
             answer, float(np.median(told.map)), tuple(_places(told, image)), "of score",
+            "the middle of this picture",
             image, told.map, told.limit,
         )  # fmt: skip
 

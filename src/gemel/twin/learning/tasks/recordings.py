@@ -19,6 +19,7 @@ from gemel.parts.detectors.base import Window
 from gemel.twin.learning.evaluation.splits import Indices
 
 __all__ = [
+    "UNITS",
     "Budget",
     "Flags",
     "Normal",
@@ -29,6 +30,7 @@ __all__ = [
     "joined",
     "normal_rows",
     "recordings",
+    "stamps",
 ]
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
@@ -36,7 +38,7 @@ TimeUnit: TypeAlias = Literal["ms", "s", "min", "h", "d"]
 Moment: TypeAlias = float | str
 Period: TypeAlias = tuple[Moment, Moment]
 
-_UNITS: Final = {"ms": SECOND // 1000, "s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY}
+UNITS: Final = {"ms": SECOND // 1000, "s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY}
 _BUDGET: Final = re.compile(r"(\d+(?:\.\d+)?) per (hour|day|week|month|(\d+) rows)")
 _SPANS: Final = {"hour": HOUR, "day": DAY, "week": 7 * DAY, "month": 30 * DAY}
 _FIRST_ROWS: Final = re.compile(r"(\d+) rows?")
@@ -110,7 +112,7 @@ def recordings(
     """The recordings of a table, the usual step (ns; 1 s without times), and the rows whose time
     stamp their unit had before. Raises `DataError` where a time is missing."""
     every = np.arange(table.rows)
-    stamp = every * SECOND if time is None else _times(table, time, time_unit)
+    stamp = every * SECOND if time is None else stamps(table, time, time_unit)
     codes, names = table.codes(unit) if unit else (np.zeros(table.rows, np.int64), ("",))
     repeated = np.zeros(table.rows, np.bool_)
     found, gaps = [], []
@@ -194,7 +196,9 @@ def budget_rate(budget: str, step: int, *, timed: bool) -> float:
     return rate
 
 
-def _times(table: Table, name: str, unit: TimeUnit) -> Times:
+def stamps(table: Table, name: str, unit: TimeUnit) -> Times:
+    """int64[n], ns: a column of times or of numbers in `unit`. Raises `DataError` if one is
+    missing."""
     column = table[name]
     if column.dtype.kind != "f":
         missing = np.flatnonzero(column == "")
@@ -203,20 +207,20 @@ def _times(table: Table, name: str, unit: TimeUnit) -> Times:
     else:
         missing = np.flatnonzero(~np.isfinite(column))
         if not len(missing):
-            if unit != "s" and np.abs(column).max(initial=0) * (_UNITS[unit] / SECOND) > 1e10:
+            if unit != "s" and np.abs(column).max(initial=0) * (UNITS[unit] / SECOND) > 1e10:
                 raise ConfigurationError(
                     f"time_unit: '{unit}', but column '{name}' of {table.where} holds dates, whose "
                     "numbers are seconds; leave it out"
                 )
             whole = np.floor(column)
-            rest = np.round((column - whole) * _UNITS[unit])
-            return whole.astype(np.int64) * _UNITS[unit] + rest.astype(np.int64)
+            rest = np.round((column - whole) * UNITS[unit])
+            return whole.astype(np.int64) * UNITS[unit] + rest.astype(np.int64)
     raise DataError(f"{table.where}: '{name}' is not known in row {missing[0] + 1}")
 
 
 def _moment(value: Moment, unit: TimeUnit, where: str) -> int:
     if isinstance(value, float):
-        return round(value * _UNITS[unit])
+        return round(value * UNITS[unit])
     try:
         return parse_time(str(value))
     except ConfigurationError as error:
@@ -228,7 +232,7 @@ def _within(
 ) -> Flags:
     if time is None:
         raise ConfigurationError(f"{where}: name the `time` column that these are times of")
-    stamp = _times(table, time, unit)
+    stamp = stamps(table, time, unit)
     inside = np.zeros(len(stamp), np.bool_)
     for start, end in periods:
         low, high = _moment(start, unit, where), _moment(end, unit, where)
