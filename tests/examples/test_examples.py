@@ -37,7 +37,7 @@ def run(script: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(script)],
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"},
-        capture_output=True, text=True, timeout=150,
+        capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
 
