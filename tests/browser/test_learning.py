@@ -57,6 +57,7 @@ async def test_models_tell_follow_and_come_back(link: str, browser: Browser) -> 
     # Another batch: a person says what the finding was.
     finding = page.locator("article", has_text="Filler does not behave as learned").first
     await expect(finding).to_be_visible(timeout=PATIENCE)
+    await expect(finding.locator(".diagnosis")).to_contain_text("σ", timeout=PATIENCE)
     await finding.get_by_text("Answer").first.click()
     await finding.get_by_label("What was it?").fill("another batch")
     await finding.get_by_role("button", name="Known").click()

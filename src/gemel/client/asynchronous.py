@@ -166,6 +166,10 @@ class AsyncClient:
         params = {"kind": kind, "subject": subject, "start": start, "end": end}
         return list(await self.get("/api/events", {**params, "limit": limit, "order": order}))
 
+    async def findings(self, start: str | None = None, limit: int = 50) -> list[Plain]:
+        """What detectors noticed, each with its `diagnosis`, None where there is none."""
+        return list(await self.get("/api/findings", {"start": start, "limit": limit}))
+
     # Production
 
     async def kpis(self) -> Plain | None:

@@ -16,6 +16,7 @@ from gemel.runtime.configuration import Plan
 from gemel.twin.alarms import Alarms
 from gemel.twin.decisions import Adviser
 from gemel.twin.learning import DetectorWatch
+from gemel.twin.learning.diagnosis import upstream
 from gemel.twin.mirror import Mirror
 from gemel.twin.operations import Calendar, Operations
 
@@ -73,6 +74,9 @@ class Maker:
         return DetectorWatch(
             name, settings, detector, plan.signals, dict(numbers), self.store, self.executor,
             self.clock, self.complete, replayed=self.replayed,
+            before=upstream(
+                settings.asset, {path: asset.after for path, asset in plan.plant.assets.items()}
+            ),
         )  # fmt: skip
 
     def learner(self, plan: Plan, numbers: Mapping[str, int], name: str) -> Learner:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from gemel.core.errors import Unknown
 from gemel.core.event import Event
-from gemel.core.time import DAY, isoformat
+from gemel.core.time import DAY, isoformat, parse_time, zone
 from gemel.doors.api.access import Engineer, Operator, Running, Viewer
 from gemel.doors.api.alarms import Reason
 from gemel.doors.api.decisions import Approval
+from gemel.doors.api.history import plain_event
 from gemel.runtime.daemon import Daemon
 from gemel.twin.decisions import Promotion
 from gemel.twin.learning.labels import Answer, label, observed
@@ -107,6 +108,43 @@ async def labels(daemon: Running, _: Viewer) -> dict[str, Any]:
         "observed": [o.record() for o in observed(findings, said, first, now)],
         "since": isoformat(now - _BACK),
     }  # fmt: skip
+
+
+@router.get("/findings")
+async def findings(
+    daemon: Running,
+    _: Viewer,
+    start: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
+) -> list[dict[str, Any]]:
+    """What detectors noticed, the newest first, each with its newest diagnosis."""
+    now, local = daemon.clock(), zone(daemon.plan.plant.plant.time_zone)
+    first = None if start is None else parse_time(start, local, now)
+
+    def read() -> tuple[list[Event], list[Event]]:
+        events = daemon.store.events
+        return (
+            events("finding", start=first, limit=limit),
+            events("diagnosis", start=first, limit=4 * limit),
+        )
+
+    found, told = await asyncio.to_thread(read)
+    # Newest first: of one that had to be told again after a restart, the newest counts.
+    of = {e.cause: _diagnosis(e, daemon) for e in reversed(told)}
+    return [{**plain_event(e), "diagnosis": of.get(e.supersedes or e.id)} for e in found]
+
+
+def _diagnosis(event: Event, daemon: Daemon) -> dict[str, Any]:
+    """A diagnosis as plain data, with the units of its signals."""
+    told = dict(event.payload)
+    told["deviations"] = [
+        {**d, "unit": s.signal.unit if (s := daemon.planned.get(d["signal"])) else ""}
+        for d in told["deviations"]
+    ]
+    told["alike"] = [{**a, "time": isoformat(a["time"])} for a in told["alike"]]
+    for span in ("normal", "case"):
+        told[span] = [isoformat(moment) for moment in told[span]]
+    return told
 
 
 @router.post("/findings/{id}/answer")

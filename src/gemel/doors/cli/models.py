@@ -141,6 +141,57 @@ def list_labels(data: DataFolder = Path("gemel-data"), as_json: AsJson = False) 
 
 
 @labels.command()
+def findings(
+    start: Annotated[str, typer.Option(help="From when on, e.g. -7d")] = "-7d",
+    data: DataFolder = Path("gemel-data"),
+    as_json: AsJson = False,
+) -> None:
+    """What detectors noticed, and what it is: how far signals moved, what is behind it, and when it
+    looked like this before."""
+    found = _client(data).get("/api/findings", {"start": start})
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    from gemel.doors.cli import telling
+
+    console = telling.console()
+    for item in found:
+        until = "lasts" if item["lasts"] else f"until {item['end']}"
+        title = item["payload"]["title"]
+        console.print(f"{item['id']} {item['subject']} {item['time']} {until}: {title}",
+                      highlight=False)  # fmt: skip
+        if item["diagnosis"] is not None:
+            for line in _diagnosed(item["diagnosis"]):
+                console.print(f"  {line}", highlight=False)
+    if not found:
+        console.print(f"nothing was noticed since {start}")
+
+
+def _diagnosed(told: Any) -> list[str]:
+    lines = [
+        f"{d['signal']}: {d['usual']:.4g} → {d['now']:.4g} {d['unit']} ({d['sigmas']:+.1f} σ)"
+        for d in told["deviations"]
+    ]
+    if told["new"]:
+        lines.append("like none of the findings before: new")
+    lines += [
+        f"{c['name']}: {c['probability']:.0%} ({c['low']:.0%} to {c['high']:.0%}), as was said of "
+        "findings like it"
+        for c in told["known"]
+    ]
+    if told["itself"]:
+        lines.append("arises here: what happens upstream does not explain it")
+    lines += [
+        f"upstream {c['name']}: {c['probability']:.0%}; {c['said']}" for c in told["upstream"]
+    ]
+    lines += [
+        f"{a['alike']:.0%} like {a['finding']} of {a['time']}: {a['cause'] or a['answer'] or '?'}"
+        for a in told["alike"]
+    ]
+    return lines + [f"note: {note}" for note in told["notes"]]
+
+
+@labels.command()
 def answer(
     finding: Annotated[str, typer.Argument(metavar="FINDING", help="Id of the finding")],
     said: Annotated[

@@ -22,7 +22,7 @@ class _Facts:
     async def ask(self) -> None:
         client = self.around.viewer.client
         self.findings, self.journal = await asyncio.gather(
-            client.events("finding", start="-24h", limit=20), client.journal()
+            client.findings(start="-24h", limit=20), client.journal()
         )
 
 

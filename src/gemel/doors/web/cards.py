@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from gemel.client.asynchronous import Plain
 from gemel.core.errors import Refused
+from gemel.doors.web import diagnosis
 from gemel.doors.web.markup import Child, Html, button, data, figure, form, h, label, words
 from gemel.doors.web.viewer import Viewer
 
@@ -160,8 +161,9 @@ def finding(viewer: Viewer, event: Plain) -> Html:
         h("p", h("b", payload.get("title") or "Not as usual"), f" · since {viewer.clock(since)}",
           cls="what"),
         spark,
-        h("dl", rows, cls="facts") if rows else None,
+        h("dl", rows, cls="facts") if rows and event.get("diagnosis") is None else None,
         h("p", payload["because"], cls="why") if payload.get("because") and not rows else None,
+        diagnosis.shown(viewer, event.get("diagnosis")),
         h("p", told, cls="why"),
         _answer(viewer, event),
         cls="card",

@@ -39,7 +39,7 @@ class _Facts:
     async def ask(self) -> None:
         client = self.around.viewer.client
         self.findings, state, models = await asyncio.gather(
-            client.events("finding", start="-7d", limit=50),
+            client.findings(start="-7d"),
             client.state(["**"]),
             client.models(),
         )

@@ -26,7 +26,7 @@ class _Facts:
     async def ask(self) -> None:
         client = self.viewer.client
         self.labels, self.findings, self.detectors = await asyncio.gather(
-            client.labels(), client.events("finding", start="-7d", limit=50), client.detectors()
+            client.labels(), client.findings(start="-7d"), client.detectors()
         )
 
     def open(self) -> list[Plain]:

@@ -64,7 +64,7 @@ class _Facts:
         """What changes from minute to minute."""
         client = self.viewer.client
         self.kpis, self.findings, self.machines = await asyncio.gather(
-            client.kpis(), client.events("finding", start="-24h", limit=50), client.machines()
+            client.kpis(), client.findings(start="-24h"), client.machines()
         )
 
     def open_findings(self) -> list[Plain]:

@@ -1,6 +1,7 @@
 """Models in the live twin: they are fitted on history, watch what is mirrored, and say why."""
 
-from gemel.twin.learning.watch import DetectorWatch, WatchSettings, chosen_signals
+from gemel.twin.learning.chosen import chosen_signals
+from gemel.twin.learning.watch import DetectorWatch, WatchSettings
 from gemel.twin.learning.windows import Normal
 
 __all__ = ["DetectorWatch", "Normal", "WatchSettings", "chosen_signals"]

@@ -11,16 +11,15 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 import numpy as np
 from pydantic import Field
 
-from gemel.core.catalogue import glob_pattern
-from gemel.core.errors import ConfigurationError, DataError, GemelError, did_you_mean
+from gemel.core.errors import DataError, GemelError
 from gemel.core.event import Event, Payload
 from gemel.core.frame import Frame
 from gemel.core.plant import PlantSignal
@@ -28,6 +27,8 @@ from gemel.core.settings import Settings
 from gemel.core.time import MINUTE, SECOND, Clock, Duration
 from gemel.parts.detectors.base import Detector, Model, Score, Scorer, Window
 from gemel.parts.historians.base import Store
+from gemel.twin.learning.chosen import chosen_signals, measured
+from gemel.twin.learning.diagnosis import Diagnoses, Scene
 from gemel.twin.learning.windows import Normal, NormalRows, recorded
 
 __all__ = ["Contribution", "DetectorWatch", "Finding", "WatchSettings"]
@@ -37,18 +38,6 @@ log = logging.getLogger("gemel.learning")
 RETRY: Final = 2 * SECOND
 _ENOUGH: Final = 0.7
 """Of the wanted rows; stops and gaps may take the rest."""
-_ROLES: Final = (
-    "count",
-    "reject",
-    "energy",
-    "setpoint",
-    "state",
-    "run",
-    "order",
-    "product",
-    "alarm",
-)
-"""Roles whose signals are not looked at unless they are named: they move by design."""
 
 
 class WatchSettings(Settings):
@@ -131,8 +120,11 @@ class DetectorWatch:
         complete: Callable[[], bool] = lambda: True,
         *,
         replayed: bool = False,
+        before: Sequence[Sequence[str]] = (),
     ) -> None:
         """`complete` says whether history is: nothing is learned while a gap is being refilled.
+
+        `before` are the assets upstream, the farthest first: where the cause of a finding may be.
 
         With `replayed`, samples go by faster than a model can be fitted beside them, and their
         times are long past: it learns from the first `learn` of normal rows that pass, and what
@@ -155,6 +147,10 @@ class DetectorWatch:
             chosen_signals(settings, signals), numbers, settings.step, settings.lateness,
             settings.normal, signals, settings.asset,
         )  # fmt: skip
+        self._diagnoses = None
+        if not replayed:  # what history holds of a recording is not there yet when it goes by
+            scene = _scene(settings, self._normal, signals, numbers, before)
+            self._diagnoses = Diagnoses(name, scene, store, executor)
         self._digest = hashlib.blake2b(
             json.dumps(
                 [settings.model_dump(mode="json"), detector.model_dump(mode="json"),
@@ -211,10 +207,15 @@ class DetectorWatch:
         if len(known):
             i = known[-1]
             self.last = (int(score.time[i]), float(score.value[i]), float(score.limit[i]))
-        return events + [event for i in known for event in self._judge(score, int(i))]
+        found = [event for i in known for event in self._judge(score, int(i))]
+        if self._diagnoses is not None:
+            self._diagnoses.take(found, self._clock())
+        return events + found
 
     def tick(self, now: int) -> Iterable[Event]:
-        """Try to learn, until there is a model."""
+        """Try to learn, until there is a model; then say what findings are."""
+        if self.state == "watching" and self._diagnoses is not None:
+            return self._diagnoses.tick(now)
         if self.state != "learning" or self._passed is not None:
             return ()
         if self._fitting is None:
@@ -376,53 +377,25 @@ class DetectorWatch:
         )  # fmt: skip
 
 
-class Chooses(Protocol):
-    """Settings that say which signals are looked at."""
-
-    @property
-    def asset(self) -> str: ...
-
-    @property
-    def signals(self) -> tuple[str, ...]: ...
+def _scene(
+    settings: WatchSettings, normal: Normal, signals: Sequence[PlantSignal],
+    numbers: Mapping[str, int], before: Sequence[Sequence[str]],
+) -> Scene:  # fmt: skip
+    """What a finding is diagnosed by: its own signals, and those of the assets upstream."""
+    steps = tuple(
+        tuple(s.path for s in signals if s.asset in step and measured(s) and not s.told_by)
+        for step in before
+    )
+    further = [path for step in steps for path in step if path not in normal.names]
+    every = replace(
+        normal, names=(*normal.names, *further),
+        numbers=(*normal.numbers, *(numbers[path] for path in further)),
+    )  # fmt: skip
+    anything = replace(every, condition=None)
+    return Scene(settings.asset, normal.names, every, anything, steps, settings.learn)
 
 
 def _because(contributions: Sequence[Contribution], asset: str) -> str:
     """In words: which signals no longer go together as they did."""
     words = [f"{c.signal.removeprefix(asset + '/')} ({c.share:.0%})" for c in contributions[:3]]
     return "does not behave as learned: " + ", ".join(words) if words else ""
-
-
-def chosen_signals(settings: Chooses, signals: Sequence[PlantSignal]) -> list[str]:
-    """The paths that a watch looks at, in the order of the plant file.
-
-    What a task estimates is left out unless it is named. Raises `ConfigurationError` when a pattern
-    matches nothing, or nothing is left.
-    """
-    signals = [s for s in signals if not s.told_by or s.path in settings.signals]
-    if not any(s.asset == settings.asset for s in signals) and not settings.signals:
-        assets = {s.asset for s in signals}
-        raise ConfigurationError(
-            f"asset '{settings.asset}' has no signals; {did_you_mean(settings.asset, assets)}"
-        )
-    if not settings.signals:
-        found = [
-            s.path
-            for s in signals
-            if s.asset == settings.asset
-            and s.signal.type == "number"
-            and s.signal.role not in _ROLES
-        ]
-    else:
-        matches: list[Callable[[str], object]] = []
-        for pattern in settings.signals:
-            match = glob_pattern(pattern).fullmatch
-            if not any(match(s.path) for s in signals):
-                hint = did_you_mean(pattern, (s.path for s in signals))
-                raise ConfigurationError(f"no signal matches '{pattern}'; {hint}")
-            matches.append(match)
-        found = [s.path for s in signals if any(match(s.path) for match in matches)]
-    if not found:
-        raise ConfigurationError(
-            f"asset '{settings.asset}' has no measured signals; name some in `signals`"
-        )
-    return found

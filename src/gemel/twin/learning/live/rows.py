@@ -18,8 +18,8 @@ from gemel.core.errors import ConfigurationError, did_you_mean
 from gemel.core.frame import Frame, Times, Values
 from gemel.core.plant import PlantSignal
 from gemel.parts.historians.base import Store
+from gemel.twin.learning.chosen import chosen_signals
 from gemel.twin.learning.live.settings import TaskUse
-from gemel.twin.learning.watch import chosen_signals
 from gemel.twin.learning.windows import AlignedRows, Condition, Told, history, last_known
 
 __all__ = ["LiveRows", "Rows", "Source", "Units"]
