@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -13,7 +14,10 @@ from gemel.core.event import Event
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-PAGES = ("/", "/trends", "/alarms", "/health", "/advice", "/connections", "/plant-file")
+PAGES = (
+    "/", "/trends", "/alarms", "/health", "/quality", "/models", "/labels", "/advice",
+    "/connections", "/plant-file",
+)  # fmt: skip
 PHONE = {"width": 390, "height": 844}
 expect.set_options(timeout=30_000)
 
@@ -148,6 +152,17 @@ async def test_commands_are_stopped_and_released(plant: Any, open_page: Any) -> 
         await panel.locator("input[name=reason]").fill("it was the toaster")
         await panel.get_by_role("button", name="Release").click()
         await expect(panel).to_contain_text("Commands may be sent")
+
+
+async def test_a_value_of_the_product_is_charted(plant: Any, open_page: Any) -> None:
+    for i in range(40):
+        plant.push(filler__level=500 + (i * 7 % 11) / 10)
+        await asyncio.sleep(0.05)
+    async with open_page("/quality?span=1h") as page:
+        panel = page.locator("section[id='line2/filler/level']")
+        await expect(panel.locator("svg.control").first).to_be_visible()
+        await expect(panel).to_contain_text("standard deviation", ignore_case=True)
+        await expect(page.locator("section[id='line2/filler/old']")).to_be_visible()
 
 
 async def test_a_finding_arrives_without_reloading(plant: Any, open_page: Any) -> None:

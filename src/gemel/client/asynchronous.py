@@ -170,6 +170,10 @@ class AsyncClient:
         """What detectors noticed, each with its `diagnosis`, None where there is none."""
         return list(await self.get("/api/findings", {"start": start, "limit": limit}))
 
+    async def quality(self, start: str = "-8h") -> list[Plain]:
+        """Every value of the product with its specification, control chart and capability."""
+        return list(await self.get("/api/quality", {"start": start}))
+
     # Production
 
     async def kpis(self) -> Plain | None:

@@ -28,6 +28,7 @@ __all__ = [
     "Role",
     "Signal",
     "Site",
+    "Specification",
 ]
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -60,6 +61,30 @@ Level: TypeAlias = Literal["enterprise", "site", "area", "work_center", "work_un
 """Levels of the ISA-95 (IEC 62264-1) equipment hierarchy."""
 
 
+class Specification(Settings):
+    """What a drawing, a recipe or a customer asks of a value."""
+
+    lower: float | None = Field(None, description="Lower specification limit")
+    upper: float | None = Field(None, description="Upper specification limit")
+    target: float | None = Field(None, description="Where it should be")
+    when: str = Field(
+        "", description="Expression that is true while values count, e.g. \"state == 'Execute'\""
+    )
+
+    @property
+    def limits(self) -> bool:
+        """Whether there is any."""
+        return self.lower is not None or self.upper is not None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Specification:
+        ends = (self.lower, self.target, self.upper)
+        known = [end for end in ends if end is not None]
+        if known != sorted(set(known)):
+            raise ValueError("lower, target and upper must rise")
+        return self
+
+
 class Signal(Settings):
     """One measured or set quantity of an asset."""
 
@@ -71,6 +96,9 @@ class Signal(Settings):
     role: Role | None = Field(None, description="What it means for production")
     range: tuple[float, float] | None = Field(
         None, description="Values that are physically possible; others become uncertain"
+    )
+    specification: Specification | None = Field(
+        None, description="Limits of the product; the value is charted on the page Quality"
     )
     max_rate: float | None = Field(
         None, gt=0, description="Fastest possible change, in units per second"
@@ -91,6 +119,8 @@ class Signal(Settings):
     def _consistent(self) -> Signal:
         if self.range is not None and not self.range[0] < self.range[1]:
             raise ValueError(f"range {list(self.range)}: the first must be below the second")
+        if self.specification is not None and self.type != "number":
+            raise ValueError(f"specification is for a number, this is a {self.type}")
         if self.labels and self.type != "enumeration":
             raise ValueError(f"labels are for an enumeration, this is a {self.type}")
         return self

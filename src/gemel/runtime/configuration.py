@@ -26,7 +26,7 @@ from gemel.runtime.yaml12 import Document, parse
 from gemel.twin.alarms import AlarmSettings
 from gemel.twin.alarms import check as check_alarms
 from gemel.twin.decisions import targets
-from gemel.twin.learning import Normal, WatchSettings, chosen_signals
+from gemel.twin.learning import Condition, Normal, WatchSettings, chosen_signals
 from gemel.twin.mirror.names import Names, Resolver
 from gemel.twin.operations import Machine, OperationsSettings, machines
 
@@ -278,6 +278,15 @@ def _trial(document: Document, plan: Plan) -> Iterator[Advice]:
         except ConfigurationError as error:
             where = _line(document, ("reasoners", name), error.message)
             yield Advice(where, "error", f"reasoner '{name}': {error.message}")
+    for planned in plan.signals:
+        asked = planned.signal.specification
+        if asked is None or not asked.when:
+            continue
+        try:
+            Condition.of(asked.when, plan.signals, numbers, planned.asset)
+        except ConfigurationError as error:
+            where = _line(document, ("assets", planned.asset), error.message)
+            yield Advice(where, "error", f"signal '{planned.path}': specification: {error.message}")
     for name, (watch, _) in plan.watches.items():
         try:
             chosen_signals(watch, plan.signals)

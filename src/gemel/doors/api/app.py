@@ -32,6 +32,7 @@ from gemel.doors.api import (
     models,
     plant,
     plant_file,
+    quality,
     session,
 )
 from gemel.doors.api.access import Viewer
@@ -60,7 +61,8 @@ def create_app(daemon: Daemon, access: Access) -> FastAPI:
     )
     app.state.daemon = daemon
     app.state.access = access
-    for module in (session, plant, live, history, ingest, alarms, decisions, models, plant_file):
+    rooms = (alarms, decisions, models, quality)
+    for module in (session, plant, live, history, ingest, *rooms, plant_file):
         app.include_router(module.router, prefix="/api")
     app.include_router(plant.metrics)
 

@@ -73,14 +73,20 @@ def status(data: Path, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def reload(data: Path, file: Path | None, *, as_json: bool) -> None:
-    """See `gemel reload --help`."""
+def running(data: Path) -> Client:
+    """The twin that runs on a data folder. Raises `Unavailable` if there is none."""
     client = Client.of(data)
     if client is None:
         raise Unavailable(
             f"no Gemel runs with the data folder {data}; give another with --data, or start it: "
             "gemel run FILE"
         )
+    return client
+
+
+def reload(data: Path, file: Path | None, *, as_json: bool) -> None:
+    """See `gemel reload --help`."""
+    client = running(data)
     path = None if file is None else str(file.resolve())
     told = client.post("/api/plant-file/reload", {"path": path})
     if as_json:

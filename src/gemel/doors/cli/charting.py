@@ -172,3 +172,40 @@ def _chart_json(
         "sentence": sentence,
         "notes": notes,
     }
+
+
+def quality(data: Path, start: str, *, as_json: bool) -> None:
+    """See `gemel quality --help`."""
+    from gemel.doors.cli import asking
+
+    found = asking.running(data).get("/api/quality", {"start": start})
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    console = telling.console()
+    if not found:
+        console.print("no signal is charted: give one `role: quality` or a `specification`")
+        return
+    shown = telling.table("value", "mean", "deviation", "measured", "rules broken", "capability")
+    for item in found:
+        if item["problem"]:
+            shown.add_row(item["signal"], "", "", "", item["problem"], "")
+            continue
+        indices = (item["capability"] or {"indices": []})["indices"]
+        told = [
+            f"{i['name']} {i['value']:.2f} [{i['low']:.2f}, {i['high']:.2f}]"
+            for i in indices
+            if i["name"] in ("Cpk", "Ppk")
+        ]
+        shown.add_row(
+            item["signal"], f"{item['mean']:.5g} {item['unit']}".strip(),
+            f"{item['deviation']:.3g}", str(item["values"]), str(len(item["violations"])),
+            ", ".join(told),
+        )  # fmt: skip
+    console.print(shown)
+    for item in found:
+        for violation in item.get("violations", ()):
+            moment = item["points"][violation["first"]]
+            console.print(f"{item['signal']} {moment}: {violation['sentence']}", highlight=False)
+        for note in item.get("notes", ()):
+            console.print(f"{item['signal']}: {note}", highlight=False)

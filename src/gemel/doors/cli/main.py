@@ -203,6 +203,7 @@ def reload(
 app.command()(quality.chart)
 app.command()(quality.capability)
 app.command()(quality.gauge)
+app.command()(quality.quality)
 
 
 @app.command()

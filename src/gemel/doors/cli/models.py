@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from gemel.core.errors import ConfigurationError, Unavailable, did_you_mean
+from gemel.client import Client
+from gemel.core.errors import ConfigurationError, did_you_mean
 from gemel.doors.cli.options import AsJson, DataFolder
 
 __all__ = ["labels", "models"]
@@ -148,7 +149,7 @@ def findings(
 ) -> None:
     """What detectors noticed, and what it is: how far signals moved, what is behind it, and when it
     looked like this before."""
-    found = _client(data).get("/api/findings", {"start": start})
+    found = _running(data).get("/api/findings", {"start": start})
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -206,21 +207,18 @@ def answer(
     typer.echo(f"kept as version {found['version']}: {found['answer']}")
 
 
-def _client(data: Path) -> Any:
-    from gemel.client import Client
+def _running(data: Path) -> Client:
+    from gemel.doors.cli import asking  # it brings tables of history
 
-    client = Client.of(data)
-    if client is None:
-        raise Unavailable(f"no twin runs on {data}; start it with `gemel run plant.yaml`")
-    return client
+    return asking.running(data)
 
 
 def _ask(data: Path, path: str) -> Any:
-    return _client(data).get(path)
+    return _running(data).get(path)
 
 
 def _tell(data: Path, path: str, body: Any) -> Any:
-    return _client(data).post(path, body)
+    return _running(data).post(path, body)
 
 
 def _known(task: str, found: Any) -> None:

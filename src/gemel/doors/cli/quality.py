@@ -8,9 +8,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from gemel.doors.cli.options import AsJson
+from gemel.doors.cli.options import AsJson, DataFolder
 
-__all__ = ["capability", "chart", "gauge"]
+__all__ = ["capability", "chart", "gauge", "quality"]
 
 DataFile: TypeAlias = Annotated[
     Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file, a row per value or sample")
@@ -112,3 +112,14 @@ def gauge(
     from gemel.doors.cli import judging
 
     judging.gauge(file, part, appraiser, value, tolerance, method, confidence, as_json=json)
+
+
+def quality(
+    start: Annotated[str, typer.Option(help="From when on, e.g. -8h")] = "-8h",
+    data: DataFolder = Path("gemel-data"),
+    as_json: AsJson = False,
+) -> None:
+    """Does the product hold its limits? Charts and capability of what a running twin measured."""
+    from gemel.doors.cli import charting
+
+    charting.quality(data, start, as_json=as_json)

@@ -21,6 +21,7 @@ NAVIGATION = (
     ("/alarms", "Alarms"),
     None,
     ("/health", "Health"),
+    ("/quality", "Quality"),
     ("/models", "Models"),
     ("/labels", "Labels"),
     ("/advice", "Advice"),

@@ -22,6 +22,7 @@ from gemel.doors.web import (
     login,
     models,
     plant_file,
+    quality,
     trends,
 )
 from gemel.doors.web.frame import Surroundings, frame
@@ -40,6 +41,7 @@ _PAGES: dict[str, tuple[str, Build]] = {
     "/trends": ("Trends", trends.build),
     "/alarms": ("Alarms", alarms.build),
     "/health": ("Health", health.build),
+    "/quality": ("Quality", quality.build),
     "/models": ("Models", models.build),
     "/labels": ("Labels", labels.build),
     "/advice": ("Advice", advice.build),

@@ -2,6 +2,6 @@
 
 from gemel.twin.learning.chosen import chosen_signals
 from gemel.twin.learning.watch import DetectorWatch, WatchSettings
-from gemel.twin.learning.windows import Normal
+from gemel.twin.learning.windows import Condition, Normal
 
-__all__ = ["DetectorWatch", "Normal", "WatchSettings", "chosen_signals"]
+__all__ = ["Condition", "DetectorWatch", "Normal", "WatchSettings", "chosen_signals"]
