@@ -63,22 +63,20 @@ def _names(line: Line) -> None:
                     raise Misplaced(
                         (*place, *path), f"takes {number} of crew '{crew}', which has {there}"
                     )
-    for name, crew in line.crews.items():
-        if crew.calendar:
-            _known(("crews", name, "calendar"), crew.calendar, line.calendars, "calendar")
+    for name, group in line.crews.items():
+        if group.calendar:
+            _known(("crews", name, "calendar"), group.calendar, line.calendars, "calendar")
     for calendar, shifts in line.calendars.items():
         if not any(shift.days for shift in shifts):
             raise Misplaced(("calendars", calendar), "has no shift: nothing would ever be made")
-    for i, product in enumerate(line.sequence):
-        _known(("sequence", i), product, line.products, "product")
-    for name, product in line.products.items():
-        for i, step in enumerate(product.route):
+    for i, wanted in enumerate(line.sequence):
+        _known(("sequence", i), wanted, line.products, "product")
+    for name, kind in line.products.items():
+        for i, step in enumerate(kind.route):
             if not step.stations:
                 raise Misplaced(("products", name, "route", i, "station"), "names no station")
-            for station in step.stations:
-                _known(
-                    ("products", name, "route", i, "station"), station, line.stations, "station"
-                )
+            for known in step.stations:
+                _known(("products", name, "route", i, "station"), known, line.stations, "station")
 
 
 def _flow(line: Line) -> None:

@@ -57,9 +57,7 @@ class Closed:
 
     def within(self, start: float, end: float) -> float:
         """Seconds of [start, end) that are closed."""
-        return float(
-            np.maximum(np.minimum(self.end, end) - np.maximum(self.begin, start), 0).sum()
-        )
+        return float(np.maximum(np.minimum(self.end, end) - np.maximum(self.begin, start), 0).sum())
 
 
 @njit(nogil=True, cache=True)
@@ -68,13 +66,14 @@ def open_until(t: float, begin: Any, end: Any, before: Any) -> float:
     j = np.searchsorted(begin, t, side="right") - 1
     if j < 0:
         return t
-    return float(t - (before[j] + min(t, end[j]) - begin[j]))
+    passed: float = before[j] + min(t, end[j]) - begin[j]
+    return t - passed
 
 
 @njit(nogil=True, cache=True)
 def completed(start: float, amount: float, begin: Any, end: Any, before: Any) -> float:
     """When work of `amount` seconds is done that begins at `start`."""
-    wanted = open_until(start, begin, end, before) + amount
+    wanted: float = open_until(start, begin, end, before) + amount
     low, high = 0, len(begin)
     while low < high:  # the stretches that begin before so much was worked
         middle = (low + high) // 2
@@ -84,19 +83,19 @@ def completed(start: float, amount: float, begin: Any, end: Any, before: Any) ->
             high = middle
     if low == 0:
         return max(start, wanted)
-    passed = before[low - 1] + end[low - 1] - begin[low - 1]
-    return max(start, float(wanted + passed))
+    passed: float = before[low - 1] + end[low - 1] - begin[low - 1]
+    return max(start, wanted + passed)
 
 
 def weekly(shifts: tuple[Shift, ...], begins: str, until: float) -> tuple[Values, Values]:
-    """Stretches outside the shifts from 0 to at least `until`; time 0 is `begins`, e.g. 'mon 06:00'.
-    Weeks have no change of clocks."""
+    """Stretches outside the shifts from 0 to at least `until`; time 0 is `begins`, such
+    as 'mon 06:00'. Weeks have no change of clocks."""
     day, clock = begins.split()
     zero = _DAYS.index(day) * 86_400.0 + _seconds(clock)
     open_begin, open_end = [], []
     for shift in shifts:
-        start, end = _seconds(shift.start), _seconds(shift.end)
-        length = end - start if end > start else end - start + 86_400.0
+        start, stop = _seconds(shift.start), _seconds(shift.end)
+        length = stop - start if stop > start else stop - start + 86_400.0
         for name in shift.days:
             at = (_DAYS.index(name) * 86_400.0 + start - zero) % _WEEK
             open_begin.append(at)

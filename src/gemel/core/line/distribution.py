@@ -16,6 +16,11 @@ from gemel.core.time import SECOND, Duration, duration_text
 
 __all__ = ["Distribution", "Time"]
 
+Kinds: TypeAlias = Literal[
+    "constant", "exponential", "normal", "lognormal", "gamma", "erlang", "weibull",
+    "triangular", "uniform", "empirical",
+]  # fmt: skip
+
 _NEEDS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "constant": (("mean",),),
     "exponential": (("mean",),),
@@ -41,10 +46,9 @@ class Distribution(Settings):
 
     model_config = ConfigDict(ignored_types=(cached_property,))
 
-    kind: Literal[
-        "constant", "exponential", "normal", "lognormal", "gamma", "erlang", "weibull",
-        "triangular", "uniform", "empirical",
-    ] | None = Field(None, description="Shape; log-normal if a `cv` is given, else constant")  # fmt: skip
+    kind: Kinds | None = Field(
+        None, description="Shape; log-normal if a `cv` is given, else constant"
+    )
     mean: Duration | None = Field(
         None, ge=0, description="Mean; of a normal distribution, that before it is cut at `low`"
     )
@@ -123,9 +127,7 @@ class Distribution(Settings):
             p[1], name = mean / p[0], "gamma"
         elif name == "weibull":
             p[0] = self.shape or transforms.weibull_shape(cv)
-            p[1] = (
-                self.scale / SECOND if self.scale else mean / transforms.weibull_moments(p[0])[0]
-            )
+            p[1] = self.scale / SECOND if self.scale else mean / transforms.weibull_moments(p[0])[0]
         elif name in ("triangular", "uniform"):
             p[3], p[4] = (self.low or 0) / SECOND, (self.high or 0) / SECOND
             p[0] = (self.mode or 0) / SECOND

@@ -49,13 +49,13 @@ class Draws:
             return np.full(count, distribution.mean_s)
         return distribution.quantiles(self.uniforms(replication, names, count))
 
-    def _stream(self, names: tuple[str, ...]) -> tuple[Any, dict[str, Any]]:
-        streams: dict[tuple[str, ...], tuple[Any, dict[str, Any]]]
-        streams = self._of_thread.__dict__
-        found = streams.get(names)
-        if found is None:
+    def _stream(self, names: tuple[str, ...]) -> tuple[Any, Any]:
+        """The generator of these names in this thread, and its state at the beginning."""
+        streams: Any = self._of_thread.__dict__
+        if names not in streams:
             digest = hashlib.blake2b("\0".join(names).encode(), digest_size=16).digest()
             words = np.frombuffer(digest, "<u4").tolist()
             bits = np.random.PCG64DXSM(np.random.SeedSequence([self.seed, *words]))
-            found = streams[names] = np.random.Generator(bits), bits.state
+            streams[names] = np.random.Generator(bits), bits.state
+        found: tuple[Any, Any] = streams[names]
         return found

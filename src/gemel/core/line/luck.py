@@ -21,13 +21,13 @@ def products(line: Line, draws: Draws, replication: int, count: int) -> Numbers:
     names = list(line.products)
     if line.sequence:
         one = np.array([names.index(p) for p in line.sequence])
-        return np.resize(one, count).astype(np.int64)
+        return np.asarray(np.resize(one, count), np.int64)
     if len(names) < 2:
         return np.zeros(count, np.int64)
     shares = np.cumsum([p.share for p in line.products.values()])
     chance = draws.uniforms(replication, ("line", "product"), count) * shares[-1]
     which = np.searchsorted(shares, chance, side="right")
-    return np.minimum(which, len(names) - 1).astype(np.int64)
+    return np.asarray(np.minimum(which, len(names) - 1), np.int64)
 
 
 def families(line: Line) -> tuple[str, ...]:

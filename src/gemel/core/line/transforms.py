@@ -61,7 +61,8 @@ def _ratio(top: Any, bottom: Any, x: float) -> float:
          + top[1]) * x + top[0]  # fmt: skip
     d = ((((((bottom[7] * x + bottom[6]) * x + bottom[5]) * x + bottom[4]) * x + bottom[3]) * x
          + bottom[2]) * x + bottom[1]) * x + bottom[0]  # fmt: skip
-    return float(n / d)
+    found: float = n / d
+    return found
 
 
 @njit(nogil=True, cache=True)
@@ -69,12 +70,13 @@ def normal_quantile(u: float) -> float:
     """The z that a standard normal variable stays below with probability 0 < u < 1."""
     q = u - 0.5
     if abs(q) <= 0.425:
-        return q * _ratio(_A, _B, 0.180625 - q * q)
+        middle: float = q * _ratio(_A, _B, 0.180625 - q * q)
+        return middle
     r = u if q < 0 else 1 - u
     if r <= 0:
         return -inf if q < 0 else inf
     r = sqrt(-log(r))
-    z = _ratio(_C, _D, r - 1.6) if r <= 5 else _ratio(_E, _F, r - 5)
+    z: float = _ratio(_C, _D, r - 1.6) if r <= 5 else _ratio(_E, _F, r - 5)
     return -z if q < 0 else z
 
 

@@ -23,7 +23,13 @@ from gemel.core.kind import Part
 from gemel.core.line import Line
 
 __all__ = [
-    "MOST_PARTS", "STATES", "Progress", "Run", "Scenarios", "Simulator", "Trial",
+    "MOST_PARTS",
+    "STATES",
+    "Progress",
+    "Run",
+    "Scenarios",
+    "Simulator",
+    "Trial",
     "energy_per_part",
 ]
 
@@ -156,10 +162,14 @@ class Run:
     def empty(cls, line: Line, trial: Trial, scenarios: int) -> Run:
         """A run of which nothing is done yet."""
         s, r, m = scenarios, trial.replications, len(line.stations)
-        columns = [np.full((s, r), np.nan) for _ in range(6)]
         states = np.full((s, r, m, len(STATES)), np.nan) if "states" in trial.keep else None
         energy = np.full((s, r), np.nan) if states is not None else None
-        return cls(line.names, *columns, states, energy, None, np.zeros(s, np.bool_))
+        columns = {
+            name: np.full((s, r), np.nan)
+            for name in ("throughput", "wip", "lead", "scrapped", "lost", "end")
+        }
+        done = np.zeros(s, np.bool_)
+        return cls(line.names, **columns, states=states, energy=energy, departures=None, done=done)
 
     def with_departures(self, departures: Values) -> Run:
         return replace(self, departures=departures)

@@ -108,7 +108,9 @@ def _measure(run: Run, line: Line, floor: Floor, s: int, r: int) -> None:
     if run.states is not None and run.energy is not None and span > 0:
         for i, place in enumerate(floor.places.values()):
             run.states[s, r, i] = _states(place, floor.measured_from, floor.now)
-        run.energy[s, r] = energy_per_part(line, run.states[s, r][None], run.throughput[s, r][None])[0]
+        here = slice(s, s + 1)
+        energy = energy_per_part(line, run.states[here, r], run.throughput[here, r])
+        run.energy[here, r] = energy
 
 
 def _states(place: Place, start: float, end: float) -> Values:

@@ -78,12 +78,14 @@ class Place:
         self.blocked: deque[tuple[Place, Job]] = deque()
         self.starts = self.changes = self.passed = self.arrived = self.travels = 0
         self.family = ""
+        self.last_arrival = 0.0
         self.uniforms = Stream.uniforms(draws, r, name, "time")
         self.fates = Stream.uniforms(draws, r, name, "scrap")
         self.splits = Stream.uniforms(draws, r, name, "split")
         self.failures = Failures(s, name, draws, r, self.time, between, mend)
         self.clock = Clock(line, name, draws, r)
         self.times: dict[tuple[int, int], Stream] = {}
+        self.chosen: tuple[list[Item], Job] | None = None  # what begins when there is a place
         self.held: float | None = None  # since when it could start but for a place behind
         self.sums = {"working": 0.0, "set-up": 0.0, "down": 0.0, "blocked": 0.0}
 
@@ -119,9 +121,7 @@ class Floor:
             name: Place(self, name, f) for name, f in zip(line.stations, factors, strict=True)
         }
         self.followers = {n: [self.places[f] for f in line.followers(n)] for n in self.places}
-        self.crews = {
-            name: Crew(c.number, CrewClock(line, name)) for name, c in line.crews.items()
-        }
+        self.crews = {name: Crew(c.number, CrewClock(line, name)) for name, c in line.crews.items()}
         self.kind = kinds(line, draws, replication)
         self.routed = any(p.route for p in self.products)
         self.inside = self.exits = self.good = self.lost = self.all_arrived = 0
@@ -187,12 +187,10 @@ class Floor:
         else:
             gaps = place.times.setdefault(
                 (-1, 0),
-                Stream.times(
-                    self.draws, self.replication, arrivals.every, place.name, "arrivals"
-                ),
+                Stream.times(self.draws, self.replication, arrivals.every, place.name, "arrivals"),
             )
-            # A running sum, as the recursion makes it.
-            time = place.travels_sum = getattr(place, "travels_sum", 0.0) + gaps[k]
+            place.last_arrival += gaps[k]
+            time = place.last_arrival
         self.at(time, self._arrive, place)
 
     def _arrive(self, place: Place) -> None:
@@ -238,26 +236,31 @@ class Floor:
         """Begin with the next part, if there is one, a server, a place and people."""
         if len(place.busy) >= place.servers:
             return False
-        picked = self._pick(place)
-        if not picked:
-            return False
-        s, k = place.station, place.starts
-        job = Job([], k)
-        if s.blocking == "before":
-            job.fate, job.target = self._fate(place, picked[0], k)
-            if job.target is not None:
-                if not job.target.room(place.name, len(picked)):
-                    place.held = self.now if place.held is None else place.held
-                    return False
-                job.target.coming += len(picked)
-                job.reserved = True
+        s = place.station
+        if place.chosen is not None:
+            picked, job = place.chosen
+        else:
+            picked, job = self._pick(place), Job([], place.starts)
+            if not picked:
+                return False
+            if s.blocking == "before":  # its fate is drawn once, however often it tries to begin
+                job.fate, job.target = self._fate(place, picked[0], job.k)
+                place.chosen = picked, job
+        if s.blocking == "before" and job.target is not None:
+            if not job.target.room(place.name, len(picked)):
+                place.held = self.now if place.held is None else place.held
+                return False
+            job.target.coming += len(picked)
+            job.reserved = True
         if s.needs is not None and not self._take(s.needs.crew, s.needs.number, place):
             if job.reserved and job.target is not None:
                 job.target.coming -= len(picked)
+                job.reserved = False
             return False
         if place.held is not None:
             place.sums["blocked"] += place.clock.open_between(place.held, self.now)
             place.held = None
+        place.chosen = None
         job.items = self._withdraw(place, picked)
         place.starts += 1
         place.busy.append(job)
@@ -351,9 +354,7 @@ class Floor:
         if setup and s.setup is not None:
             phases.append((setup, s.setup.crew, s.setup.number, "set-up"))
         done = 0.0
-        crew, number = next(
-            ((f.crew, f.number) for f in s.failures.values() if f.crew), ("", 1)
-        )
+        crew, number = next(((f.crew, f.number) for f in s.failures.values() if f.crew), ("", 1))
         for after, repair in failures:
             phases.append((place.time * (after - done), "", 0, "working"))
             phases.append((repair, crew, number, "down"))

@@ -52,7 +52,9 @@ class Failures:
         self, station: Station, name: str, draws: Draws, replication: int, time: float,
         between: float, mend: float,
     ) -> None:  # fmt: skip
-        self._make = lambda work: failures_in_operation(station, name, draws, replication, work)
+        self._make: Callable[[float], tuple[Values, Values]] = lambda work: failures_in_operation(
+            station, name, draws, replication, work
+        )
         self._there = any(f.counted_in == "operation" for f in station.failures.values())
         self._time, self._between, self._mend = time, between, mend
         self._at: list[float] = []
@@ -88,7 +90,9 @@ class Clock:
         self.always = not station.calendar and not any(
             f.counted_in == "calendar" for f in station.failures.values()
         )
-        self._make = lambda until: closed_times(line, name, draws, replication, until)
+        self._make: Callable[[float], tuple[Closed, Closed]] = lambda until: closed_times(
+            line, name, draws, replication, until
+        )
         self._until = 0.0
         self._off = self._closed = Closed(*np.zeros((3, 0)))
 
@@ -103,7 +107,7 @@ class Clock:
         self._reach(start + amount)
         while True:
             c = self._closed
-            done = float(completed(start, amount, c.begin, c.end, c.before))
+            done: float = completed(start, amount, c.begin, c.end, c.before)
             if done <= self._until:
                 return done
             self._reach(done)
@@ -114,9 +118,9 @@ class Clock:
             return end - start
         self._reach(end)
         c = self._closed
-        return float(
-            open_until(end, c.begin, c.end, c.before) - open_until(start, c.begin, c.end, c.before)
-        )
+        to_end: float = open_until(end, c.begin, c.end, c.before)
+        to_start: float = open_until(start, c.begin, c.end, c.before)
+        return to_end - to_start
 
     def off_and_down(self, start: float, end: float) -> tuple[float, float]:
         """Seconds outside shifts, and of repairs by the calendar inside them."""

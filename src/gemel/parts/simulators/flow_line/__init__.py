@@ -89,5 +89,3 @@ def _reasons(line: Line) -> list[str]:
         elif any(s.scrap and n not in ends for n, s in line.stations.items()):
             found.append("parts are thrown away before an assembly")
     return found
-
-

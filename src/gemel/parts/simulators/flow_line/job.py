@@ -7,6 +7,7 @@ from math import ceil
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
@@ -24,6 +25,7 @@ from gemel.parts.simulators.flow_line.sheet import Sheet, Stretches, order_of, s
 __all__ = ["Job"]
 
 Block = tuple[int, int]
+Numbers = npt.NDArray[np.int64]
 _NOTHING: Final = np.zeros((0, 0))
 
 
@@ -100,6 +102,7 @@ class Job:
             np.ascontiguousarray(c[:, drawn.order].T)
             for c in (some.time, some.between, some.repair, some.places)
         ]
+        time: Values = np.asarray(columns[0], np.float64)
         alike = (columns[3] == columns[3][:, :1]).all(axis=1)
         keep = self.kept is not None or self.trial.horizon_s is not None
         until = 0.0
@@ -122,9 +125,7 @@ class Job:
                 break
             # Closed time makes it longer, for which more closed time has to be known.
             until = 2 * max(until, end)
-            stretches = Stretches.of(
-                self.line, self.order, self.draws, self.trial.first + r, until
-            )
+            stretches = Stretches.of(self.line, self.order, self.draws, self.trial.first + r, until)
         rows, run = slice(*block), self.run
         span = out[0] - out[1]
         span[span <= 0] = np.nan
@@ -135,7 +136,7 @@ class Job:
         run.lost[rows, r] = 0.0
         run.end[rows, r] = out[0]
         if run.states is not None and run.energy is not None:
-            shares = self._states(drawn, columns[0], spans, seen, starved, down, stretches)
+            shares = self._states(drawn, time, spans, seen, starved, down, stretches)
             run.states[rows, r][:, drawn.order] = shares.transpose(1, 0, 2)
             run.energy[rows, r] = energy_per_part(
                 self.line, run.states[rows, r], run.throughput[rows, r]
@@ -147,7 +148,7 @@ class Job:
         return departures
 
     def _states(
-        self, drawn: Sheet, time: Values, spans: Values, seen: Values, starved: Values,
+        self, drawn: Sheet, time: Values, spans: Values, seen: Numbers, starved: Values,
         down: Values, stretches: Stretches | None,
     ) -> Values:  # fmt: skip
         """float64[m, L, 6], in order of the flow."""

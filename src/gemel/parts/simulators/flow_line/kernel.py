@@ -12,6 +12,8 @@ all stations lie in one array, `ring`, whose rows are told by where they begin: 
 be counted by references, which takes longer than the sums.
 """
 
+# ruff: noqa: FURB136 - `max` is compiled to something slower, see below
+
 from __future__ import annotations
 
 from typing import Any
@@ -170,8 +172,8 @@ def play(
 
 
 # Loops over scenarios are functions of their own, with a choice instead of `max`, which knows of
-# NaN: only so are they compiled to instructions that take several numbers at once. They read `ring` and
-# write into `new`, since what is read and written in one array might overlap.
+# NaN: only so are they compiled to instructions that take several numbers at once. They
+# read `ring` and write into `new`: what is read and written in one array might overlap.
 
 
 @njit(nogil=True, cache=True)
