@@ -90,7 +90,7 @@ def lines(draw: st.DrawFn) -> Line:
 
 
 @settings(
-    max_examples=60, deadline=None, derandomize=True,
+    max_examples=150, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )  # fmt: skip
 @given(lines(), st.integers(0, 1000))

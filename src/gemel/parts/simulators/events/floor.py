@@ -74,7 +74,7 @@ class Place:
             self.queue = {f: [] for f in self.feeders}
         self.line_up: list[Item] = []
         self.busy: list[Job] = []
-        self.coming = 0  # places that are promised
+        self.coming: dict[str, int] = {}  # places that are promised, of an assembly by feeder
         self.blocked: deque[tuple[Place, Job]] = deque()
         self.starts = self.changes = self.passed = self.arrived = self.travels = 0
         self.family = ""
@@ -95,12 +95,18 @@ class Place:
             return True
         waiting = len(self.queue[feeder]) if self.assembly else len(self.line_up)
         working = len(self.busy) if self.assembly else sum(len(j.items) for j in self.busy)
-        return waiting + working + self.coming + wanted <= self.limit
+        promised = self.coming.get(feeder if self.assembly else "", 0)
+        return waiting + working + promised + wanted <= self.limit
+
+    def promise(self, feeder: str, parts: int) -> None:
+        """Keep places free for parts that will come, or no more if `parts` is negative."""
+        key = feeder if self.assembly else ""
+        self.coming[key] = self.coming.get(key, 0) + parts
 
     @property
     def load(self) -> int:
         """Parts here and on their way."""
-        return len(self.line_up) + sum(len(j.items) for j in self.busy) + self.coming
+        return len(self.line_up) + sum(len(j.items) for j in self.busy) + sum(self.coming.values())
 
 
 class Floor:
@@ -250,11 +256,11 @@ class Floor:
             if not job.target.room(place.name, len(picked)):
                 place.held = self.now if place.held is None else place.held
                 return False
-            job.target.coming += len(picked)
+            job.target.promise(place.name, len(picked))
             job.reserved = True
         if s.needs is not None and not self._take(s.needs.crew, s.needs.number, place):
             if job.reserved and job.target is not None:
-                job.target.coming -= len(picked)
+                job.target.promise(place.name, -len(picked))
                 job.reserved = False
             return False
         if place.held is not None:
@@ -460,7 +466,7 @@ class Floor:
             for item in job.items:
                 self._exit(item, job.fate == "good")
         elif job.reserved:
-            target.coming -= len(job.items)
+            target.promise(place.name, -len(job.items))
             self._move(place, job, target)
         elif target.room(place.name, len(job.items)) and not target.blocked:
             self._move(place, job, target)
@@ -489,7 +495,7 @@ class Floor:
             for item in job.items:
                 self._enter(target, item, source.name)
             return
-        target.coming += len(job.items)
+        target.promise(source.name, len(job.items))
         stream = target.times.setdefault(
             (-4, 0), Stream.times(self.draws, self.replication, s.travel, target.name, "travel")
         )
@@ -504,7 +510,7 @@ class Floor:
         def end() -> None:
             if s.carriers:
                 self._give_back(s.carriers, 1)
-            target.coming -= len(job.items)
+            target.promise(source.name, -len(job.items))
             for item in job.items:
                 self._enter(target, item, source.name)
 
