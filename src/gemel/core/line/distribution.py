@@ -143,6 +143,11 @@ class Distribution(Settings):
             values, shares = self._table
             return np.asarray(transforms.table_quantiles(u, values, np.cumsum(shares)[:-1]))
         out = np.empty(len(u))
+        if kind == transforms.KINDS.index("lognormal"):
+            transforms.normal_quantiles(np.ascontiguousarray(u, np.float64), out)
+            out *= p[1]
+            out += p[0]
+            return np.asarray(np.exp(out, out=out))
         transforms.times(kind, p, np.ascontiguousarray(u, np.float64), out)
         return out
 

@@ -20,6 +20,7 @@ from gemel.parts.simulators.base import (
     energy_per_part,
 )
 from gemel.parts.simulators.flow_line.kernel import play
+from gemel.parts.simulators.flow_line.serial import is_serial, play_serial
 from gemel.parts.simulators.flow_line.sheet import Sheet, Stretches, order_of, sheet
 
 __all__ = ["Job"]
@@ -114,6 +115,11 @@ class Job:
             closed = (np.zeros(m + 1, np.int64), *np.zeros((3, 0)))
             if stretches is not None:
                 closed = stretches.columns
+            if lanes == 1 and not self.by_clock and is_serial(drawn):
+                play_serial(
+                    drawn, parts, warm, columns, out, departures, spans, seen, starved, down
+                )
+                break
             play(
                 parts, warm, drawn.way, drawn.feeds, drawn.feed, drawn.work, drawn.worked,
                 drawn.setup, drawn.arrivals, drawn.has_arrivals, drawn.failure_from,

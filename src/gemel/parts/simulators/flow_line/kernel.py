@@ -268,10 +268,13 @@ def _free(
     ring: Any, places: Any, j: int, slot: int, begin: int, size: int, target: int, lanes: int
 ) -> None:
     """When there is a place in front of station j, where scenarios differ in places."""
+    here, row = places[j], ring[target : target + lanes]
     for s in range(lanes):
-        back = slot - places[j, s] - 1
-        back += size if back < 0 else 0
-        ring[target + s] = ring[(begin + back) * lanes + s] if places[j, s] >= 0 else 0.0
+        # A scenario without a limit looks further back than all parts, where nothing was written.
+        wanted = here[s] if here[s] >= 0 else size - 2
+        back = slot - wanted - 1
+        back = back + size if back < 0 else back
+        row[s] = ring[np.uint64((begin + back) * lanes + s)]
 
 
 @njit(nogil=True, cache=True)
