@@ -77,6 +77,8 @@ def failures_in_operation(
             count *= 2
         at.append(sums)
         repair.append(draws.times(replication, (name, cause, "repair"), count, failure.repair))
+    if len(at) <= 2:  # one cause is in order
+        return at[-1], repair[-1]
     times, rests = np.concatenate(at), np.concatenate(repair)
     order = np.argsort(times, kind="stable")
     return times[order], rests[order]

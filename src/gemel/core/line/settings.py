@@ -8,9 +8,10 @@ with its place.
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from gemel.core.line.distribution import Time
 from gemel.core.plant import Shift
@@ -208,6 +209,8 @@ class Line(Settings):
     says otherwise. Time 0 of a simulation is `begins`, in the local time of the calendars.
     """
 
+    model_config = ConfigDict(ignored_types=(cached_property,))
+
     title: str = Field("", description="Name for people")
     stations: dict[Name, Station] = Field(min_length=1, description="In the order of the flow")
     products: dict[Name, Product] = Field({}, description="Kinds of parts; all alike if empty")
@@ -237,13 +240,21 @@ class Line(Settings):
 
     def feeders(self, name: str) -> tuple[str, ...]:
         """Stations that feed this one."""
-        names = list(self.stations)
-        after = self.stations[name].after
-        if after is not None:
-            return after
-        place = names.index(name)
-        return (names[place - 1],) if place else ()
+        return self._flow[0][name]
 
     def followers(self, name: str) -> tuple[str, ...]:
         """Stations that this one feeds, in order."""
-        return tuple(other for other in self.stations if name in self.feeders(other))
+        return self._flow[1][name]
+
+    @cached_property
+    def _flow(self) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+        """Feeders and followers of every station."""
+        names = self.names
+        before: dict[str, tuple[str, ...]] = {}
+        behind: dict[str, list[str]] = {name: [] for name in names}
+        for place, (name, station) in enumerate(self.stations.items()):
+            one = (names[place - 1],) if place else ()
+            before[name] = one if station.after is None else station.after
+            for feeder in before[name]:
+                behind[feeder].append(name)
+        return before, {name: tuple(others) for name, others in behind.items()}

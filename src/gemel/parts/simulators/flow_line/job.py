@@ -166,8 +166,7 @@ class Job:
         for i in range(m):
             first, last = seen[i]
             if last > first:
-                before = drawn.worked[i, first - 1] if first else 0.0
-                shares[i, :, 0] = time[i] * (drawn.worked[i, last - 1] - before)
+                shares[i, :, 0] = time[i] * drawn.work[i, first:last].sum()
                 if drawn.setup.shape[1]:
                     shares[i, :, 3] = drawn.setup[i, first:last].sum()
             if stretches is not None:

@@ -1,8 +1,7 @@
 """The recursion for one scenario of a serial line, by far the most frequent question.
 
 It is that of `kernel`, which is made for many scenarios: for one alone, its keeping of accounts
-would take ten times as long as the sums. Everything a part meets at a station is made one number
-beforehand, and all departures are held.
+would take ten times as long as the sums. All departures are held.
 """
 
 # ruff: noqa: FURB136 - `max` is compiled to something slower
@@ -34,22 +33,13 @@ def play_serial(
     """As `kernel.play`, where no time is closed; `columns` are those of one scenario."""
     time, between, mend, places = (c[:, 0] for c in columns)
     m = len(time)
-    spent = time[:, None] * drawn.work[:, :parts]
-    if drawn.setup.shape[1]:
-        spent += drawn.setup[:, :parts]
-    for i in range(m):
-        f = slice(drawn.failure_from[i], drawn.failure_from[i + 1])
-        threshold = drawn.failure_at[f] * between[i] / time[i]
-        # The part whose work reaches it, as `kernel` finds it.
-        part = np.searchsorted(drawn.worked[i, :parts], threshold, side="left")
-        inside = part < parts
-        extra = np.zeros(parts)
-        np.add.at(extra, part[inside], mend[i] * drawn.repair[f][inside])
-        spent[i] += extra
-        down[i, 0] = extra[warm:].sum()
     arrivals = drawn.arrivals[0] if drawn.has_arrivals[0] else np.zeros(0)
     history = np.empty((m, parts))
-    _serial(parts, warm, spent, arrivals, places, drawn.before, history, out[:, 0], starved[:, 0])
+    _serial(
+        parts, warm, time, between, mend, places, drawn.before, drawn.work, drawn.setup, arrivals,
+        drawn.failure_from, drawn.failure_at, drawn.repair, history, out[:, 0], starved[:, 0],
+        down[:, 0],
+    )  # fmt: skip
     seen[:, 0], seen[:, 1] = warm, parts
     spans[:, 1, 0] = history[:, -1]
     if warm:
@@ -60,18 +50,25 @@ def play_serial(
 
 @njit(nogil=True, cache=True)
 def _serial(
-    parts: int, warm: int, spent: Any, arrivals: Any, places: Any, before: Any, history: Any,
-    out: Any, starved: Any,
+    parts: int, warm: int, time: Any, between: Any, mend: Any, places: Any, before: Any, work: Any,
+    setup: Any, arrivals: Any, failure_from: Any, failure_at: Any, repair: Any, history: Any,
+    out: Any, starved: Any, down: Any,
 ) -> None:  # fmt: skip
-    m = len(spent)
-    last = np.zeros(m)
-    waits = len(arrivals) > 0
+    m = len(time)
+    last, worked = np.zeros(m), np.zeros(m)
+    threshold = np.full(m, np.inf)
+    failed = failure_from[:-1].copy()
+    for i in range(m):
+        if failure_from[i + 1] > failure_from[i]:
+            threshold[i] = failure_at[failure_from[i]] * between[i] / time[i]
+    waits, sets_up = len(arrivals) > 0, setup.shape[1] > 0
     lead = 0.0
     for k in range(parts):
         if k == warm:
             out[1] = last[m - 1]
             lead = 0.0
             starved[:] = 0.0
+            down[:] = 0.0
         came = arrivals[k] if waits else 0.0
         born = came
         for i in range(m):
@@ -84,7 +81,23 @@ def _serial(
                 begin = room
             if i == 0 and not waits:
                 born = begin
-            done = begin + spent[i, k]
+            worked[i] += work[i, k]
+            spent = time[i] * work[i, k]
+            if sets_up:
+                spent += setup[i, k]
+            if worked[i] >= threshold[i]:
+                rest = 0.0
+                while worked[i] >= threshold[i]:
+                    rest += mend[i] * repair[failed[i]]
+                    failed[i] += 1
+                    threshold[i] = (
+                        failure_at[failed[i]] * between[i] / time[i]
+                        if failed[i] < failure_from[i + 1]
+                        else np.inf
+                    )
+                down[i] += rest
+                spent += rest
+            done = begin + spent
             came = done if done > room else room
             history[i, k] = came
             last[i] = came

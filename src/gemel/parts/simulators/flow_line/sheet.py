@@ -22,7 +22,7 @@ GONE: Final = -1
 ELSEWHERE: Final = -2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sheet:
     """Arguments of `kernel.play` that do not depend on the scenario; stations in order of flow."""
 
@@ -31,7 +31,6 @@ class Sheet:
     feeds: Numbers
     feed: Numbers
     work: Values
-    worked: Values
     setup: Values
     arrivals: Values
     has_arrivals: npt.NDArray[np.bool_]
@@ -40,6 +39,11 @@ class Sheet:
     repair: Values
     before: npt.NDArray[np.bool_]
     good: npt.NDArray[np.bool_]
+
+    @cached_property
+    def worked(self) -> Values:
+        """Sum of the work up to each part, float64[m, n]."""
+        return np.cumsum(self.work, axis=1)
 
 
 def order_of(line: Line) -> list[str]:
@@ -79,20 +83,19 @@ def sheet(
             setup[i, :n] = setups(line, name, draws, replication, mine)
         if station.arrivals is not None:
             arrivals[i] = arrival_times(station, name, draws, replication, parts)
-    worked = np.cumsum(work, axis=1)
     found = [
         failures_in_operation(
             line.stations[name], name, draws, replication,
-            float(worked[i, -1]) * slowest[original[i]] / soonest[original[i]],
+            float(work[i].sum()) * (1 + 1e-9) * slowest[original[i]] / soonest[original[i]],
         )
         for i, name in enumerate(order)
     ]  # fmt: skip
     feeders = [[place[f] for f in line.feeders(name)] for name in order]
     return Sheet(
         original, way, _starts(feeders), np.array([f for fs in feeders for f in fs], np.int64),
-        work, worked, setup, arrivals,
+        work, setup, arrivals,
         np.array([line.stations[n].arrivals is not None for n in order]),
-        _starts([at.tolist() for at, _ in found]), np.concatenate([at for at, _ in found]),
+        _starts([at for at, _ in found]), np.concatenate([at for at, _ in found]),
         np.concatenate([rest for _, rest in found]),
         np.array([line.stations[n].blocking == "before" for n in order]), good,
     )  # fmt: skip
@@ -165,8 +168,8 @@ def arrival_times(
     return at
 
 
-def _starts(lists: Sequence[Sequence[Any]]) -> Numbers:
-    return np.concatenate([[0], np.cumsum([len(part) for part in lists])]).astype(np.int64)
+def _starts(lists: Sequence[Sequence[Any] | Values]) -> Numbers:
+    return np.cumsum([0, *(len(part) for part in lists)])
 
 
 @dataclass(frozen=True)
