@@ -263,6 +263,26 @@ def scoring(quick: bool) -> Found:
     return Found(rows, found, reached, notes, tuple(tables))
 
 
+def simulation(quick: bool) -> Found:
+    from benchmarks import simulation as benchmark
+
+    found = benchmark.run(quick=quick)
+    parts = found["parts"]
+    rows = [
+        {"": name, "ms": 1e3 * took, "parts/s": parts / took, "times SimPy": found["ratio"][name]}
+        for name, took in found["seconds"].items()
+    ]
+    ratio, apart = found["ratio"], max(found["differences"].values())
+    shared, fresh = ratio["scenarios, other speeds"], ratio["replications, fresh luck"]
+    reached = [
+        (f"scenarios on the same luck: {shared:,.0f} times SimPy; 3,000 wanted", shared >= 3_000),
+        (f"replications with fresh luck: {fresh:,.0f} times SimPy; 150 wanted", fresh >= 150),
+        (f"departure times at most {apart:.1e} s apart from SimPy; 1e-6 wanted", apart <= 1e-6),
+    ]
+    tables = (("Saturated exponential lines, exact throughput", found["exact"]),)
+    return Found(rows, found, reached, tables=tables)
+
+
 def data() -> Path:
     """The folder of the public data. Raises `NotRun` if there is none."""
     from benchmarks.public_data import folder
@@ -370,6 +390,18 @@ SECTIONS = {
         "learn from the first 400 rows and go on learning after them, ours from rows below its "
         "limit; River is told the ranges of those 400; nothing was tuned.",
         scoring,
+    ),
+    "simulation": Section(
+        "Lines played out",
+        "Ten machines, nine buffers of five places, saturated, blocking after service, log-normal "
+        "times (mean 1 s, cv 0.5), failures from work (exponential, 100 s between, 10 s to repair),"
+        " 10,000 parts. Processor time of one thread; the table has the best of five rounds in "
+        "which all take turns, ratios are taken round by round, median. SimPy has a process per "
+        "machine and a store per buffer and is given ready times; ours include drawing them, once "
+        "for all scenarios or for each replication. Scenarios differ in the speed of every machine "
+        "(± 10 %), and in all places (1 to 13). Departures of single runs, of another replication "
+        "and of a scenario among others are compared with SimPy's part by part.",
+        simulation,
     ),
     "forecasting": Section(
         "Forecasts",

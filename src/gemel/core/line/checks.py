@@ -28,6 +28,7 @@ def check(line: Line) -> None:
     _flow(line)
     _cycles(line)
     _deadlocks(line)
+    _routes(line)
 
 
 def _known(path: Path, name: str, known: Iterable[str], what: str) -> None:
@@ -81,6 +82,12 @@ def _names(line: Line) -> None:
 
 def _flow(line: Line) -> None:
     routed = bool(line.products) and all(product.route for product in line.products.values())
+    if not routed and any(product.route for product in line.products.values()):
+        without = next(name for name, product in line.products.items() if not product.route)
+        raise Misplaced(
+            ("products", without), f"some products have a `route`, '{without}' has none; write one "
+            "for each"
+        )  # fmt: skip
     for name, station in line.stations.items():
         place: Path = ("stations", name)
         feeders, followers = line.feeders(name), line.followers(name)
@@ -110,6 +117,15 @@ def _flow(line: Line) -> None:
                 raise Misplaced(
                     (*place, "failures", cause, "every"), "is 0: it would never work again"
                 )
+
+
+def _routes(line: Line) -> None:
+    if any(p.route for p in line.products.values()) and not any(
+        s.arrivals for s in line.stations.values()
+    ):
+        raise Misplaced(
+            ("products",), "have routes, and no station has `arrivals`; say at one when parts come"
+        )
 
 
 def _cycles(line: Line) -> None:

@@ -226,6 +226,8 @@ def _read(value: Any) -> Any:
 Time: TypeAlias = Annotated[
     Distribution,
     BeforeValidator(_read),
-    WithJsonSchema({"anyOf": [{"type": "string", "examples": ["30 s"]}, {"type": "object"}]}),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "examples": ["100 ms", "30 s", "5 min"]}, {"type": "object"}]}
+    ),
 ]
 """A field that is written ``30 s`` or ``{mean: 30 s, cv: 0.4}``."""
