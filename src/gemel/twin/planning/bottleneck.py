@@ -12,12 +12,15 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
+from gemel.core.errors import DataError
 from gemel.core.frame import Values
 from gemel.core.line import Line
 from gemel.parts.simulators.base import Scenarios, Simulator, Trial
+from gemel.parts.simulators.flow_line import replay
 
-__all__ = ["FASTER", "Bottleneck", "bottleneck", "judged"]
+__all__ = ["FASTER", "Bottleneck", "bottleneck", "from_log", "judged", "turning_point"]
 
 FASTER = 0.05
 """By how much each station is made faster in turn."""
@@ -62,6 +65,51 @@ def bottleneck(
     played = replace(trial, keep=())
     run = simulator.run(line, played, scenarios, executor=executor)
     return judged(line.names, run.throughput, trial.seed)
+
+
+def from_log(
+    stations: tuple[str, ...],
+    work: Values,
+    rest: Values,
+    places: npt.NDArray[np.int64],
+    *,
+    blocks: int = 20,
+    seed: int = 0,
+) -> Bottleneck:
+    """Of a serial line whose parts were logged; `work` and `rest`, float64[m, n], and `places` are
+    those of `gemel.parts.simulators.flow_line.replay`.
+
+    The log is cut into blocks of parts, which are nearly independent: the gains in each of them
+    are what the bootstrap draws from. Raises `DataError` for fewer than two parts a block.
+    """
+    m, n = work.shape
+    if n < 2 * blocks:
+        raise DataError(f"{n} parts are too few to say how sure it is; at least {2 * blocks}")
+    factors = np.ones((m + 1, m))
+    factors[np.arange(1, m + 1), np.arange(m)] -= FASTER
+    left = replay(work, rest, places, factors)
+    edges = np.linspace(0, n, blocks + 1).astype(np.int64)[1:] - 1
+    ends = left[:, edges]
+    lengths = np.diff(ends, axis=1, prepend=0.0)
+    whole = left[1:, -1] / left[0, -1]
+    found = judged(stations, (1 / lengths), seed)
+    return replace(found, gain=1 / whole - 1)
+
+
+def turning_point(starved: Values, blocked: Values) -> int | None:
+    """The station at which a serial line turns from blocked to starved, by shares of time of each
+    station, float64[m]: before it stations are rather blocked, behind it rather starved, and it is
+    itself idle less than its neighbours (Li, Chang and Ni, International Journal of Production
+    Research 47 (2009) 5019). None where there is no such station; the first of several."""
+    m = len(starved)
+    excess = blocked - starved
+    idle = blocked + starved
+    for i in range(m):
+        left, right = excess[:i] > 0, excess[i + 1 :] < 0
+        beside = [idle[j] for j in (i - 1, i + 1) if 0 <= j < m]
+        if left.all() and right.all() and all(idle[i] < other for other in beside):
+            return i
+    return None
 
 
 def judged(stations: tuple[str, ...], throughput: Values, seed: int = 0) -> Bottleneck:

@@ -14,8 +14,9 @@ from gemel.core.line import Line
 from gemel.parts.simulators.base import Progress, Run, Scenarios, Simulator, Trial
 from gemel.parts.simulators.flow_line.job import Job
 from gemel.parts.simulators.flow_line.kernel import LANES
+from gemel.parts.simulators.flow_line.replay import replay
 
-__all__ = ["FlowLine"]
+__all__ = ["FlowLine", "replay"]
 
 _AT_ONCE = 16
 """Blocks of scenarios between two looks at whether to go on."""
