@@ -49,9 +49,9 @@ def test_one_person_for_two_stations() -> None:
     stations = {"a": both, "b": {**both, "places": 1}}
     assert leaves(play(3, stations=stations, crews={"worker": {"number": 2}})) == [8, 12, 16]
     run = play(3, stations=stations, crews={"worker": {"number": 1}})
-    assert leaves(run)[-1] == 28, "a fourth part is begun before the third is finished"
+    assert leaves(run)[-1] == 24, "the stations take turns"
     assert run.states is not None
-    assert run.states[0, 0, :, 0] == pytest.approx([4 / 7, 3 / 7]), "somebody always works"
+    assert run.states[0, 0, :, 0] == pytest.approx([0.5, 0.5]), "somebody always works"
 
 
 def test_a_repair_waits_for_the_crew() -> None:
@@ -192,3 +192,28 @@ def test_a_line_that_stands_still_is_told() -> None:
                 },
             },
         )  # fmt: skip
+
+
+def test_a_batch_leaves_one_by_one() -> None:
+    run = play(
+        6,
+        stations={
+            "oven": {"time": "10 s", "batch": {"least": 3, "most": 3}},
+            "pack": {"time": "2 s", "places": 0},
+        },
+    )
+    assert leaves(run) == [12, 14, 16, 26, 28, 30], "the oven is free when the third has left"
+
+
+def test_people_go_to_whoever_waits_longest() -> None:
+    """Two need one person; a third needs two, and is not passed for ever."""
+    one: dict[str, Any] = {"time": "4 s", "needs": {"crew": "x"}, "after": []}
+    run = play(
+        9,
+        stations={
+            "a": one, "b": one,
+            "heavy": {"time": "1 s", "needs": {"crew": "x", "number": 2}, "after": []},
+        },
+        crews={"x": {"number": 2}},
+    )  # fmt: skip
+    assert leaves(run) == [4, 4, 5, 9, 9, 10, 14, 14, 15]

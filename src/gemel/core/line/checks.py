@@ -106,6 +106,17 @@ def _flow(line: Line) -> None:
             missing = [f for f in followers if station.shares.get(f, 0) <= 0]
             if missing:
                 raise Misplaced((*place, "shares"), f"has no share above 0 for {_listed(missing)}")
+        for follower in followers:
+            behind = line.stations[follower]
+            together = behind.travel is not None or station.blocking == "before"
+            if station.batch is None or behind.places is None or not together:
+                continue
+            inside = behind.places + (behind.batch.most if behind.batch else behind.servers)
+            if inside < station.batch.most:
+                raise Misplaced(
+                    ("stations", follower, "places"), f"with them it holds {inside} parts, and "
+                    f"'{name}' sends up to {station.batch.most} at once: they would never come"
+                )  # fmt: skip
         mean = station.time.mean_s
         if mean <= 0 and station.arrivals is None and not feeders:
             raise Misplaced(

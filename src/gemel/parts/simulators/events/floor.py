@@ -86,6 +86,8 @@ class Place:
         self.clock = Clock(line, name, draws, r)
         self.times: dict[tuple[int, int], Stream] = {}
         self.chosen: tuple[list[Item], Job] | None = None  # what begins when there is a place
+        self.granted = 0  # people who have come and wait for the beginning
+        self.asked = False  # whether it waits for people
         self.held: float | None = None  # since when it could start but for a place behind
         self.sums = {"working": 0.0, "set-up": 0.0, "down": 0.0, "blocked": 0.0}
 
@@ -169,6 +171,9 @@ class Floor:
             self._admit(place)
             while self._start(place):
                 pass
+            if place.granted and place.station.needs is not None:  # it cannot begin after all
+                number, place.granted = place.granted, 0
+                self._give_back(place.station.needs.crew, number)
 
     def _stands_still(self) -> None:
         waits = [
@@ -468,7 +473,7 @@ class Floor:
         elif job.reserved:
             target.promise(place.name, -len(job.items))
             self._move(place, job, target)
-        elif target.room(place.name, len(job.items)) and not target.blocked:
+        elif not target.blocked and self._fits(place, job, target):
             self._move(place, job, target)
         else:
             target.blocked.append((place, job))
@@ -480,7 +485,7 @@ class Floor:
         waiting = place.blocked
         for _ in range(len(waiting)):
             source, job = waiting.popleft()
-            if place.room(source.name, len(job.items)):
+            if self._fits(source, job, place):
                 self._move(source, job, place)
             else:
                 waiting.append((source, job))
@@ -488,12 +493,21 @@ class Floor:
                     waiting.rotate(1)
                     break
 
+    @staticmethod
+    def _fits(source: Place, job: Job, target: Place) -> bool:
+        """Whether parts can leave; those of a batch go one by one, but all on one vehicle."""
+        together = len(job.items) if target.station.travel is not None else 1
+        return target.room(source.name, together)
+
     def _move(self, source: Place, job: Job, target: Place) -> None:
         s = target.station
         if s.travel is None:
-            self._free(source, job)
-            for item in job.items:
-                self._enter(target, item, source.name)
+            while job.items and target.room(source.name):
+                self._enter(target, job.items.pop(0), source.name)
+            if job.items:
+                target.blocked.appendleft((source, job))
+            else:
+                self._free(source, job)
             return
         target.promise(source.name, len(job.items))
         stream = target.times.setdefault(
@@ -540,9 +554,11 @@ class Floor:
     # Crews
 
     def _take(self, name: str, number: int, place: Place) -> bool:
-        """People for a station that begins; where there are none it is looked at again when some
-        are back."""
+        """People for a station that begins; where there are none it waits for its turn."""
         crew = self.crews[name]
+        if place.granted:
+            place.granted = 0
+            return True
         back = crew.clock.back(self.now)
         if back > self.now:
             self.at(back, self._todo.append, place)
@@ -551,13 +567,13 @@ class Floor:
             crew.free -= number
             return True
 
-        def again() -> None:
-            crew.free += number
+        def come() -> None:
+            place.granted, place.asked = number, False
             self._todo.append(place)
 
-        if not any(getattr(call, "place", None) is place for _, call in crew.waiting):
-            again.place = place  # type: ignore[attr-defined]  # so that it waits only once
-            crew.waiting.append((number, again))
+        if not place.asked:
+            place.asked = True
+            crew.waiting.append((number, come))
         return False
 
     def _ask(self, name: str, number: int, call: Callable[[], None]) -> None:
