@@ -153,7 +153,12 @@ class Station(Settings):
     failures: dict[Name, Failure] = Field({}, description="By cause")
     setup: Setup | None = Field(None, description="Between products of different families")
     batch: Batch | None = Field(None, description="Parts that are worked on together")
-    scrap: float = Field(0, ge=0, lt=1, description="Share of parts that are thrown away after it")
+    scrap: float = Field(
+        0,
+        ge=0,
+        lt=1,
+        description="Share of parts that are thrown away after it; of a batch all or none",
+    )
     rework: Rework | None = Field(None, description="Parts that go back after it")
     needs: Need | None = Field(None, description="People whom the work itself takes")
     travel: Time | None = Field(None, description="How long a part takes to come to it")

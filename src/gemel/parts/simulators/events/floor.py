@@ -41,6 +41,7 @@ class Job:
 
     items: list[Item]
     k: int
+    step: int = 0
     fate: str = ""
     target: Place | None = None
     done: float = 0.0
@@ -74,12 +75,14 @@ class Place:
             self.queue = {f: [] for f in self.feeders}
         self.line_up: list[Item] = []
         self.busy: list[Job] = []
-        self.coming: dict[str, int] = {}  # places that are promised, of an assembly by feeder
+        # Parts that are here, or for which a place is kept; of an assembly by feeder.
+        self.inside = dict.fromkeys(self.feeders if self.assembly else ("",), 0)
+        self.saturated = False
+        self.repairers = next(((f.crew, f.number) for f in s.failures.values() if f.crew), ("", 1))
         self.blocked: deque[tuple[Place, Job]] = deque()
         self.starts = self.changes = self.passed = self.arrived = self.travels = 0
         self.family = ""
         self.last_arrival = 0.0
-        self.uniforms = Stream.uniforms(draws, r, name, "time")
         self.fates = Stream.uniforms(draws, r, name, "scrap")
         self.splits = Stream.uniforms(draws, r, name, "split")
         self.failures = Failures(s, name, draws, r, self.time, between, mend)
@@ -95,20 +98,21 @@ class Place:
         """Whether a part from `feeder` finds a place."""
         if self.limit is None:
             return True
-        waiting = len(self.queue[feeder]) if self.assembly else len(self.line_up)
-        working = len(self.busy) if self.assembly else sum(len(j.items) for j in self.busy)
-        promised = self.coming.get(feeder if self.assembly else "", 0)
-        return waiting + working + promised + wanted <= self.limit
+        return self.inside[feeder if self.assembly else ""] + wanted <= self.limit
 
-    def promise(self, feeder: str, parts: int) -> None:
-        """Keep places free for parts that will come, or no more if `parts` is negative."""
-        key = feeder if self.assembly else ""
-        self.coming[key] = self.coming.get(key, 0) + parts
+    def count(self, feeder: str, parts: int) -> None:
+        """Parts come, or a place is kept for them; negative: they leave, or do not come."""
+        self.inside[feeder if self.assembly else ""] += parts
+
+    def left(self, parts: int) -> None:
+        """Parts have left; those that an assembly made were one of each feeder."""
+        for feeder in self.inside:
+            self.inside[feeder] -= parts
 
     @property
     def load(self) -> int:
         """Parts here and on their way."""
-        return len(self.line_up) + sum(len(j.items) for j in self.busy) + sum(self.coming.values())
+        return sum(self.inside.values())
 
 
 class Floor:
@@ -141,6 +145,7 @@ class Floor:
             if p.station.arrivals is not None or (not p.feeders and not self.routed)
         ]  # fmt: skip
         for place in self.begins:
+            place.saturated = place.station.arrivals is None
             if place.station.arrivals is not None:
                 self._next_arrival(place)
             self._todo.append(place)
@@ -168,7 +173,8 @@ class Floor:
     def _look(self) -> None:
         while self._todo:
             place = self._todo.popleft()
-            self._admit(place)
+            if place.blocked:
+                self._admit(place)
             while self._start(place):
                 pass
             if place.granted and place.station.needs is not None:  # it cannot begin after all
@@ -238,6 +244,7 @@ class Floor:
 
     def _enter(self, place: Place, item: Item, feeder: str) -> None:
         item.came = self.now
+        place.count(feeder, 1)
         (place.queue[feeder] if place.assembly else place.line_up).append(item)
         self._todo.append(place)
 
@@ -254,18 +261,19 @@ class Floor:
             picked, job = self._pick(place), Job([], place.starts)
             if not picked:
                 return False
+            job.step = picked[0].step
             if s.blocking == "before":  # its fate is drawn once, however often it tries to begin
-                job.fate, job.target = self._fate(place, picked[0], job.k)
+                job.fate, job.target = self._fate(place, picked, job.k)
                 place.chosen = picked, job
         if s.blocking == "before" and job.target is not None:
             if not job.target.room(place.name, len(picked)):
                 place.held = self.now if place.held is None else place.held
                 return False
-            job.target.promise(place.name, len(picked))
+            job.target.count(place.name, len(picked))
             job.reserved = True
         if s.needs is not None and not self._take(s.needs.crew, s.needs.number, place):
             if job.reserved and job.target is not None:
-                job.target.promise(place.name, -len(picked))
+                job.target.count(place.name, -len(picked))
                 job.reserved = False
             return False
         if place.held is not None:
@@ -286,7 +294,7 @@ class Floor:
             heads = [q[0] for q in place.queue.values() if q]
             return heads if len(heads) == len(place.queue) else []
         least, most = (s.batch.least, s.batch.most) if s.batch is not None else (1, 1)
-        if place in self.begins and s.arrivals is None:
+        if place.saturated:
             while len(place.line_up) < most:
                 item = self._new(place)
                 place.line_up.append(item)
@@ -300,7 +308,7 @@ class Floor:
     def _rank(self, place: Place) -> Callable[[Item], Any]:
         match place.station.dispatch:
             case "spt":
-                return lambda item: self._distribution(place, item).mean_s
+                return lambda item: self._distribution(place, item, item.step).mean_s
             case "edd":
                 return lambda item: item.due
         return lambda item: self.family[item.product] != place.family
@@ -317,35 +325,36 @@ class Floor:
             place.line_up.remove(item)
             if item.came < 0:
                 item.born = item.came = self.now
+                place.count("", 1)
                 self._count_in(item)
         return picked
 
-    def _distribution(self, place: Place, item: Item) -> Any:
+    def _distribution(self, place: Place, item: Item, step: int) -> Any:
         s = place.station
         if self.products:
             product = self.products[item.product]
-            if item.step < len(product.route):
-                own = product.route[item.step].time
+            if step < len(product.route):
+                own = product.route[step].time
                 if own is not None:
                     return own
             return s.times.get(list(self.line.products)[item.product], s.time)
         return s.time
 
-    def _nominal(self, place: Place, item: Item, k: int) -> float:
+    def _nominal(self, place: Place, item: Item, job: Job) -> float:
         """Time of the k-th start, by the distribution of its part."""
-        distribution = self._distribution(place, item)
-        key = (item.product, item.step if self.routed else 0)
+        key = (item.product, job.step)
         stream = place.times.get(key)
         if stream is None:
+            distribution = self._distribution(place, item, job.step)
             stream = place.times[key] = Stream.times(
                 self.draws, self.replication, distribution, place.name, "time"
             )
-        return stream[k]
+        return stream[job.k]
 
     def _work(self, place: Place, job: Job) -> None:
         s, item = place.station, job.items[0]
         setup = self._setup_time(place, item)
-        nominal = self._nominal(place, item, job.k)
+        nominal = self._nominal(place, item, job)
         failures = place.failures.during(nominal)
         rest = 0.0
         for _, repair in failures:
@@ -354,8 +363,8 @@ class Floor:
         sums = place.sums
         sums["working"] += work
         sums["set-up"] += setup
-        crews = {f.crew for f in s.failures.values() if f.crew}
-        if (not crews or not failures) and (s.setup is None or not s.setup.crew or not setup):
+        crew, number = place.repairers
+        if (not crew or not failures) and (s.setup is None or not s.setup.crew or not setup):
             sums["down"] += rest
             self.at(
                 place.clock.completed(self.now, (work + setup) + rest), self._finished, place, job
@@ -365,7 +374,6 @@ class Floor:
         if setup and s.setup is not None:
             phases.append((setup, s.setup.crew, s.setup.number, "set-up"))
         done = 0.0
-        crew, number = next(((f.crew, f.number) for f in s.failures.values() if f.crew), ("", 1))
         for after, repair in failures:
             phases.append((place.time * (after - done), "", 0, "working"))
             phases.append((repair, crew, number, "down"))
@@ -421,12 +429,12 @@ class Floor:
         if place.station.needs is not None:
             self._give_back(place.station.needs.crew, place.station.needs.number)
         if not job.reserved and not job.fate:
-            job.fate, job.target = self._fate(place, job.items[0], job.k)
+            job.fate, job.target = self._fate(place, job.items, job.k)
         self._leave(place, job)
 
-    def _fate(self, place: Place, item: Item, k: int) -> tuple[str, Place | None]:
-        """What becomes of the part that is this station's k-th, and where it goes."""
-        s = place.station
+    def _fate(self, place: Place, items: list[Item], k: int) -> tuple[str, Place | None]:
+        """What becomes of the parts that are this station's k-th, and where they go."""
+        s, item = place.station, items[0]
         if s.scrap or s.rework is not None:
             chance = place.fates[k]
             if chance < s.scrap:
@@ -437,7 +445,8 @@ class Floor:
                 item.returns += 1
                 return "rework", self.places[s.rework.to]
         if self.products and self.products[item.product].route:
-            item.step += 1
+            for each in items:
+                each.step += 1
             if item.step >= len(self.products[item.product].route):
                 return "good", None
             return "on", self._route_target(item)
@@ -468,10 +477,11 @@ class Floor:
         target = job.target
         if target is None:
             self._free(place, job)
+            place.left(len(job.items))
             for item in job.items:
                 self._exit(item, job.fate == "good")
         elif job.reserved:
-            target.promise(place.name, -len(job.items))
+            target.count(place.name, -len(job.items))
             self._move(place, job, target)
         elif not target.blocked and self._fits(place, job, target):
             self._move(place, job, target)
@@ -504,18 +514,20 @@ class Floor:
         if s.travel is None:
             while job.items and target.room(source.name):
                 self._enter(target, job.items.pop(0), source.name)
+                source.left(1)
             if job.items:
                 target.blocked.appendleft((source, job))
             else:
                 self._free(source, job)
             return
-        target.promise(source.name, len(job.items))
+        target.count(source.name, len(job.items))
         stream = target.times.setdefault(
             (-4, 0), Stream.times(self.draws, self.replication, s.travel, target.name, "travel")
         )
 
         def begin() -> None:
             self._free(source, job)
+            source.left(len(job.items))
             length = stream[target.travels]
             target.travels += 1
             self.at(self.now + length, end)
@@ -524,7 +536,7 @@ class Floor:
         def end() -> None:
             if s.carriers:
                 self._give_back(s.carriers, 1)
-            target.promise(source.name, -len(job.items))
+            target.count(source.name, -len(job.items))
             for item in job.items:
                 self._enter(target, item, source.name)
 
