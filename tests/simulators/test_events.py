@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gemel.core.errors import DataError
+from gemel.core.errors import ConfigurationError, DataError
 from gemel.core.line import Line
 from gemel.parts.simulators import SIMULATORS
 from gemel.parts.simulators.base import Run, Trial
@@ -217,3 +217,29 @@ def test_people_go_to_whoever_waits_longest() -> None:
         crews={"x": {"number": 2}},
     )  # fmt: skip
     assert leaves(run) == [4, 4, 5, 9, 9, 10, 14, 14, 15]
+
+
+def test_each_cause_has_its_own_crew() -> None:
+    failures = {
+        "jam": {"every": "10 s", "repair": "5 s"},
+        "tool": {"every": "15 s", "repair": "2 s", "crew": "fitters"},
+    }
+    run = play(
+        6, stations={"m": {"time": "4 s", "failures": failures}},
+        crews={"fitters": {"number": 1, "calendar": "late"}}, begins="mon 00:00",
+        calendars={"late": [{"name": "late", "start": "01:00", "end": "02:00"}]},
+    )  # fmt: skip
+    assert leaves(run) == [4, 8, 17, 3603, 3612, 3616], "the tool waits at 20 s until one o'clock"
+
+
+def test_repairs_by_the_calendar_have_no_crew() -> None:
+    failure = {"every": "9 s", "repair": "1 s", "crew": "x", "counted_in": "calendar"}
+    line = Line.read(
+        {
+            "stations": {"m": {"time": "1 s", "failures": {"f": failure}}},
+            "crews": {"x": {"number": 1}},
+        }
+    )
+    assert "takes people" in EVENTS.uncovered(line)[0]
+    with pytest.raises(ConfigurationError, match="takes people"):
+        EVENTS.run(line, Trial(parts=3))

@@ -11,7 +11,14 @@ from gemel.core.line.distribution import Distribution
 from gemel.core.line.draws import Draws
 from gemel.core.line.settings import Line, Setup, Station
 
-__all__ = ["change_time", "failures_in_operation", "families", "products", "setups"]
+__all__ = [
+    "change_time",
+    "failures_by_cause",
+    "failures_in_operation",
+    "families",
+    "products",
+    "setups",
+]
 
 Numbers = npt.NDArray[np.int64]
 
@@ -64,8 +71,16 @@ def failures_in_operation(
 ) -> tuple[Values, Values]:
     """After how much work the station fails, float64[f] rising to beyond `work` seconds, and how
     long each repair takes. Causes count the same work, each for itself."""
-    at, repair = [np.zeros(0)], [np.zeros(0)]
-    for cause, failure in station.failures.items():
+    at, repair, _ = failures_by_cause(station, name, draws, replication, work)
+    return at, repair
+
+
+def failures_by_cause(
+    station: Station, name: str, draws: Draws, replication: int, work: float
+) -> tuple[Values, Values, Numbers]:
+    """The same, and the number of the cause of each among those of the station."""
+    at, repair, which = [np.zeros(0)], [np.zeros(0)], [np.zeros(0, np.int64)]
+    for i, (cause, failure) in enumerate(station.failures.items()):
         if failure.counted_in != "operation":
             continue
         count = 8 + int(1.2 * work / failure.every.mean_s)
@@ -77,8 +92,9 @@ def failures_in_operation(
             count *= 2
         at.append(sums)
         repair.append(draws.times(replication, (name, cause, "repair"), count, failure.repair))
+        which.append(np.full(count, i))
     if len(at) <= 2:  # one cause is in order
-        return at[-1], repair[-1]
-    times, rests = np.concatenate(at), np.concatenate(repair)
+        return at[-1], repair[-1], which[-1]
+    times = np.concatenate(at)
     order = np.argsort(times, kind="stable")
-    return times[order], rests[order]
+    return times[order], np.concatenate(repair)[order], np.concatenate(which)[order]

@@ -47,7 +47,7 @@ Progress: TypeAlias = Callable[[int, int], bool]
 class Trial:
     """How long, how often, with what luck.
 
-    parts         that leave the line, thrown away ones among them; or
+    parts         that go through the line, thrown away ones among them; or
     horizon_s     seconds that are played out
     warm_up       share of the parts, or of the horizon, at the beginning that is not measured
     replications  with luck of their own
@@ -221,6 +221,5 @@ class Simulator(Part):
         if reasons:
             name = type(self).__module__.rpartition(".")[2]
             raise ConfigurationError(
-                f"simulator '{name}' does not cover this line: {'; '.join(reasons)}. Leave the "
-                "simulator open, and one that does is taken"
+                f"simulator '{name}' does not cover this line: {'; '.join(reasons)}"
             )

@@ -22,18 +22,23 @@ from gemel.parts.simulators.base import (
     Trial,
     energy_per_part,
 )
-from gemel.parts.simulators.events.floor import Floor, Place
+from gemel.parts.simulators.events.floor import Floor
+from gemel.parts.simulators.events.place import Place
 
 __all__ = ["Events"]
 
 
 class Events(Simulator):
-    """One event after the other; for every line."""
+    """One event after the other; for every line, unless repairs by the calendar take people."""
 
     api: ClassVar[int] = 1
 
     def uncovered(self, line: Line) -> tuple[str, ...]:
-        return ()
+        return tuple(
+            f"'{name}' fails by the calendar, and its repair takes people"
+            for name, station in line.stations.items()
+            if any(f.crew and f.counted_in == "calendar" for f in station.failures.values())
+        )
 
     def run(
         self,
@@ -45,6 +50,7 @@ class Events(Simulator):
         progress: Progress | None = None,
         resume: Run | None = None,
     ) -> Run:
+        self.refuse_uncovered(line)
         scenarios = Scenarios.same(line) if scenarios is None else scenarios
         scenarios.check(line)
         run = Run.empty(line, trial, len(scenarios)) if resume is None else resume

@@ -10,109 +10,17 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
 from gemel.core.errors import DataError
-from gemel.core.line import Draws, Line, Station
+from gemel.core.line import Draws, Line
 from gemel.core.line.luck import change_time, families
-from gemel.parts.simulators.events.luck import Clock, CrewClock, Failures, Stream, kinds
+from gemel.parts.simulators.events.crews import Crews
+from gemel.parts.simulators.events.luck import Stream, kinds
+from gemel.parts.simulators.events.place import Item, Job, Place
 
-__all__ = ["Floor", "Place"]
-
-
-@dataclass(slots=True, eq=False)
-class Item:
-    """A part in the line."""
-
-    product: int
-    born: float
-    due: float
-    step: int = 0
-    returns: int = 0
-    entries: int = 1
-    came: float = 0.0
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """What one server does: the parts, and where they go when it is done."""
-
-    items: list[Item]
-    k: int
-    step: int = 0
-    fate: str = ""
-    target: Place | None = None
-    done: float = 0.0
-    reserved: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Crew:
-    """People or vehicles; whoever asks first is served first."""
-
-    free: int
-    clock: CrewClock
-    waiting: deque[tuple[int, Callable[[], None]]] = field(default_factory=deque)
-
-
-class Place:
-    """A station on the floor."""
-
-    def __init__(self, floor: Floor, name: str, factors: tuple[float, float, float, int]) -> None:
-        line, draws, r = floor.line, floor.draws, floor.replication
-        self.name, self.station = name, line.stations[name]
-        self.time, between, mend, places = factors
-        s: Station = self.station
-        servers = s.batch.most if s.batch is not None else s.servers
-        self.limit = None if places < 0 else places + servers
-        self.servers = s.servers
-        self.assembly = s.join == "assembly"
-        self.feeders = line.feeders(name)
-        self.queue: dict[str, list[Item]] = {}
-        if self.assembly:
-            self.queue = {f: [] for f in self.feeders}
-        self.line_up: list[Item] = []
-        self.busy: list[Job] = []
-        # Parts that are here, or for which a place is kept; of an assembly by feeder.
-        self.inside = dict.fromkeys(self.feeders if self.assembly else ("",), 0)
-        self.saturated = False
-        self.repairers = next(((f.crew, f.number) for f in s.failures.values() if f.crew), ("", 1))
-        self.blocked: deque[tuple[Place, Job]] = deque()
-        self.starts = self.changes = self.passed = self.arrived = self.travels = 0
-        self.family = ""
-        self.last_arrival = 0.0
-        self.fates = Stream.uniforms(draws, r, name, "scrap")
-        self.splits = Stream.uniforms(draws, r, name, "split")
-        self.failures = Failures(s, name, draws, r, self.time, between, mend)
-        self.clock = Clock(line, name, draws, r)
-        self.times: dict[tuple[int, int], Stream] = {}
-        self.chosen: tuple[list[Item], Job] | None = None  # what begins when there is a place
-        self.granted = 0  # people who have come and wait for the beginning
-        self.asked = False  # whether it waits for people
-        self.held: float | None = None  # since when it could start but for a place behind
-        self.sums = {"working": 0.0, "set-up": 0.0, "down": 0.0, "blocked": 0.0}
-
-    def room(self, feeder: str, wanted: int = 1) -> bool:
-        """Whether a part from `feeder` finds a place."""
-        if self.limit is None:
-            return True
-        return self.inside[feeder if self.assembly else ""] + wanted <= self.limit
-
-    def count(self, feeder: str, parts: int) -> None:
-        """Parts come, or a place is kept for them; negative: they leave, or do not come."""
-        self.inside[feeder if self.assembly else ""] += parts
-
-    def left(self, parts: int) -> None:
-        """Parts have left; those that an assembly made were one of each feeder."""
-        for feeder in self.inside:
-            self.inside[feeder] -= parts
-
-    @property
-    def load(self) -> int:
-        """Parts here and on their way."""
-        return sum(self.inside.values())
+__all__ = ["Floor"]
 
 
 class Floor:
@@ -130,10 +38,11 @@ class Floor:
         self.family = families(line) or ("",)
         self.products = list(line.products.values())
         self.places = {
-            name: Place(self, name, f) for name, f in zip(line.stations, factors, strict=True)
+            name: Place(line, name, draws, replication, f)
+            for name, f in zip(line.stations, factors, strict=True)
         }
         self.followers = {n: [self.places[f] for f in line.followers(n)] for n in self.places}
-        self.crews = {name: Crew(c.number, CrewClock(line, name)) for name, c in line.crews.items()}
+        self._crews = Crews(line, self.at, self._todo.append)
         self.kind = kinds(line, draws, replication)
         self.routed = any(p.route for p in self.products)
         self.inside = self.exits = self.good = self.lost = self.all_arrived = 0
@@ -179,7 +88,7 @@ class Floor:
                 pass
             if place.granted and place.station.needs is not None:  # it cannot begin after all
                 number, place.granted = place.granted, 0
-                self._give_back(place.station.needs.crew, number)
+                self._crews.give_back(self.now, place.station.needs.crew, number)
 
     def _stands_still(self) -> None:
         waits = [
@@ -271,7 +180,9 @@ class Floor:
                 return False
             job.target.count(place.name, len(picked))
             job.reserved = True
-        if s.needs is not None and not self._take(s.needs.crew, s.needs.number, place):
+        if s.needs is not None and not self._crews.take(
+            self.now, s.needs.crew, s.needs.number, place
+        ):
             if job.reserved and job.target is not None:
                 job.target.count(place.name, -len(picked))
                 job.reserved = False
@@ -357,14 +268,13 @@ class Floor:
         nominal = self._nominal(place, item, job)
         failures = place.failures.during(nominal)
         rest = 0.0
-        for _, repair in failures:
+        for _, repair, _ in failures:
             rest += repair
         work = place.time * nominal
         sums = place.sums
         sums["working"] += work
         sums["set-up"] += setup
-        crew, number = place.repairers
-        if (not crew or not failures) and (s.setup is None or not s.setup.crew or not setup):
+        if place.alone or not (failures or setup):
             sums["down"] += rest
             self.at(
                 place.clock.completed(self.now, (work + setup) + rest), self._finished, place, job
@@ -374,9 +284,9 @@ class Floor:
         if setup and s.setup is not None:
             phases.append((setup, s.setup.crew, s.setup.number, "set-up"))
         done = 0.0
-        for after, repair in failures:
+        for after, repair, cause in failures:
             phases.append((place.time * (after - done), "", 0, "working"))
-            phases.append((repair, crew, number, "down"))
+            phases.append((repair, *place.repairers[cause], "down"))
             done = after
         phases.append((place.time * (nominal - done), "", 0, "working"))
         self._phase(place, job, phases)
@@ -398,11 +308,11 @@ class Floor:
 
         def end() -> None:
             if crew:
-                self._give_back(crew, number)
+                self._crews.give_back(self.now, crew, number)
             self._phase(place, job, rest)
 
         if crew:
-            self._ask(crew, number, begin)
+            self._crews.ask(self.now, crew, number, begin)
         else:
             begin()
 
@@ -427,7 +337,7 @@ class Floor:
     def _finished(self, place: Place, job: Job) -> None:
         job.done = self.now
         if place.station.needs is not None:
-            self._give_back(place.station.needs.crew, place.station.needs.number)
+            self._crews.give_back(self.now, place.station.needs.crew, place.station.needs.number)
         if not job.reserved and not job.fate:
             job.fate, job.target = self._fate(place, job.items, job.k)
         self._leave(place, job)
@@ -535,13 +445,13 @@ class Floor:
 
         def end() -> None:
             if s.carriers:
-                self._give_back(s.carriers, 1)
+                self._crews.give_back(self.now, s.carriers, 1)
             target.count(source.name, -len(job.items))
             for item in job.items:
                 self._enter(target, item, source.name)
 
         if s.carriers:
-            self._ask(s.carriers, 1, begin)
+            self._crews.ask(self.now, s.carriers, 1, begin)
         else:
             begin()
 
@@ -562,52 +472,6 @@ class Floor:
         if good:
             self.good += 1
             self.lead += self.now - item.born
-
-    # Crews
-
-    def _take(self, name: str, number: int, place: Place) -> bool:
-        """People for a station that begins; where there are none it waits for its turn."""
-        crew = self.crews[name]
-        if place.granted:
-            place.granted = 0
-            return True
-        back = crew.clock.back(self.now)
-        if back > self.now:
-            self.at(back, self._todo.append, place)
-            return False
-        if crew.free >= number and not crew.waiting:
-            crew.free -= number
-            return True
-
-        def come() -> None:
-            place.granted, place.asked = number, False
-            self._todo.append(place)
-
-        if not place.asked:
-            place.asked = True
-            crew.waiting.append((number, come))
-        return False
-
-    def _ask(self, name: str, number: int, call: Callable[[], None]) -> None:
-        crew = self.crews[name]
-        crew.waiting.append((number, call))
-        self._serve(name)
-
-    def _give_back(self, name: str, number: int) -> None:
-        self.crews[name].free += number
-        self._serve(name)
-
-    def _serve(self, name: str) -> None:
-        crew = self.crews[name]
-        back = crew.clock.back(self.now)
-        if back > self.now:
-            if crew.waiting:
-                self.at(back, self._serve, name)
-            return
-        while crew.waiting and crew.waiting[0][0] <= crew.free:
-            number, call = crew.waiting.popleft()
-            crew.free -= number
-            call()
 
     # Measuring
 

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from itertools import accumulate
 
 import numpy as np
+import numpy.typing as npt
 
 from gemel.core.frame import Values
 from gemel.core.line import Distribution, Draws, Line, Station
 from gemel.core.line.closed import Closed, closed_times, completed, open_until, weekly
-from gemel.core.line.luck import failures_in_operation, products
+from gemel.core.line.luck import failures_by_cause, products
 
 __all__ = ["Clock", "CrewClock", "Failures", "Stream", "kinds"]
 
@@ -52,20 +53,21 @@ class Failures:
         self, station: Station, name: str, draws: Draws, replication: int, time: float,
         between: float, mend: float,
     ) -> None:  # fmt: skip
-        self._make: Callable[[float], tuple[Values, Values]] = lambda work: failures_in_operation(
-            station, name, draws, replication, work
+        self._make: Callable[[float], tuple[Values, Values, npt.NDArray[np.int64]]] = lambda work: (
+            failures_by_cause(station, name, draws, replication, work)
         )
         self._there = any(f.counted_in == "operation" for f in station.failures.values())
         self._time, self._between, self._mend = time, between, mend
         self._at: list[float] = []
         self._repair: list[float] = []
+        self._cause: list[int] = []
         self._until = 0.0
         self._next = 0
         self.worked = 0.0
 
-    def during(self, work: float) -> list[tuple[float, float]]:
-        """Failures in the next `work` seconds of nominal work: after how much of it, and how long
-        the repair takes."""
+    def during(self, work: float) -> list[tuple[float, float, int]]:
+        """Failures in the next `work` seconds of nominal work: after how much of it, how long the
+        repair takes, and the number of the cause."""
         if not self._there:
             return []
         before = self.worked
@@ -73,11 +75,12 @@ class Failures:
         reach = self.worked * self._time / self._between
         while reach >= self._until:
             self._until = 2 * max(self._until, reach, 1.0)
-            at, repair = self._make(self._until)
-            self._at, self._repair = at.tolist(), repair.tolist()
+            columns = self._make(self._until)
+            self._at, self._repair, self._cause = (column.tolist() for column in columns)
         found = []
         while self.worked >= (at_work := self._at[self._next] * self._between / self._time):
-            found.append((at_work - before, self._mend * self._repair[self._next]))
+            i = self._next
+            found.append((at_work - before, self._mend * self._repair[i], self._cause[i]))
             self._next += 1
         return found
 
