@@ -26,6 +26,7 @@ import gemel.parts
 from gemel.core import expression, quality
 from gemel.core.expression.functions import FUNCTIONS, KINDS
 from gemel.core.kind import Kind
+from gemel.core.line import Distribution, Line
 from gemel.core.plant import Plant
 from gemel.core.time import duration_text
 from gemel.doors.api import create_app
@@ -45,6 +46,7 @@ def pages() -> dict[str, str]:
     return {
         "plant-file.md": plant_file(),
         "parts.md": parts(),
+        "line.md": line(),
         "expressions.md": expressions(),
         "cli.md": commands(),
         "api.md": api(),
@@ -220,6 +222,26 @@ def plant_file() -> str:
     return "\n".join(text)
 
 
+def line() -> str:
+    schema = Schema(Line)
+    return "\n".join(
+        [
+            NOTICE,
+            "# Line\n",
+            "A file of a line, which `gemel simulate` plays out; see "
+            "[Play out a line](../how-to/simulate.md). It is read as the "
+            "[plant file](plant-file.md) is.\n",
+            prose(Line.__doc__ or "") + "\n",
+            "## The file\n",
+            schema.table(),
+            *schema.tables(2),
+            "## Distribution { #distribution }\n",
+            prose(Distribution.__doc__ or "") + "\n",
+            Schema(Distribution).table(),
+        ]
+    )
+
+
 def kinds() -> Iterator[tuple[str, Kind[Any]]]:
     """Every interface that has parts, with its name in the tree."""
     for module in pkgutil.iter_modules(gemel.parts.__path__):
@@ -236,6 +258,8 @@ SECTIONS = {
     "[Say what is wrong](../how-to/diagnose.md).",
     "reasoners": "In the section `reasoners` of the plant file.",
     "forecasters": "For use from Python, see [Forecast a signal](../how-to/forecast.md).",
+    "simulators": "`gemel simulate` takes the fastest that covers the line, see "
+    "[Play out a line](../how-to/simulate.md).",
     "historians": "The daemon uses `duckdb` with these defaults; the section `retention` of the "
     "plant file sets `keep_age` and `keep_bytes`.",
     "operators": "For use from Python; the mirror and the detectors use them inside.",

@@ -25,6 +25,7 @@ from typer.main import get_command
 
 from gemel.core.frame import Frame
 from gemel.core.kind import Part
+from gemel.core.line import Distribution, Line
 from gemel.core.plant import Plant
 from gemel.doors.cli.main import app
 from gemel.parts.historians import HISTORIANS
@@ -173,9 +174,13 @@ def models() -> list[type[Any]]:
         WatchSettings,
         TaskUse,
         Renewal,
+        Line,
+        Distribution,
         *parts,
     ]
 
+
+PAGES_OF_SETTINGS = ("plant-file.md", "parts.md", "line.md")
 
 UNDESCRIBED = {
     "Site.enterprise", "Site.site", "Site.area", "Shift.name", "Shift.days", "Closed.name",
@@ -190,7 +195,7 @@ def test_every_setting_has_a_description(model: type[Any]) -> None:
 
 @pytest.mark.parametrize("model", models(), ids=lambda m: m.__name__)
 def test_every_setting_is_on_a_page(model: type[Any]) -> None:
-    text = "".join((DOCS / "reference" / n).read_text() for n in ("plant-file.md", "parts.md"))
+    text = "".join((DOCS / "reference" / n).read_text() for n in PAGES_OF_SETTINGS)
     if model is AlarmRules:
         pytest.skip("these rules are not a section of the plant file")
     for name, field in model.model_fields.items():

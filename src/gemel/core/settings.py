@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gemel.core.errors import ConfigurationError, did_you_mean
 
-__all__ = ["Problem", "Settings", "problems"]
+__all__ = ["Misplaced", "Problem", "Settings", "problems"]
 
 
 class Settings(BaseModel):
@@ -34,6 +34,15 @@ class Settings(BaseModel):
             raise ConfigurationError(str(first), where) from None
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"not plain data: {error}", where) from None
+
+
+class Misplaced(ValueError):
+    """What a validator of a whole finds wrong in one of its parts: the path of keys to that part,
+    from the whole, and a sentence."""
+
+    def __init__(self, path: tuple[str | int, ...], sentence: str) -> None:
+        super().__init__(sentence)
+        self.path = path
 
 
 class Problem:
@@ -76,6 +85,7 @@ def problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
             sentence = f"is {value!r}, must be {context['expected']}"
         elif kind == "value_error":
             sentence = str(context["error"])
+            path += getattr(context["error"], "path", ())
         else:
             shown = repr(value)
             shown = shown if len(shown) <= 60 else shown[:57] + "…"

@@ -290,6 +290,58 @@ def explain(
 
 
 @app.command()
+def simulate(
+    file: Annotated[
+        Path, typer.Argument(metavar="LINE", help="A file that describes a line, e.g. line.yaml")
+    ],
+    parts: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="So many parts; 10,000 if not given")
+    ] = None,
+    horizon: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help="Or for so long, e.g. '8 h'")
+    ] = None,
+    replications: Annotated[
+        int, typer.Option(min=1, help="How often, each time with other luck")
+    ] = 10,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="CHANGE",
+            help="Another line than in the file: 'filler.time*0.95', "
+            "'filler.places=10'; `between` failures and `repair` take factors too. Repeatable",
+        ),
+    ] = None,
+    alternative: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--try",
+            metavar="CHANGES",
+            help="An alternative to compare with, changes with commas between. Repeatable",
+        ),
+    ] = None,
+    warm_up: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share at the beginning that is not measured")
+    ] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="Of all luck")] = 0,
+    simulator: Annotated[
+        str | None, typer.Option(help="flow_line or events; the fastest that covers the line")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="At once; as many as processors if not given")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Play out a line: throughput, parts in it, states of its stations, and what limits it."""
+    from gemel.doors.cli import simulating
+
+    simulating.simulate(
+        file, parts, horizon, replications, change or [], alternative or [], warm_up, seed,
+        simulator, threads, as_json=json,
+    )  # fmt: skip
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     from gemel import __version__

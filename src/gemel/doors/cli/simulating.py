@@ -1,0 +1,229 @@
+"""`gemel simulate`: read a line, play it out, say what comes out and what limits it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from gemel.core.line import Line
+from gemel.core.line.statistics import Estimate, best_of, estimate
+from gemel.core.time import SECOND, parse_duration
+from gemel.doors.cli import telling
+from gemel.doors.cli.telling import number, plain
+from gemel.parts.simulators.base import STATES, Run, Scenarios, Simulator, Trial
+from gemel.runtime.lines import read_line
+from gemel.twin.planning import Bottleneck, alternatives, bottleneck, simulator_for
+
+__all__ = ["simulate"]
+
+_PARTS = 10_000
+_SLOW = 3_000_000
+"""Parts times stations that events play in about a minute; more is not repeated per station."""
+
+
+def simulate(
+    file: Path,
+    parts: int | None,
+    horizon: str | None,
+    replications: int,
+    changes: list[str],
+    tries: list[str],
+    warm_up: float,
+    seed: int,
+    simulator: str | None,
+    threads: int | None,
+    *,
+    as_json: bool,
+) -> None:
+    """See `gemel simulate --help`."""
+    if parts is not None and horizon is not None:
+        raise typer.BadParameter("give --parts or --for, not both")
+    line = read_line(file)
+    seconds = None if horizon is None else parse_duration(horizon) / SECOND
+    if seconds is None:
+        parts = _PARTS if parts is None else parts
+    trial = Trial(parts, seconds, warm_up, replications, seed)
+    name, played = simulator_for(line, simulator)
+    common = ", ".join(changes)
+    texts = [common, *(f"{common}, {text}" for text in tries)]
+    scenarios = alternatives(line, texts)
+    with _threads(threads) as executor:
+        run = played.run(line, trial, scenarios, executor=executor)
+        limit = _limit(line, name, played, trial, scenarios, executor)
+    if as_json:
+        typer.echo(json.dumps(plain(_told(line, name, trial, run, limit, tries)), indent=2))
+        return
+    console = telling.console()
+    console.print(_states(line, run))
+    console.print()
+    console.print(_figures(run, ["as it is" if not changes else common, *tries]))
+    notes = [
+        f"{_length(trial)}, the first {100 * trial.warm_up:.3g} % not measured; {replications} "
+        f"replications, seed {seed}, simulator {name}"
+    ]
+    if tries:
+        notes.insert(0, _which(run, ["as it is", *tries]))
+    telling.say(console, _sentence(run, limit), notes)
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[Executor | None]:
+    wanted = count or len(os.sched_getaffinity(0))
+    if wanted == 1:
+        yield None
+        return
+    with ThreadPoolExecutor(wanted, thread_name_prefix="simulate") as executor:
+        yield executor
+
+
+def _limit(
+    line: Line, name: str, simulator: Simulator, trial: Trial, scenarios: Scenarios,
+    executor: Executor | None,
+) -> Bottleneck | None:  # fmt: skip
+    """What limits the first alternative; nothing where to find out would take too long."""
+    work = (trial.parts or _PARTS) * trial.replications * len(line.stations) ** 2
+    if name != "flow_line" and work > _SLOW:
+        return None
+    return bottleneck(line, simulator, trial, scenarios.part(0, 1), executor=executor)
+
+
+def _length(trial: Trial) -> str:
+    if trial.horizon_s is not None:
+        return f"{trial.horizon_s / 3_600:.4g} h played out"
+    return f"{trial.parts:,} parts played out"
+
+
+def _states(line: Line, run: Run) -> Table:
+    shown = [s for s in range(len(STATES)) if _some(run, s)]
+    table = telling.table("station", *(f"{STATES[s]} %" for s in shown))
+    if run.states is None:
+        raise AssertionError("states are kept")
+    shares = np.nanmean(run.states[0], axis=0)
+    for i, (key, station) in enumerate(line.stations.items()):
+        table.add_row(station.title or key, *(f"{100 * shares[i, s]:.1f}" for s in shown))
+    return table
+
+
+def _some(run: Run, state: int) -> bool:
+    """Whether a state is worth a column."""
+    if run.states is None or state < 3:
+        return True
+    return bool(np.nanmax(run.states[:, :, :, state]) > 0)
+
+
+def _figures(run: Run, names: list[str]) -> Table:
+    energy = run.energy is not None and bool(np.nanmax(run.energy) > 0)
+    scrap = bool(np.nanmax(run.scrapped) > 0)
+    lost = bool(np.nanmax(run.lost) > 0)
+    wanted = ["parts/h", "95 % interval", "parts inside", "lead, s"]
+    wanted += ["scrap %"] * scrap + ["lost %"] * lost + ["kWh/part"] * energy
+    if len(names) > 1:
+        wanted += ["gain", "95 % interval"]
+    table = telling.table("alternative", *wanted)
+    for row, name in enumerate(names):
+        rate = estimate(3_600 * run.throughput[row])
+        half = (rate.high - rate.low) / 2
+        cells = [number(rate.value, half), _interval(rate)]
+        cells += [number(float(np.nanmean(c[row]))) for c in (run.wip, run.lead)]
+        cells += [f"{100 * float(np.nanmean(run.scrapped[row])):.3g}"] * scrap
+        cells += [f"{100 * float(np.nanmean(run.lost[row])):.3g}"] * lost
+        if energy and run.energy is not None:
+            cells += [number(float(np.nanmean(run.energy[row])))]
+        if len(names) > 1:
+            change = estimate(100 * (run.throughput[row] / run.throughput[0] - 1))
+            cells += (
+                ["", ""] if row == 0 else [f"{change.value:+.2f} %", _interval(change, "{:+.2f}")]
+            )
+        table.add_row(name, *cells)
+    return table
+
+
+def _interval(found: Estimate, form: str | None = None) -> str:
+    if found.low != found.low:
+        return "not known"
+    if form is not None:
+        return f"{form.format(found.low)} to {form.format(found.high)}"
+    half = (found.high - found.low) / 2
+    return f"{number(found.low, half)} to {number(found.high, half)}"
+
+
+def _which(run: Run, names: list[str]) -> str:
+    sure = best_of(run.throughput)
+    best = int(np.argmax(run.throughput.mean(axis=1)))
+    if run.throughput.shape[1] < 2:
+        return f"most throughput: {names[best]}; how sure that is, more --replications tell"
+    if sure[best] < 0.95:
+        return (
+            f"most throughput: {names[best]}, but that is only {100 * sure[best]:.0f} % sure; more "
+            "--replications tell them apart, or they do not differ"
+        )
+    return f"most throughput: {names[best]}, {100 * min(sure[best], 0.999):.3g} % sure"
+
+
+def _sentence(run: Run, limit: Bottleneck | None) -> str:
+    rate = estimate(3_600 * run.throughput[0])
+    if not rate.value > 0:
+        return "nothing comes out; play it for longer, or look at what is blocked"
+    said = f"{number(rate.value, (rate.high - rate.low) / 2)} good parts per hour"
+    if limit is None:
+        return said
+    by_name = dict(zip(limit.stations, limit.gain.tolist(), strict=True))
+    if max(by_name.values()) < 0.001:
+        return f"{said}; no station limits: 5 % faster anywhere gives nothing"
+    first = limit.found[0]
+    if limit.known:
+        gain = f"5 % less time there gives {100 * by_name[first]:+.1f} %"
+        return f"{said}; '{first}' limits: {gain}"
+    names = " or ".join(f"'{name}'" for name in limit.found[:4])
+    return f"{said}; {names} limits, which of them is not known"
+
+
+def _told(
+    line: Line, name: str, trial: Trial, run: Run, limit: Bottleneck | None, tries: list[str]
+) -> dict[str, Any]:
+    sure = best_of(run.throughput).tolist()
+    told = []
+    for row, title in enumerate(["as it is", *tries]):
+        rate = estimate(3_600 * run.throughput[row])
+        one: dict[str, Any] = {
+            "alternative": title,
+            "good_parts_per_hour": {"value": rate.value, "low": rate.low, "high": rate.high},
+            "parts_in_line": float(np.nanmean(run.wip[row])),
+            "lead_time_s": float(np.nanmean(run.lead[row])),
+            "scrap": float(np.nanmean(run.scrapped[row])),
+            "lost": float(np.nanmean(run.lost[row])),
+            "best": sure[row],
+        }
+        if run.states is not None and run.energy is not None:
+            shares = np.nanmean(run.states[row], axis=0)
+            one["kwh_per_part"] = float(np.nanmean(run.energy[row]))
+            one["states"] = {
+                station: dict(zip(STATES, shares[i].tolist(), strict=True))
+                for i, station in enumerate(line.names)
+            }
+        told.append(one)
+    return {
+        "simulator": name,
+        "parts": trial.parts,
+        "horizon_s": trial.horizon_s,
+        "warm_up": trial.warm_up,
+        "replications": trial.replications,
+        "seed": trial.seed,
+        "alternatives": told,
+        "bottleneck": None
+        if limit is None
+        else {
+            "found": list(limit.found),
+            "gain": dict(zip(limit.stations, limit.gain.tolist(), strict=True)),
+            "sure": dict(zip(limit.stations, limit.sure.tolist(), strict=True)),
+        },
+    }

@@ -1,0 +1,154 @@
+"""Lines by events: everything that a description can say, one part after the other.
+
+Slower than the recursion by three orders of magnitude and without its limits: parts overtake, go
+back, wait for people and vehicles, are chosen by rules, and are worked on in batches.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from typing import ClassVar
+
+import numpy as np
+
+from gemel.core.frame import Values
+from gemel.core.line import Draws, Line
+from gemel.parts.simulators.base import (
+    STATES,
+    Progress,
+    Run,
+    Scenarios,
+    Simulator,
+    Trial,
+    energy_per_part,
+)
+from gemel.parts.simulators.events.floor import Floor
+from gemel.parts.simulators.events.place import Place
+
+__all__ = ["Events"]
+
+
+class Events(Simulator):
+    """One event after the other; for every line, unless repairs by the calendar take people."""
+
+    api: ClassVar[int] = 1
+
+    def uncovered(self, line: Line) -> tuple[str, ...]:
+        return tuple(
+            f"'{name}' fails by the calendar, and its repair takes people"
+            for name, station in line.stations.items()
+            if any(f.crew and f.counted_in == "calendar" for f in station.failures.values())
+        )
+
+    def run(
+        self,
+        line: Line,
+        trial: Trial,
+        scenarios: Scenarios | None = None,
+        *,
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+        resume: Run | None = None,
+    ) -> Run:
+        self.refuse_uncovered(line)
+        scenarios = Scenarios.same(line) if scenarios is None else scenarios
+        scenarios.check(line)
+        run = Run.empty(line, trial, len(scenarios)) if resume is None else resume
+        left: dict[tuple[int, int], list[float]] = {}
+        draws = Draws(trial.seed)
+
+        def play(task: tuple[int, int]) -> None:
+            s, r = task
+            floor = _play(line, trial, scenarios, draws, s, r)
+            left[task] = floor.departures
+            _measure(run, line, floor, s, r)
+
+        for s in np.flatnonzero(~run.done).tolist():
+            tasks = [(s, r) for r in range(trial.replications)]
+            list(executor.map(play, tasks) if executor is not None else map(play, tasks))
+            run.done[s] = True
+            if progress is not None and not progress(int(run.done.sum()), len(scenarios)):
+                break
+        if "departures" not in trial.keep:
+            return run
+        return run.with_departures(_departures(run, trial, left))
+
+
+def _play(
+    line: Line, trial: Trial, scenarios: Scenarios, draws: Draws, s: int, r: int
+) -> Floor:  # fmt: skip
+    columns = (scenarios.time, scenarios.between, scenarios.repair, scenarios.places)
+    factors = list(zip(*(c[s].tolist() for c in columns), strict=True))
+    floor = Floor(line, draws, trial.first + r, factors)
+    if trial.horizon_s is not None:
+        while floor.step(trial.warm_up * trial.horizon_s):
+            pass
+        floor.now = trial.warm_up * trial.horizon_s
+        floor.measure_from_now()
+        while floor.step(trial.horizon_s):
+            pass
+        floor.now = trial.horizon_s
+        return floor
+    parts = trial.parts or 1
+    warm = int(trial.warm_up * parts)
+    while len(floor.departures) < warm and floor.step(np.inf):
+        pass
+    floor.measure_from_now()
+    while len(floor.departures) < parts and floor.step(np.inf):
+        pass
+    return floor
+
+
+def _measure(run: Run, line: Line, floor: Floor, s: int, r: int) -> None:
+    span = floor.now - floor.measured_from
+    floor.area += floor.inside * (floor.now - floor.last)
+    if span > 0:
+        run.throughput[s, r] = floor.good / span
+        run.wip[s, r] = floor.area / span
+    if floor.good:
+        run.lead[s, r] = floor.lead / floor.good
+    if floor.exits:
+        run.scrapped[s, r] = 1 - floor.good / floor.exits
+    run.lost[s, r] = floor.lost / floor.all_arrived if floor.all_arrived else 0.0
+    run.end[s, r] = floor.departures[-1] if floor.departures else np.nan
+    if run.states is not None and run.energy is not None and span > 0:
+        for i, place in enumerate(floor.places.values()):
+            run.states[s, r, i] = _states(place, floor.measured_from, floor.now)
+        here = slice(s, s + 1)
+        energy = energy_per_part(line, run.states[here, r], run.throughput[here, r])
+        run.energy[here, r] = energy
+
+
+def _states(place: Place, start: float, end: float) -> Values:
+    """Shares in the order of `STATES`, over all servers of a station."""
+    servers = place.servers
+    span = (end - start) * servers
+    off, down = place.clock.off_and_down(start, end)
+    sums = dict(place.sums)
+    for job in place.busy:
+        if job.done:
+            sums["blocked"] += place.clock.open_between(max(job.done, start), end)
+    if place.held is not None:
+        sums["blocked"] += place.clock.open_between(max(place.held, start), end)
+    found = {
+        "working": sums["working"], "blocked": sums["blocked"], "set-up": sums["set-up"],
+        "down": sums["down"] + down * servers, "off": off * servers,
+    }  # fmt: skip
+    rest = span - sum(found.values())
+    shares = np.array([found.get(state, max(rest, 0.0)) for state in STATES])
+    return shares / shares.sum() if rest < 0 else shares / span
+
+
+def _departures(run: Run, trial: Trial, left: dict[tuple[int, int], list[float]]) -> Values:
+    longest = max([len(d) for d in left.values()], default=0)
+    if trial.parts is not None:
+        longest = trial.parts
+    if run.departures is not None:
+        longest = max(longest, run.departures.shape[2])
+    kept = np.full((*run.throughput.shape, longest), np.nan)
+    if run.departures is not None:
+        kept[:, :, : run.departures.shape[2]] = run.departures
+    for (s, r), times in left.items():
+        n = min(len(times), longest)
+        kept[s, r, :n] = times[:n]
+    return kept

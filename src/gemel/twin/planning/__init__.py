@@ -1,0 +1,11 @@
+"""Planning: what could happen, what limits, and what to do about it.
+
+`simulator_for` takes the fastest simulator that covers a line, `alternatives` reads what is to be
+tried, `bottleneck` says what limits a line and how sure that is.
+"""
+
+from gemel.twin.planning.alternatives import alternatives
+from gemel.twin.planning.bottleneck import Bottleneck, bottleneck
+from gemel.twin.planning.choice import simulator_for
+
+__all__ = ["Bottleneck", "alternatives", "bottleneck", "simulator_for"]
