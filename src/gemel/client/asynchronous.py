@@ -174,6 +174,17 @@ class AsyncClient:
         """Every value of the product with its specification, control chart and capability."""
         return list(await self.get("/api/quality", {"start": start}))
 
+    async def lines(self) -> list[Plain]:
+        """The lines of the plant file."""
+        return list(await self.get("/api/lines"))
+
+    async def what_if(
+        self, line: str, tries: Sequence[str], hours: float = 8.0, replications: int = 20
+    ) -> Plain:
+        """Play a line and alternatives to it on the same luck."""
+        body = {"tries": list(tries), "hours": hours, "replications": replications}
+        return _plain(await self.post(_of("lines", line, "what-if"), body))
+
     # Production
 
     async def kpis(self) -> Plain | None:

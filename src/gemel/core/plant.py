@@ -214,6 +214,7 @@ class Plant(Settings):
     tasks: dict[str, PartSettings] = Field({}, description="What is learned and told, by name")
     reasoners: dict[str, PartSettings] = Field({}, description="What proposes, by name")
     alarms: dict[str, PartSettings] = Field({}, description="ISA-18.2 alarms, by name")
+    lines: dict[str, PartSettings] = Field({}, description="Lines to be played out, by name")
     shifts: tuple[Shift, ...] = Field((), description="Shift calendar, in the plant's time zone")
     operations: PartSettings = Field({}, description="Meaning of states and counts, holidays")
     retention: Retention = Retention()

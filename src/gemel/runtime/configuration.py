@@ -31,6 +31,7 @@ from gemel.twin.mirror.names import Names, Resolver
 from gemel.twin.operations import Machine, OperationsSettings, machines
 
 if TYPE_CHECKING:
+    from gemel.core.line import Line
     from gemel.twin.learning.live.forms import Form
     from gemel.twin.learning.live.rows import Source
 
@@ -52,6 +53,7 @@ class Plan:
     reasoners: dict[str, Reasoner] = field(default_factory=dict)
     operations: OperationsSettings = field(default_factory=OperationsSettings)
     machines: dict[str, Machine] = field(default_factory=dict)
+    lines: dict[str, Line] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -171,6 +173,8 @@ def _parts(document: Document) -> Iterator[Advice]:
     for section, build in _BUILDERS.items():
         for name, settings in (document.data.get(section) or {}).items():
             try:
+                if section == "lines":
+                    settings = _with_shifts(settings or {}, document.data.get("shifts"))
                 build(name, settings or {})
             except ConfigurationError as error:
                 yield Advice(
@@ -182,6 +186,10 @@ def _parts(document: Document) -> Iterator[Advice]:
 
 def _line(document: Document, path: tuple[str, ...], message: str) -> str:
     """The line of the field that a part's message begins with, if it does."""
+    fields = message.partition(":")[0].split(".")
+    for depth in range(len(fields), 0, -1):
+        if (*path, *fields[:depth]) in document.lines:
+            return document.where((*path, *fields[:depth]))
     for word in message.replace("'", " ").replace(":", " ").split():
         if (*path, word) in document.lines:
             return document.where((*path, word))
@@ -204,6 +212,22 @@ def _build_task(name: str, settings: dict[str, Any]) -> Form:
     return form_of(name, settings)
 
 
+def _build_line(_: str, settings: dict[str, Any]) -> Line:
+    from gemel.core.line import Line  # for a plant without lines see _build_task
+
+    return Line.read(settings)
+
+
+def _with_shifts(line: dict[str, Any], shifts: Any) -> dict[str, Any]:
+    """A line in which the calendar `shifts` is that of the plant."""
+    calendars = line.get("calendars") or {}
+    users = [*(line.get("stations") or {}).values(), *(line.get("crews") or {}).values()]
+    used = any(isinstance(user, dict) and user.get("calendar") == "shifts" for user in users)
+    if not used or "shifts" in calendars or not shifts:
+        return line
+    return {**line, "calendars": {**calendars, "shifts": shifts}}
+
+
 def _build_alarm(_: str, settings: dict[str, Any]) -> AlarmSettings:
     return AlarmSettings.read(settings)
 
@@ -218,6 +242,7 @@ _BUILDERS: dict[str, Callable[[str, dict[str, Any]], Any]] = {
     "tasks": _build_task,
     "alarms": _build_alarm,
     "reasoners": _build_reasoner,
+    "lines": _build_line,
 }
 
 
@@ -251,11 +276,21 @@ def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
             where = document.where(("tasks", name))
             raise ConfigurationError(f"task '{name}': {error.message}", where) from None
     alarms = {name: AlarmSettings.read(s) for name, s in plant.alarms.items()}
+    shifts = document.data.get("shifts")
+    lines = {name: _build_line(name, _with_shifts(s, shifts)) for name, s in plant.lines.items()}
+    for name, line in lines.items():
+        for key, station in line.stations.items():
+            if station.asset and station.asset not in plant.assets:
+                hint = did_you_mean(station.asset, plant.assets)
+                raise ConfigurationError(
+                    f"line '{name}', station '{key}': no asset '{station.asset}'; {hint}",
+                    document.where(("lines", name, "stations", key, "asset")),
+                )
     reasoners = {name: _build_reasoner(name, s) for name, s in plant.reasoners.items()}
     operations = OperationsSettings.read(plant.operations, document.where(("operations",)))
     return Plan(
         path.resolve(), digest, plant, signals, connectors, watches, tasks, alarms, reasoners,
-        operations, machines(plant.assets, signals, operations),
+        operations, machines(plant.assets, signals, operations), lines,
     )  # fmt: skip
 
 

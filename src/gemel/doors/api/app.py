@@ -30,6 +30,7 @@ from gemel.doors.api import (
     ingest,
     live,
     models,
+    planning,
     plant,
     plant_file,
     quality,
@@ -61,7 +62,7 @@ def create_app(daemon: Daemon, access: Access) -> FastAPI:
     )
     app.state.daemon = daemon
     app.state.access = access
-    rooms = (alarms, decisions, models, quality)
+    rooms = (alarms, decisions, models, quality, planning)
     for module in (session, plant, live, history, ingest, *rooms, plant_file):
         app.include_router(module.router, prefix="/api")
     app.include_router(plant.metrics)

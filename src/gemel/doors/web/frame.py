@@ -24,6 +24,7 @@ NAVIGATION = (
     ("/quality", "Quality"),
     ("/models", "Models"),
     ("/labels", "Labels"),
+    ("/what-if", "What-if"),
     ("/advice", "Advice"),
     None,
     ("/connections", "Connections"),

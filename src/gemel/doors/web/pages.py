@@ -24,6 +24,7 @@ from gemel.doors.web import (
     plant_file,
     quality,
     trends,
+    what_if,
 )
 from gemel.doors.web.frame import Surroundings, frame
 from gemel.doors.web.kept import Kept
@@ -44,6 +45,7 @@ _PAGES: dict[str, tuple[str, Build]] = {
     "/quality": ("Quality", quality.build),
     "/models": ("Models", models.build),
     "/labels": ("Labels", labels.build),
+    "/what-if": ("What-if", what_if.build),
     "/advice": ("Advice", advice.build),
     "/connections": ("Connections", connections.build),
     "/plant-file": ("Plant file", plant_file.build),

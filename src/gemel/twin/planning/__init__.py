@@ -1,11 +1,12 @@
 """Planning: what could happen, what limits, and what to do about it.
 
 `simulator_for` takes the fastest simulator that covers a line, `alternatives` reads what is to be
-tried, `bottleneck` says what limits a line and how sure that is.
+tried, `what_if` plays it side by side, `bottleneck` says what limits a line and how sure that is.
 """
 
 from gemel.twin.planning.alternatives import alternatives
 from gemel.twin.planning.bottleneck import Bottleneck, bottleneck
 from gemel.twin.planning.choice import simulator_for
+from gemel.twin.planning.what_if import WhatIf, what_if
 
-__all__ = ["Bottleneck", "alternatives", "bottleneck", "simulator_for"]
+__all__ = ["Bottleneck", "WhatIf", "alternatives", "bottleneck", "simulator_for", "what_if"]

@@ -1,0 +1,70 @@
+"""Planning: lines of the plant file, and what would come out of them if."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from gemel.core.errors import Unknown, did_you_mean
+from gemel.doors.api.access import Running, Viewer
+
+router = APIRouter(tags=["planning"])
+
+_PATIENCE_S: Final = 60.0
+"""A question is answered after so long, with the alternatives that are finished by then."""
+
+
+class WhatIfAsked(BaseModel):
+    """Alternatives to a line, and how long they are played."""
+
+    tries: list[str] = Field([], max_length=20)
+    changes: list[str] = Field([], max_length=20)
+    hours: float = Field(8.0, gt=0, le=24 * 365)
+    warm_up: float = Field(0.1, ge=0, lt=1)
+    replications: int = Field(20, ge=1, le=1_000)
+    seed: int = Field(0, ge=0)
+
+
+@router.get("/lines")
+async def lines(daemon: Running, _: Viewer) -> list[dict[str, Any]]:
+    """The lines of the plant file: stations in the order of the flow."""
+    return [
+        {
+            "name": name,
+            "title": line.title or name,
+            "stations": [
+                {"name": key, "title": s.title or key, "asset": s.asset, "after": line.feeders(key)}
+                for key, s in line.stations.items()
+            ],
+        }
+        for name, line in daemon.plan.lines.items()
+    ]
+
+
+@router.post("/lines/{name}/what-if")
+async def what_if(name: str, asked: WhatIfAsked, daemon: Running, _: Viewer) -> dict[str, Any]:
+    """Play a line and alternatives to it on the same luck. Takes up to a minute; what is not
+    finished then is left out, and `finished` is false."""
+    if name not in daemon.plan.lines:
+        raise Unknown(f"no line '{name}'; {did_you_mean(name, daemon.plan.lines)}")
+    line = daemon.plan.lines[name]
+    until = time.monotonic() + _PATIENCE_S
+
+    def play() -> dict[str, Any]:
+        from gemel.parts.simulators.base import Trial  # compiled; most plants never ask
+        from gemel.twin import planning
+
+        trial = Trial(None, 3_600 * asked.hours, asked.warm_up, asked.replications, asked.seed)
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "what-if") as executor:
+            return planning.what_if(
+                line, asked.tries, trial, changes=asked.changes, executor=executor,
+                progress=lambda _done, _all: time.monotonic() < until,
+            ).record()  # fmt: skip
+
+    return await asyncio.to_thread(play)
