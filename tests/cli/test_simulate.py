@@ -135,3 +135,32 @@ def test_lines_on_the_page_are_good(tmp_path: Path) -> None:
         read_line(path)
     entries = re.findall(r"^\| [^|]+ \| `(.+)` \|$", page, re.MULTILINE)
     assert len(entries) >= 8
+
+
+def test_one_replication_has_an_interval_by_batches() -> None:
+    asked = ["simulate", str(LINE), "--parts", "20000", "--replications", "1", "--threads", "1"]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    (row,) = [line for line in done.output.splitlines() if line.startswith("as it is")]
+    value, low, high = (float(v) for v in re.findall(r"[\d.]+", row)[:3])
+    assert low < value < high
+    assert high - low < 0.3 * value
+
+
+def test_a_warm_up_that_is_too_short_is_told(tmp_path: Path) -> None:
+    """It is quick until the many places of the slow branch are full."""
+    path = tmp_path / "line.yaml"
+    path.write_text(
+        """\
+stations:
+  in: {time: 1 s}
+  quick: {time: 1 s, places: 5, after: [in]}
+  slow: {time: 10 s, places: 200, after: [in]}
+"""
+    )
+    asked = ["simulate", str(path), "--replications", "2"]
+    done = CliRunner().invoke(app, [*asked, "--parts", "1000", "--warm-up", "0.05"])
+    assert done.exit_code == 0, done.output
+    assert "until the line has settled" in done.output
+    done = CliRunner().invoke(app, [*asked, "--parts", "5000"])
+    assert "until the line has settled" not in done.output

@@ -192,6 +192,8 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ),
     ({"stations": {"a": {"time": "0 s"}}}, 3, "endlessly many parts"),
     ({"stations": {"a": A}, "sequence": ["p"]}, 0, "no product 'p'"),
+    ({"stations": {"a": {**A, "arrivals": {"every": "0 s"}}}}, 0, "all parts would come at once"),
+    ({"stations": {"a": {**A, "times": {"p": "0 s"}}}, "products": {"p": {}}}, 0, "endlessly"),
     ({"stations": {"a.b": A}}, 0, "is not a name"),
     ({"stations": {"a": {**A, "scrap": 0.6, "rework": {"share": 0.5, "to": "a"}}}}, 0, "no good"),
     (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gemel.core.errors import DataError
 from gemel.core.line import Line
 from gemel.core.line.statistics import batch_means, best_of, estimate, warm_up
 from gemel.parts.simulators import SIMULATORS
@@ -150,3 +151,17 @@ def test_which_is_best() -> None:
     assert sure[1] > 0.99
     assert sure[0] < 0.01
     assert best_of(np.stack([luck, luck])).tolist() == [0.5, 0.5]
+
+
+def test_absurd_numbers_are_told_and_not_tried() -> None:
+    failure = {"every": "1 us", "repair": "1 us"}
+    for counted in ("operation", "calendar"):
+        written = {"time": "1 s", "failures": {"jam": {**failure, "counted_in": counted}}}
+        line = Line.read({"stations": {"m": written}})
+        for simulator in (FLOW, EVENTS):
+            with pytest.raises(DataError, match=r"'m' would fail about .* times by 'jam'"):
+                simulator.run(line, Trial(parts=10_000))
+    many = Line.read({"stations": {"a": {"time": "1 s"}, "b": {"time": "1 s", "places": 10**12}}})
+    assert FLOW.run(many, Trial(parts=10)).end[0, 0] == 11
+    with pytest.raises(DataError, match="a shorter horizon"):
+        FLOW.run(many, Trial(horizon_s=1e9))

@@ -117,8 +117,11 @@ def _flow(line: Line) -> None:
                     ("stations", follower, "places"), f"with them it holds {inside} parts, and "
                     f"'{name}' sends up to {station.batch.most} at once: they would never come"
                 )  # fmt: skip
-        mean = station.time.mean_s
-        if mean <= 0 and station.arrivals is None and not feeders:
+        every = station.arrivals.every if station.arrivals is not None else None
+        if every is not None and every.mean_s <= 0:
+            raise Misplaced((*place, "arrivals", "every"), "is 0: all parts would come at once")
+        shortest = min(t.mean_s for t in (station.time, *station.times.values()))
+        if shortest <= 0 and station.arrivals is None and not feeders:
             raise Misplaced(
                 (*place, "time"), "is 0 at the beginning of the line: endlessly many parts would "
                 "come at once"

@@ -16,6 +16,7 @@ from numba import njit
 
 from gemel.core.frame import Values
 from gemel.core.line.draws import Draws
+from gemel.core.line.luck import refuse_many
 from gemel.core.line.settings import Line
 from gemel.core.plant import Shift
 
@@ -132,8 +133,10 @@ def closed_times(
     for cause, failure in station.failures.items():
         if failure.counted_in != "calendar":
             continue
-        count = 8
+        between = failure.every.mean_s + failure.repair.mean_s
+        count = 8 + int(1.2 * until / between)
         while True:
+            refuse_many(name, cause, count)
             up = draws.times(replication, (name, cause, "every"), count, failure.every)
             down = draws.times(replication, (name, cause, "repair"), count, failure.repair)
             back = np.cumsum(up + down)

@@ -3,9 +3,12 @@ it here, so that the same draws are the same luck."""
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
+from gemel.core.errors import DataError
 from gemel.core.frame import Values
 from gemel.core.line.distribution import Distribution
 from gemel.core.line.draws import Draws
@@ -21,6 +24,9 @@ __all__ = [
 ]
 
 Numbers = npt.NDArray[np.int64]
+
+MOST_FAILURES: Final = 10_000_000
+"""Of one cause at one station."""
 
 
 def products(line: Line, draws: Draws, replication: int, count: int) -> Numbers:
@@ -75,6 +81,15 @@ def failures_in_operation(
     return at, repair
 
 
+def refuse_many(name: str, cause: str, count: int) -> None:
+    """Raises `DataError` for more failures than make sense."""
+    if count > MOST_FAILURES:
+        raise DataError(
+            f"station '{name}' would fail about {count:,} times by '{cause}', at most "
+            f"{MOST_FAILURES:,} are played; is `every` too short? Or play out less at once"
+        )
+
+
 def failures_by_cause(
     station: Station, name: str, draws: Draws, replication: int, work: float
 ) -> tuple[Values, Values, Numbers]:
@@ -84,6 +99,7 @@ def failures_by_cause(
         if failure.counted_in != "operation":
             continue
         count = 8 + int(1.2 * work / failure.every.mean_s)
+        refuse_many(name, cause, count)
         while True:
             up = draws.times(replication, (name, cause, "every"), count, failure.every)
             sums = np.cumsum(up)

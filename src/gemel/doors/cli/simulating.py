@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import typer
 from rich.table import Table
 
 from gemel.core.line import Line
-from gemel.core.line.statistics import Estimate, best_of, estimate
+from gemel.core.line.statistics import Estimate, batch_means, best_of, estimate, warm_up
 from gemel.core.time import SECOND, parse_duration
 from gemel.doors.cli import telling
 from gemel.doors.cli.telling import number, plain
@@ -26,6 +27,8 @@ from gemel.twin.planning import Bottleneck, alternatives, bottleneck, simulator_
 __all__ = ["simulate"]
 
 _PARTS = 10_000
+_UNSETTLED = 0.2
+"""Where a run has settled is known roughly only: less is not worth a word."""
 _SLOW = 3_000_000
 """Parts times stations that events play in about a minute; more is not repeated per station."""
 
@@ -37,7 +40,7 @@ def simulate(
     replications: int,
     changes: list[str],
     tries: list[str],
-    warm_up: float,
+    left_out: float,
     seed: int,
     simulator: str | None,
     threads: int | None,
@@ -51,7 +54,7 @@ def simulate(
     seconds = None if horizon is None else parse_duration(horizon) / SECOND
     if seconds is None:
         parts = _PARTS if parts is None else parts
-    trial = Trial(parts, seconds, warm_up, replications, seed)
+    trial = Trial(parts, seconds, left_out, replications, seed)
     name, played = simulator_for(line, simulator)
     common = ", ".join(changes)
     texts = [common, *(f"{common}, {text}" for text in tries)]
@@ -59,20 +62,27 @@ def simulate(
     with _threads(threads) as executor:
         run = played.run(line, trial, scenarios, executor=executor)
         limit = _limit(line, name, played, trial, scenarios, executor)
+    settled, single = _first_run(line, played, trial, scenarios)
     if as_json:
         typer.echo(json.dumps(plain(_told(line, name, trial, run, limit, tries)), indent=2))
         return
     console = telling.console()
     console.print(_states(line, run))
     console.print()
-    console.print(_figures(run, ["as it is" if not changes else common, *tries]))
+    console.print(_figures(run, ["as it is" if not changes else common, *tries], single))
+    often = "one replication" if replications == 1 else f"{replications} replications"
     notes = [
-        f"{_length(trial)}, the first {100 * trial.warm_up:.3g} % not measured; {replications} "
-        f"replications, seed {seed}, simulator {name}"
+        f"{_length(trial)}, the first {100 * trial.warm_up:.3g} % not measured; {often}, "
+        f"seed {seed}, simulator {name}"
     ]
+    if settled > max(2 * left_out, _UNSETTLED):
+        notes.append(
+            f"it takes about {100 * settled:.0f} % of the run until the line has settled; "
+            f"--warm-up {np.ceil(20 * settled) / 20:.2f} leaves that out, a longer run is better"
+        )
     if tries:
         notes.insert(0, _which(run, ["as it is", *tries]))
-    telling.say(console, _sentence(run, limit), notes)
+    telling.say(console, _sentence(run, limit, single), notes)
 
 
 @contextmanager
@@ -94,6 +104,28 @@ def _limit(
     if name != "flow_line" and work > _SLOW:
         return None
     return bottleneck(line, simulator, trial, scenarios.part(0, 1), executor=executor)
+
+
+def _first_run(
+    line: Line, simulator: Simulator, trial: Trial, scenarios: Scenarios
+) -> tuple[float, Estimate | None]:
+    """Which share of the first run is unlike the rest, from the times between parts that leave;
+    and parts per hour with an interval by batches, where there is no other run."""
+    one = replace(trial, replications=1, warm_up=0.0, keep=("departures",))
+    run = simulator.run(line, one, scenarios.part(0, 1))
+    if run.departures is None:
+        raise AssertionError("departures are kept")
+    times = run.departures[0, 0]
+    gaps = np.diff(times[np.isfinite(times)])
+    if len(gaps) < 40:
+        return 0.0, None
+    settled = warm_up(gaps) / len(gaps)
+    if trial.replications > 1:
+        return settled, None
+    measured = batch_means(gaps[int(trial.warm_up * len(gaps)) :])
+    good = 3_600 * float(run.throughput[0, 0] * gaps.mean())  # of those that leave
+    low, high = good / measured.high, good / measured.low
+    return settled, Estimate(good / measured.value, low, high, measured.count)
 
 
 def _length(trial: Trial) -> str:
@@ -120,7 +152,7 @@ def _some(run: Run, state: int) -> bool:
     return bool(np.nanmax(run.states[:, :, :, state]) > 0)
 
 
-def _figures(run: Run, names: list[str]) -> Table:
+def _figures(run: Run, names: list[str], single: Estimate | None) -> Table:
     energy = run.energy is not None and bool(np.nanmax(run.energy) > 0)
     scrap = bool(np.nanmax(run.scrapped) > 0)
     lost = bool(np.nanmax(run.lost) > 0)
@@ -131,8 +163,9 @@ def _figures(run: Run, names: list[str]) -> Table:
     table = telling.table("alternative", *wanted)
     for row, name in enumerate(names):
         rate = estimate(3_600 * run.throughput[row])
-        half = (rate.high - rate.low) / 2
-        cells = [number(rate.value, half), _interval(rate)]
+        shown = single if single is not None and row == 0 else rate
+        half = (shown.high - shown.low) / 2
+        cells = [number(rate.value, half), _interval(shown)]
         cells += [number(float(np.nanmean(c[row]))) for c in (run.wip, run.lead)]
         cells += [f"{100 * float(np.nanmean(run.scrapped[row])):.3g}"] * scrap
         cells += [f"{100 * float(np.nanmean(run.lost[row])):.3g}"] * lost
@@ -169,8 +202,8 @@ def _which(run: Run, names: list[str]) -> str:
     return f"most throughput: {names[best]}, {100 * min(sure[best], 0.999):.3g} % sure"
 
 
-def _sentence(run: Run, limit: Bottleneck | None) -> str:
-    rate = estimate(3_600 * run.throughput[0])
+def _sentence(run: Run, limit: Bottleneck | None, single: Estimate | None) -> str:
+    rate = single or estimate(3_600 * run.throughput[0])
     if not rate.value > 0:
         return "nothing comes out; play it for longer, or look at what is blocked"
     said = f"{number(rate.value, (rate.high - rate.low) / 2)} good parts per hour"
@@ -183,6 +216,8 @@ def _sentence(run: Run, limit: Bottleneck | None) -> str:
     if limit.known:
         gain = f"5 % less time there gives {100 * by_name[first]:+.1f} %"
         return f"{said}; '{first}' limits: {gain}"
+    if len(limit.found) == 1:
+        return f"{said}; '{first}' seems to limit, more --replications tell how sure that is"
     names = " or ".join(f"'{name}'" for name in limit.found[:4])
     return f"{said}; {names} limits, which of them is not known"
 

@@ -31,7 +31,8 @@ SURE = 0.9
 class Bottleneck:
     """stations; by station: gain, float64[m], relative gain of throughput when it is 5 % faster,
     and sure, float64[m], the share of bootstrap samples in which it gains most; `found` are the
-    stations that together are it with 90 %, the most likely first."""
+    stations that together are it with 90 %, the most likely first. Of one replication
+    nothing is sure: NaN."""
 
     stations: tuple[str, ...]
     gain: Values
@@ -41,7 +42,7 @@ class Bottleneck:
     @property
     def known(self) -> bool:
         """Whether it is one station alone."""
-        return len(self.found) == 1
+        return len(self.found) == 1 and bool(np.isfinite(self.sure).all())
 
 
 def bottleneck(
@@ -124,5 +125,5 @@ def judged(stations: tuple[str, ...], throughput: Values, seed: int = 0) -> Bott
     enough = int(np.searchsorted(np.cumsum(sure[order]), SURE)) + 1
     found = tuple(stations[i] for i in order[: min(enough, m)])
     if r == 1:
-        found = tuple(stations[i] for i in np.argsort(-gains[:, 0], kind="stable")[:1])
+        found, sure = (stations[int(gains[:, 0].argmax())],), np.full(m, np.nan)
     return Bottleneck(stations, gains.mean(axis=1), sure, found)

@@ -322,10 +322,10 @@ class Floor:
         if setup is None or before in ("", family) or not self.products:
             return 0.0
         distribution = change_time(setup, before, family)
-        key = (-3, hash((before, family)) if setup.changes else 0)
-        stream = place.times.get(key)
+        key = (before, family) if setup.changes else ("", "")
+        stream = place.setups.get(key)
         if stream is None:
-            stream = place.times[key] = Stream.times(
+            stream = place.setups[key] = Stream.times(
                 self.draws, self.replication, distribution, place.name, "setup"
             )
         k = place.changes

@@ -71,6 +71,7 @@ class Place:
         self.failures = Failures(s, name, draws, r, self.time, between, mend)
         self.clock = Clock(line, name, draws, r)
         self.times: dict[tuple[int, int], Stream] = {}
+        self.setups: dict[tuple[str, str], Stream] = {}
         self.chosen: tuple[list[Item], Job] | None = None  # what begins when there is a place
         self.granted = 0  # people who have come and wait for the beginning
         self.asked = False  # whether it waits for people

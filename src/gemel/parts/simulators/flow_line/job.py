@@ -104,6 +104,7 @@ class Job:
             for c in (some.time, some.between, some.repair, some.places)
         ]
         time: Values = np.asarray(columns[0], np.float64)
+        columns[3] = np.minimum(columns[3], parts)  # more places than parts are no limit
         alike = (columns[3] == columns[3][:, :1]).all(axis=1)
         keep = self.kept is not None or self.trial.horizon_s is not None
         until = 0.0

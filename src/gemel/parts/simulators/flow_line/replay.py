@@ -37,6 +37,7 @@ def replay(work: Values, rest: Values, places: npt.NDArray[np.int64], factors: V
     way = np.array([[*range(1, m), -1]], np.int16)
     feeds = np.concatenate([[0], np.arange(m)]).astype(np.int64)
     none = np.zeros(m + 1, np.int64)
+    room = np.minimum(places, n)[:, None]
     left = np.empty((len(factors), n))
     for first in range(0, len(factors), LANES):
         time = np.ascontiguousarray(factors[first : first + LANES].T, np.float64)
@@ -47,7 +48,7 @@ def replay(work: Values, rest: Values, places: npt.NDArray[np.int64], factors: V
             n, 0, way, feeds, np.arange(m - 1, dtype=np.int64), np.ascontiguousarray(work),
             np.zeros((m, n)), np.ascontiguousarray(rest), np.zeros((m, 0)), np.zeros(m, np.bool_),
             none, np.zeros(0), np.zeros(0), none, np.zeros(0), np.zeros(0), np.zeros(0),
-            np.zeros(m, np.bool_), time, ones, ones, np.tile(places[:, None], (1, lanes)),
+            np.zeros(m, np.bool_), time, ones, ones, np.tile(room, (1, lanes)),
             np.ones(m, np.bool_), np.ones(n, np.bool_), True, False, np.zeros((6, lanes)),
             departures, np.zeros((m, 2, lanes)), np.zeros((m, 2), np.int64), ones.copy(),
             ones.copy(),
