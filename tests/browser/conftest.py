@@ -65,6 +65,11 @@ assets:
         signal: speed
         armed: true
         envelope: {low: 6000, high: 26000}
+lines:
+  line2:
+    stations:
+      rinser: {time: 1 s}
+      filler: {title: '<script>window.broken=1</script>Filler', time: 1.2 s, places: 20}
 """
 
 

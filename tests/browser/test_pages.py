@@ -15,8 +15,8 @@ from gemel.core.event import Event
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 PAGES = (
-    "/", "/trends", "/alarms", "/health", "/quality", "/models", "/labels", "/advice",
-    "/connections", "/plant-file",
+    "/", "/trends", "/alarms", "/health", "/quality", "/models", "/labels", "/what-if",
+    "/advice", "/connections", "/plant-file",
 )  # fmt: skip
 PHONE = {"width": 390, "height": 844}
 expect.set_options(timeout=30_000)
@@ -163,6 +163,17 @@ async def test_a_value_of_the_product_is_charted(plant: Any, open_page: Any) -> 
         await expect(panel.locator("svg.control").first).to_be_visible()
         await expect(panel).to_contain_text("standard deviation", ignore_case=True)
         await expect(page.locator("section[id='line2/filler/old']")).to_be_visible()
+
+
+async def test_alternatives_are_played_side_by_side(plant: Any, open_page: Any) -> None:
+    async with open_page("/what-if") as page:
+        await expect(page.locator("text=What limits it?")).to_be_visible()
+        await page.get_by_label("Alternative 1").fill("filler.time*0.9")
+        await page.get_by_role("button", name="Play it out").click()
+        await expect(page.locator("text=Most comes out of: filler.time*0.9")).to_be_visible()
+        await page.get_by_label("Alternative 1").fill("fillr.time*0.9")
+        await page.get_by_role("button", name="Play it out").click()
+        await expect(page.locator("text=did you mean 'filler'?")).to_be_visible()
 
 
 async def test_a_finding_arrives_without_reloading(plant: Any, open_page: Any) -> None:

@@ -127,7 +127,11 @@ def test_changes_multiply() -> None:
 
 def test_lines_on_the_page_are_good(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "how-to" / "simulate.md").read_text(encoding="utf-8")
-    blocks = [b for b in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "stations:" in b]
+    blocks = [
+        b
+        for b in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+        if re.search("^stations:", b, re.MULTILINE)
+    ]
     assert blocks
     for block in blocks:
         path = tmp_path / "line.yaml"

@@ -9,7 +9,6 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import typer
@@ -22,15 +21,13 @@ from gemel.doors.cli import telling
 from gemel.doors.cli.telling import number, plain
 from gemel.parts.simulators.base import STATES, Run, Scenarios, Simulator, Trial
 from gemel.runtime.lines import read_line
-from gemel.twin.planning import Bottleneck, alternatives, bottleneck, simulator_for
+from gemel.twin.planning import Bottleneck, alternatives, simulator_for, what_if
 
 __all__ = ["simulate"]
 
 _PARTS = 10_000
 _UNSETTLED = 0.2
 """Where a run has settled is known roughly only: less is not worth a word."""
-_SLOW = 3_000_000
-"""Parts times stations that events play in about a minute; more is not repeated per station."""
 
 
 def simulate(
@@ -55,21 +52,18 @@ def simulate(
     if seconds is None:
         parts = _PARTS if parts is None else parts
     trial = Trial(parts, seconds, left_out, replications, seed)
-    name, played = simulator_for(line, simulator)
-    common = ", ".join(changes)
-    texts = [common, *(f"{common}, {text}" for text in tries)]
-    scenarios = alternatives(line, texts)
     with _threads(threads) as executor:
-        run = played.run(line, trial, scenarios, executor=executor)
-        limit = _limit(line, name, played, trial, scenarios, executor)
-    settled, single = _first_run(line, played, trial, scenarios)
+        found = what_if(line, tries, trial, changes=changes, simulator=simulator, executor=executor)
     if as_json:
-        typer.echo(json.dumps(plain(_told(line, name, trial, run, limit, tries)), indent=2))
+        typer.echo(json.dumps(plain(found.record()), indent=2))
         return
+    name, run, limit = found.simulator, found.run, found.limit
+    played, common = simulator_for(line, name)[1], ", ".join(changes)
+    settled, single = _first_run(line, played, trial, alternatives(line, [common]))
     console = telling.console()
     console.print(_states(line, run))
     console.print()
-    console.print(_figures(run, ["as it is" if not changes else common, *tries], single))
+    console.print(_figures(run, list(found.names), single))
     often = "one replication" if replications == 1 else f"{replications} replications"
     notes = [
         f"{_length(trial)}, the first {100 * trial.warm_up:.3g} % not measured; {often}, "
@@ -81,7 +75,7 @@ def simulate(
             f"--warm-up {np.ceil(20 * settled) / 20:.2f} leaves that out, a longer run is better"
         )
     if tries:
-        notes.insert(0, _which(run, ["as it is", *tries]))
+        notes.insert(0, _which(run, list(found.names)))
     telling.say(console, _sentence(run, limit, single), notes)
 
 
@@ -93,17 +87,6 @@ def _threads(count: int | None) -> Iterator[Executor | None]:
         return
     with ThreadPoolExecutor(wanted, thread_name_prefix="simulate") as executor:
         yield executor
-
-
-def _limit(
-    line: Line, name: str, simulator: Simulator, trial: Trial, scenarios: Scenarios,
-    executor: Executor | None,
-) -> Bottleneck | None:  # fmt: skip
-    """What limits the first alternative; nothing where to find out would take too long."""
-    work = (trial.parts or _PARTS) * trial.replications * len(line.stations) ** 2
-    if name != "flow_line" and work > _SLOW:
-        return None
-    return bottleneck(line, simulator, trial, scenarios.part(0, 1), executor=executor)
 
 
 def _first_run(
@@ -220,45 +203,3 @@ def _sentence(run: Run, limit: Bottleneck | None, single: Estimate | None) -> st
         return f"{said}; '{first}' seems to limit, more --replications tell how sure that is"
     names = " or ".join(f"'{name}'" for name in limit.found[:4])
     return f"{said}; {names} limits, which of them is not known"
-
-
-def _told(
-    line: Line, name: str, trial: Trial, run: Run, limit: Bottleneck | None, tries: list[str]
-) -> dict[str, Any]:
-    sure = best_of(run.throughput).tolist()
-    told = []
-    for row, title in enumerate(["as it is", *tries]):
-        rate = estimate(3_600 * run.throughput[row])
-        one: dict[str, Any] = {
-            "alternative": title,
-            "good_parts_per_hour": {"value": rate.value, "low": rate.low, "high": rate.high},
-            "parts_in_line": float(np.nanmean(run.wip[row])),
-            "lead_time_s": float(np.nanmean(run.lead[row])),
-            "scrap": float(np.nanmean(run.scrapped[row])),
-            "lost": float(np.nanmean(run.lost[row])),
-            "best": sure[row],
-        }
-        if run.states is not None and run.energy is not None:
-            shares = np.nanmean(run.states[row], axis=0)
-            one["kwh_per_part"] = float(np.nanmean(run.energy[row]))
-            one["states"] = {
-                station: dict(zip(STATES, shares[i].tolist(), strict=True))
-                for i, station in enumerate(line.names)
-            }
-        told.append(one)
-    return {
-        "simulator": name,
-        "parts": trial.parts,
-        "horizon_s": trial.horizon_s,
-        "warm_up": trial.warm_up,
-        "replications": trial.replications,
-        "seed": trial.seed,
-        "alternatives": told,
-        "bottleneck": None
-        if limit is None
-        else {
-            "found": list(limit.found),
-            "gain": dict(zip(limit.stations, limit.gain.tolist(), strict=True)),
-            "sure": dict(zip(limit.stations, limit.sure.tolist(), strict=True)),
-        },
-    }
