@@ -1,0 +1,1 @@
+"""What finds a plan: a folder per family of questions, a file per way to answer."""
