@@ -18,7 +18,7 @@ from gemel.core.frame import Values
 
 __all__ = [
     "gamma_cdf", "gamma_pdf", "normal_cdf", "normal_loss", "normal_pdf", "normal_quantile",
-    "panels", "poisson_pmf",
+    "normal_tail_scaled", "panels", "poisson_pmf",
 ]  # fmt: skip
 
 _TINY: Final = 1e-300
@@ -48,6 +48,20 @@ def normal_cdf(z: npt.ArrayLike) -> Any:
 def normal_loss(z: npt.ArrayLike) -> Any:
     """E(Z − z)⁺ of a standard normal variable, in the shape of `z`."""
     return normal_pdf(z) - np.asarray(z) * _normal_cdf(-np.asarray(z, np.float64))
+
+
+@vectorize(["float64(float64)"], cache=True)
+def _mills(z: float) -> float:
+    if z < 25.0:
+        return 0.5 * erfc(z / sqrt(2.0)) * exp(0.5 * z * z)
+    w = 1.0 / (z * z)
+    series = 1.0 - w * (1.0 - 3.0 * w * (1.0 - 5.0 * w * (1.0 - 7.0 * w)))
+    return series / (z * sqrt(2.0 * pi))
+
+
+def normal_tail_scaled(z: npt.ArrayLike) -> Any:
+    """exp(z²/2) · P(Z > z) of a standard normal variable for z > −35, which does not underflow."""
+    return _mills(z)
 
 
 @vectorize(["float64(float64, float64)"], cache=True)
