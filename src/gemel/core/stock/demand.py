@@ -21,8 +21,15 @@ from gemel.core.probability import (
 from gemel.core.settings import Settings
 
 __all__ = [
-    "ConstantDemand", "Counted", "Demand", "EmpiricalDemand", "KnownDemand", "Law", "Normally",
-    "NormalDemand", "PoissonDemand",
+    "ConstantDemand",
+    "Counted",
+    "Demand",
+    "EmpiricalDemand",
+    "KnownDemand",
+    "Law",
+    "NormalDemand",
+    "Normally",
+    "PoissonDemand",
 ]  # fmt: skip
 
 _MOST_CELLS = 2_000_000
@@ -109,7 +116,7 @@ class Counted:
         return float(self.pmf @ np.maximum(k - y, 0.0))
 
     def quantile(self, p: float) -> float:
-        return float(min(np.searchsorted(self.cdf, p - 1e-12), len(self.cdf) - 1)) * self.lot
+        return min(int(np.searchsorted(self.cdf, p - 1e-12)), len(self.cdf) - 1) * self.lot
 
     def times(self, count: int) -> Counted:
         """The law of the sum of so many independent ones."""

@@ -110,7 +110,7 @@ def _works(network: Network, name: str, shape: tuple[int, int], seed: int) -> np
         return np.ones(shape, np.bool_)
     every, lasts = network.periods(disruption.every), network.periods(disruption.lasts)
     random = _stream(seed, name, "disruption")
-    replications, periods = shape
+    _, periods = shape
     pace = 1 / every + 1 / lasts
     # The two-state chain at whole periods: exact at these times, however short a failure.
     share = every / (every + lasts)

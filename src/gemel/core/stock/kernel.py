@@ -22,8 +22,8 @@ __all__ = ["COUNTS", "play"]
 COUNTS: Final = (
     "at_hand", "owed", "under_way", "orders", "ordered", "wanted", "at_once", "lost", "clear",
 )  # fmt: skip
-"""What is counted of each stage: units at hand, owed to customers, and under way, at the end of each
-period; orders and units ordered; units wanted, served at once, lost; periods without debts."""
+"""What is counted of each stage: units at hand, owed to customers, and under way, at the end of
+each period; orders and units ordered; units wanted, served at once, lost; periods without debts."""
 
 Indices = npt.NDArray[np.int64]
 
@@ -43,7 +43,8 @@ def play(
     out_start, out_edge    of each stage the edges that it supplies
     demand_of              int64[n]: column of `demand`, or -1
     waits                  bool[n]: whether customers wait
-    kind, reorder, amount  [p, n]: 0 up to `amount`, 1 `amount` at `reorder`, 2 up to it at `reorder`
+    kind, reorder, amount  [p, n]: 0 up to `amount`, 1 `amount` at `reorder`, 2 up to it at
+    `reorder`
     begin                  float64[p, n]: at hand before the first period
     demand                 float64[r, t, d]
     lead, leads            int64[n], or drawn, int16[r, t, n] (no columns: none is drawn)

@@ -144,9 +144,7 @@ class Network(Settings):
     interest: float = Field(
         0.2, gt=0, le=5, description="Cost of keeping, as a share of the price per year"
     )
-    stages: dict[str, Stage] = Field(
-        min_length=1, max_length=_MOST_STAGES, description="By name"
-    )
+    stages: dict[str, Stage] = Field(min_length=1, max_length=_MOST_STAGES, description="By name")
 
     @model_validator(mode="after")
     def _sound(self) -> Network:

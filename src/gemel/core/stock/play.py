@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
+import numpy.typing as npt
 
 from gemel.core.control.quantiles import t_quantile
 from gemel.core.errors import Refused
@@ -44,7 +45,8 @@ class Played:
 
     stages    names, in the order of the columns
     columns   float64[p, r, n] each: means of a period (`at_hand`, `owed`, `under_way`, `orders`,
-              `ordered`, `wanted`, `at_once`, `lost`) and the share of periods without debts, `clear`
+              `ordered`, `wanted`, `at_once`, `lost`) and the share of periods without debts,
+              `clear`
     cost      float64[p, r]: of a period, all stages
     parts     float64[p, r] each, by name; their sum is `cost`
     trace     float64[t, n, 2]: at hand and owed after each period, of the first set and replication
@@ -126,7 +128,7 @@ def played(
 
 def _tables(
     order: tuple[str, ...], rules: Sequence[Mapping[str, Rule]]
-) -> tuple[np.ndarray, Values, Values]:  # type: ignore[type-arg]  # int64[p, n]
+) -> tuple[npt.NDArray[np.int64], Values, Values]:
     kind = np.zeros((len(rules), len(order)), np.int64)
     reorder, amount = np.zeros(kind.shape), np.zeros(kind.shape)
     for p, chosen in enumerate(rules):

@@ -74,7 +74,8 @@ def exposures(network: Network, stock: Mapping[str, float]) -> list[Exposure]:
 def _missing(
     network: Network, failed: str, stock: Mapping[str, float], recover: float
 ) -> dict[str, float]:
-    """Units of each stage that sells and needs `failed` which are missing until it works again, when
+    """Units of each stage that sells and needs `failed` which are missing until it works again,
+    when
     all of these get the same share of their demand, the largest that can be served."""
     low, high = 0.0, 1.0
     if _served(network, failed, stock, recover, 1.0):

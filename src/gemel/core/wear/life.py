@@ -17,8 +17,15 @@ from gemel.core.settings import Settings
 from gemel.core.time import Duration
 
 __all__ = [
-    "EmpiricalLife", "ExponentialLife", "GammaLife", "Law", "Life", "LognormalLife", "Seen",
-    "WeibullLife", "WeibullLaw",
+    "EmpiricalLife",
+    "ExponentialLife",
+    "GammaLife",
+    "Law",
+    "Life",
+    "LognormalLife",
+    "Seen",
+    "WeibullLaw",
+    "WeibullLife",
 ]  # fmt: skip
 
 
@@ -276,4 +283,3 @@ Life: TypeAlias = Annotated[
     Field(discriminator="kind"),
 ]
 """How long it works, by its `kind`."""
-

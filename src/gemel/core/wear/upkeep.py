@@ -49,7 +49,9 @@ class Asset(Settings):
     life: Life | None = Field(None, description="How long it works; or `wear`")
     wear: Degradation | None = Field(None, description="How what can be measured of it grows")
     planned_cost: float = Field(gt=0, description="Of replacing it in time")
-    failure_cost: float = Field(gt=0, description="Of replacing it after it failed, damage included")
+    failure_cost: float = Field(
+        gt=0, description="Of replacing it after it failed, damage included"
+    )
     planned_time: Duration = Field(0, ge=0, description="Standstill for replacing it in time")
     failure_time: Duration = Field(0, ge=0, description="Standstill after a failure")
     downtime_cost: float = Field(0, ge=0, description="Of a period of standstill")
@@ -116,8 +118,9 @@ class Upkeep(Settings):
     )
     crew: Crew | None = Field(None, description="Who does planned work")
     standstills: tuple[Standstill, ...] = Field(
-        (), description="Times at which the line stands anyway: a visit then costs no `visit_cost`, "
-        "and no downtime as long as it lasts"
+        (),
+        description="Times at which the line stands anyway: a visit costs no `visit_cost` then, and "
+        "work no downtime if it fits",
     )  # fmt: skip
     horizon: Duration = Field(
         _HORIZON, gt=0, le=10 * _HORIZON, description="How far ahead visits are planned"

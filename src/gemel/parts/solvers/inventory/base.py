@@ -1,8 +1,8 @@
 """The interface of stock policies: how much of what to keep, and when to order.
 
 A solver is settings. It is given a `Network` and says in words what of it it does not cover, or
-gives a `Plan`: the best rule it knows for each stage, what that costs, and how customers are served.
-`judge` says the same of rules that are given, those of today for instance.
+gives a `Plan`: the best rule it knows for each stage, what that costs, and how customers are
+served. `judge` says the same of rules that are given, those of today for instance.
 """
 
 from __future__ import annotations

@@ -22,12 +22,15 @@ class BaseStock(StockSolver):
     On order, or in repair, is a Poisson number with mean demand × time, whatever the distribution
     of that time (Palm 1938), where orders do not wait for one another. Where customers do not wait
     (`lost_sale_cost`), it is that number cut off at the stock: Erlang's loss formula. Of what is
-    repaired, a share comes back after `repair_time`, the rest is bought and comes after `lead_time`.
+    repaired, a share comes back after `repair_time`, the rest is bought and comes after
+    `lead_time`.
     """
 
     def uncovered(self, network: Network) -> tuple[str, ...]:
         if len(network.stages) != 1:
-            return (f"it is for one stage by itself; here {len(network.stages)} supply one another",)
+            return (
+                f"it is for one stage by itself; here {len(network.stages)} supply one another",
+            )
         name, stage = only_stage(network)
         cleared = network.with_stages({name: stage.model_copy(update={"repair_share": None})})
         found = reasons_single(cleared, ("poisson",), backorders=stage.lost_sale_cost is None)
@@ -47,7 +50,9 @@ class BaseStock(StockSolver):
         while (above := self._told(network, level + 1, exact=True)).cost < cost:
             level, cost = level + 1, above.cost
         if stage.service is not None and stage.backorder_cost is None:
-            while self._told(network, level, exact=True).fill[only_stage(network)[0]] < stage.service:
+            while (
+                self._told(network, level, exact=True).fill[only_stage(network)[0]] < stage.service
+            ):
                 level += 1
         return self._told(network, level, exact=True)
 

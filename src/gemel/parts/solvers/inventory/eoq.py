@@ -16,8 +16,8 @@ class Eoq(StockSolver):
     """Economic order quantity (Harris 1913), with planned backorders where customers wait, and with
     quantity discounts on all units where prices fall with the order.
 
-    Demand is taken as steady: of spread demand it uses the mean, and says so. With `breaks`, keeping
-    costs `interest` on the price that is paid; the purchase is then part of the cost.
+    Demand is taken as steady: of spread demand it uses the mean, and says so. With `breaks`,
+    keeping costs `interest` on the price that is paid; the purchase is then part of the cost.
     """
 
     def uncovered(self, network: Network) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ class Eoq(StockSolver):
 
     def plan(self, network: Network) -> Plan:
         fitting(self, network)
-        name, stage = only_stage(network)
+        _, stage = only_stage(network)
         best: tuple[float, float] = (inf, 0.0)
         steps = sorted((b.quantity, b.price) for b in stage.breaks)
         bounds = [0.0, *(q for q, _ in steps), inf]

@@ -32,8 +32,8 @@ class GuaranteedService(StockSolver):
     """
 
     factor: float | None = Field(
-        None, gt=0, le=10, description="Standard deviations of demand that stock must cover; without "
-        "it that of the highest `service` of any stage as a normal quantile, or else 1.645 (95 %)"
+        None, gt=0, le=10, description="Standard deviations of demand that stock must cover; "
+        "without it that of the highest `service` of any stage as a normal quantile, or else 1.645 (95 %)"
     )  # fmt: skip
 
     def uncovered(self, network: Network) -> tuple[str, ...]:
@@ -92,8 +92,7 @@ class GuaranteedService(StockSolver):
 def spread_of(network: Network) -> dict[str, float]:
     """Standard deviation of what is wanted of each stage in a period, customers independent."""
     variance = {
-        n: s.demand.deviation**2 if s.demand is not None else 0.0
-        for n, s in network.stages.items()
+        n: s.demand.deviation**2 if s.demand is not None else 0.0 for n, s in network.stages.items()
     }
     for name in reversed(network.order()):
         for supplier, count in network.stages[name].after.items():

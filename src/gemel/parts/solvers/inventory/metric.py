@@ -21,11 +21,11 @@ class Metric(StockSolver):
     """Spares of one part in two echelons, one out, one ordered: METRIC (Sherbrooke 1968), with the
     exact law of what the depot owes to each base (Simon 1971; Graves 1985) in place of its mean.
 
-    What a base cannot repair goes to the depot, which sends one from its stock or, when it has none,
-    later, first come first served. `lead_time` of a base is the way from the depot, that of the
-    depot the time until it has another one. For any stock at the depot the bases are independent
-    and convex, so the best is found by trying each stock of the depot. Exact where these times are
-    constant; repair times of bases may be spread.
+    What a base cannot repair goes to the depot, which sends one from its stock or, when it has
+    none, later, first come first served. `lead_time` of a base is the way from the depot, that of
+    the depot the time until it has another one. For any stock at the depot the bases are
+    independent and convex, so the best is found by trying each stock of the depot. Exact where
+    these times are constant; repair times of bases may be spread.
     """
 
     def uncovered(self, network: Network) -> tuple[str, ...]:

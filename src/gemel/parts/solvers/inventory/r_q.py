@@ -24,10 +24,10 @@ __all__ = ["RQ"]
 class RQ(StockSolver):
     """The best reorder point and quantity together, exact for Poisson and for normal demand.
 
-    After an order the position is spread evenly over (r, r + Q], and the cost is the mean of that of
-    a position, plus the order's (Federgruen and Zheng 1992). Poisson: quantities are whole, and grow
-    by the cheaper neighbour until the next one costs more than the mean. Normal: the cost is convex
-    and both ends of (r, r + Q] cost the same as the mean; Q is found by halving.
+    After an order the position is spread evenly over (r, r + Q], and the cost is the mean of that
+    of a position, plus the order's (Federgruen and Zheng 1992). Poisson: quantities are whole, and
+    grow by the cheaper neighbour until the next one costs more than the mean. Normal: the cost is
+    convex and both ends of (r, r + Q] cost the same as the mean; Q is found by halving.
     """
 
     def uncovered(self, network: Network) -> tuple[str, ...]:

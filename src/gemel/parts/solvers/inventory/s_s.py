@@ -29,8 +29,8 @@ class SS(StockSolver):
     """The best (s, S), exact for demand that is counted, by the search of Zheng and Federgruen
     (1991).
 
-    A cycle is a renewal: from S, m(j) counts the visits at S − j until s or less is reached, and the
-    cost is that of a cycle over its length. The search raises S and lets s follow.
+    A cycle is a renewal: from S, m(j) counts the visits at S − j until s or less is reached, and
+    the cost is that of a cycle over its length. The search raises S and lets s follow.
     """
 
     def uncovered(self, network: Network) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ class SS(StockSolver):
 
 def _given(network: Network) -> tuple[Costs, Values, float]:
     """Costs of a position, P(D = k lots) of one period, and the lot."""
-    name, stage = only_stage(network)
+    _, stage = only_stage(network)
     demand = stage.demand
     if isinstance(demand, EmpiricalDemand):
         law = demand.law()

@@ -25,9 +25,10 @@ class Serial(StockSolver):
     """Base stock of stages in a row, exact (Clark and Scarf 1960, in the form of Chen and Zheng
     1994), up to the cells in which normal demand is counted.
 
-    From the customer upwards: the cost of a stage's echelon (what it has and all behind it) is convex
-    in its base stock, and what a stage cannot send is charged to the one before it. Poisson and seen
-    demand is counted exactly. Rules are told as stock of each stage itself, which orders the same.
+    From the customer upwards: the cost of a stage's echelon (what it has and all behind it) is
+    convex in its base stock, and what a stage cannot send is charged to the one before it. Poisson
+    and seen demand is counted exactly. Rules are told as stock of each stage itself, which orders
+    the same.
     """
 
     cells: int = Field(

@@ -37,7 +37,7 @@ class WagnerWhitin(StockSolver):
     def plan(self, network: Network) -> Plan:
         fitting(self, network)
         name, stage = only_stage(network)
-        wanted, left = _to_serve(network)
+        wanted = _to_serve(network)
         n = len(wanted)
         holding = network.holding(name) or 0.0
         best = np.full(n + 1, np.inf)
@@ -55,7 +55,7 @@ class WagnerWhitin(StockSolver):
         while t < n:
             orders[t] = wanted[t : upto[t]].sum()
             t = int(upto[t])
-        return _told(network, orders, left, exact=True)
+        return _told(network, orders, exact=True)
 
     def judge(self, network: Network, rules: Mapping[str, Rule]) -> Plan:
         """An (s, S), (r, Q) or base stock rule, played through the known orders."""
@@ -73,8 +73,7 @@ class WagnerWhitin(StockSolver):
             if level < -1e-9:
                 raise Refused(f"with this rule of '{name}', {-level:g} are missing in period "
                               f"{len(orders)}")  # fmt: skip
-        _, left = _to_serve(network)
-        return _told(network, np.array(orders), left, exact=False)
+        return _told(network, np.array(orders), exact=False)
 
 
 def _ordered(rule: Rule, level: float) -> float:
@@ -89,17 +88,17 @@ def _ordered(rule: Rule, level: float) -> float:
     return float(max(lots, 1.0) * rule.quantity)
 
 
-def _to_serve(network: Network) -> tuple[Values, Values]:
-    """Demand that what is at hand does not serve, and what of that is left after each period."""
+def _to_serve(network: Network) -> Values:
+    """Demand of each period that what is at hand does not serve."""
     _, stage = only_stage(network)
     assert isinstance(stage.demand, KnownDemand)  # noqa: S101 - uncovered looked
     orders = np.array(stage.demand.orders)
     left = np.maximum(stage.at_hand - np.cumsum(orders), 0.0)
     served = -np.diff(np.append(stage.at_hand, left))
-    return orders - served, left
+    return np.asarray(orders - served)
 
 
-def _told(network: Network, orders: Values, left: Values, *, exact: bool) -> Plan:
+def _told(network: Network, orders: Values, *, exact: bool) -> Plan:
     name, stage = only_stage(network)
     assert isinstance(stage.demand, KnownDemand)  # noqa: S101 - uncovered looked
     level = stage.at_hand + np.cumsum(orders - np.array(stage.demand.orders))

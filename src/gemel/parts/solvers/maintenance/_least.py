@@ -15,7 +15,8 @@ _GOLDEN = (sqrt(5) - 1) / 2
 
 
 def least(cost: Callable[[float], float], grid: Values, rounds: int = 60) -> float:
-    """Where `cost` is least: the best of a rising grid, float64[n], then golden sections between its
+    """Where `cost` is least: the best of a rising grid, float64[n], then golden sections between
+    its
     neighbours. Several valleys are told apart as well as the grid does."""
     found = np.array([cost(float(x)) for x in grid])
     best = int(np.argmin(found))

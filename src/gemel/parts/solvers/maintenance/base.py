@@ -2,8 +2,8 @@
 
 A solver is settings. It is given an `Upkeep` and the name of an asset in it; it says in words why
 it does not cover it, or gives a `Plan`: what to do when, what that costs of a period in the long
-run, and what it costs to let the asset run to failure. `judge` says the same of another action, that
-of today for instance.
+run, and what it costs to let the asset run to failure. `judge` says the same of another action,
+that of today for instance.
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from gemel.core.errors import Refused
 from gemel.core.kind import Part
+from gemel.core.settings import Settings
 from gemel.core.wear.upkeep import Asset, Upkeep
 
-__all__ = ["Action", "MaintenanceSolver", "Plan", "Prices", "fitting", "prices", "run_to_failure"]
+__all__ = [
+    "Action", "MaintenanceSolver", "Plan", "Prices", "Swing", "fitting", "prices", "run_to_failure",
+    "sensitivity",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class Action:
     """What to do. Times are in periods; what is infinite is never done.
 
     age      replace at this age, or, for `block`, every so often
-    every    inspect so often
+    every    inspect so often; with a schedule, a new one for the first time
     level    replace when an inspection finds this level or more
     moment   replace the one that runs now after so long
     spares   keep so many spares
@@ -119,7 +123,9 @@ class Prices:
 
 def prices(upkeep: Upkeep, asset: Asset) -> Prices:
     """Of one replacement; each by itself is a visit."""
-    planned_time, failure_time = (t / upkeep.period for t in (asset.planned_time, asset.failure_time))
+    planned_time, failure_time = (
+        t / upkeep.period for t in (asset.planned_time, asset.failure_time)
+    )
     planned_down, failure_down = (t * asset.downtime_cost for t in (planned_time, failure_time))
     return Prices(
         asset.planned_cost + upkeep.visit_cost + planned_down,
@@ -145,3 +151,68 @@ def fitting(solver: MaintenanceSolver, upkeep: Upkeep, asset: str) -> None:
     """Raises `Refused` where the asset is not covered."""
     if reasons := solver.uncovered(upkeep, asset):
         raise Refused("; ".join(reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class Swing:
+    """What if a number is another one: what to do then, at what cost, and what it costs to do as
+    planned nevertheless."""
+
+    what: str
+    factor: float
+    action: Action
+    cost: float
+    kept: float
+
+
+_SWINGS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "failure_cost": {"": ("failure_cost",)},
+    "planned_cost": {"": ("planned_cost",)},
+    "life": {
+        "life": ("scale", "mean", "median", "spread"),
+        "wear": ("limit",),
+        "prediction": ("life", "low", "high"),
+    },
+}
+
+
+def sensitivity(
+    solver: MaintenanceSolver, upkeep: Upkeep, asset: str, plan: Plan,
+    factors: tuple[float, ...] = (0.8, 1.25),
+) -> list[Swing]:  # fmt: skip
+    """How the plan changes with what a failure costs, what replacing costs, and how long it lives.
+    What the changed asset does not allow is left out."""
+    found = []
+    for what, fields in _SWINGS.items():
+        for factor in factors:
+            other = _scaled(upkeep.assets[asset], fields, factor)
+            if other == upkeep.assets[asset]:
+                continue
+            changed = upkeep.model_copy(update={"assets": {**upkeep.assets, asset: other}})
+            try:
+                best = solver.plan(changed, asset)
+                kept = solver.judge(changed, asset, plan.action)
+            except Refused:
+                continue
+            found.append(Swing(what, factor, best.action, best.cost, kept.cost))
+    return found
+
+
+def _scaled(asset: Asset, fields: Mapping[str, tuple[str, ...]], factor: float) -> Asset:
+    """The asset with these numbers of it, or of what is in it, multiplied."""
+    for inner, names in fields.items():
+        holder: Settings | None = getattr(asset, inner) if inner else asset
+        if holder is None:
+            continue
+        update: dict[str, object] = {}
+        for name in names:
+            value = getattr(holder, name, None)
+            if isinstance(value, int):
+                update[name] = round(value * factor)
+            elif isinstance(value, float) and (name != "spread"):  # of log(life): no time
+                update[name] = value * factor
+        holder = holder.model_copy(update=update)
+        asset = (
+            asset.model_copy(update={inner: holder}) if inner else asset.model_copy(update=update)
+        )
+    return asset

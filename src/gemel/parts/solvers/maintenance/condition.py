@@ -31,9 +31,9 @@ class Condition(MaintenanceSolver):
     """Threshold on measured wear with periodic inspection, by renewal reward: costs and length of a
     cycle are sums over the visits of inspections to each level.
 
-    Gamma wear never falls, so these visits are a sum of gamma distributions, counted in cells of the
-    level. Wiener wear fails when it first reaches the limit; the visits solve an integral equation,
-    by Gauss and Legendre quadrature. The interval between inspections is searched, unless
+    Gamma wear never falls, so these visits are a sum of gamma distributions, counted in cells of
+    the level. Wiener wear fails when it first reaches the limit; the visits solve an integral
+    equation, by Gauss and Legendre quadrature. The interval between inspections is searched, unless
     `inspect_every` is given.
     """
 
@@ -58,7 +58,10 @@ class Condition(MaintenanceSolver):
         if one.inspect_every is not None:
             every = one.inspect_every / upkeep.period
             return self._told(upkeep, asset, every, _best(upkeep, asset, every))
-        grid = np.geomspace(process.mean_life / 100, 2 * process.mean_life, 13)
+        # Costs have a valley for each number of inspections in a life.
+        grid = np.geomspace(
+            process.mean_life / 100, 2 * process.mean_life, 60 if process.monotone else 20
+        )
 
         def cost(every: float) -> float:
             return self._told(upkeep, asset, every, _best(upkeep, asset, every)).cost
@@ -170,4 +173,3 @@ def _cycles(
         first.fails[0] + np.cumsum(visits * later.fails),
         first.works[0] + np.cumsum(visits * later.works),
     )
-
