@@ -119,9 +119,9 @@ class Upkeep(Settings):
     crew: Crew | None = Field(None, description="Who does planned work")
     standstills: tuple[Standstill, ...] = Field(
         (),
-        description="Times at which the line stands anyway: a visit costs no `visit_cost` then, and "
-        "work no downtime if it fits",
-    )  # fmt: skip
+        description="Times at which the line stands anyway: a visit costs no `visit_cost` then, "
+        "and work no downtime if it fits",
+    )
     horizon: Duration = Field(
         _HORIZON, gt=0, le=10 * _HORIZON, description="How far ahead visits are planned"
     )

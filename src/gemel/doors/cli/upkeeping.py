@@ -214,7 +214,7 @@ def _table(answer: _Answer, upkeep: Upkeep) -> Any:
         other = plan.cost - plan.parts.get("planned", 0.0) - plan.parts.get("failures", 0.0)
         table.add_row(
             kind, number(plan.cost), number(plan.parts.get("planned", 0.0)),
-            number(plan.parts.get("failures", 0.0)), number(other if other > 1e-9 * plan.cost else 0.0),
+            number(plan.parts.get("failures", 0.0)), number(round(other, 12)),
             _long(plan.interval, upkeep), f"{100 * plan.failures:.2g} %",
             _what(plan.action, upkeep),
         )  # fmt: skip

@@ -33,7 +33,7 @@ class GuaranteedService(StockSolver):
 
     factor: float | None = Field(
         None, gt=0, le=10, description="Standard deviations of demand that stock must cover; "
-        "without it that of the highest `service` of any stage as a normal quantile, or else 1.645 (95 %)"
+        "without it the normal quantile of the highest `service` of any stage, or else 1.645 (95 %)"
     )  # fmt: skip
 
     def uncovered(self, network: Network) -> tuple[str, ...]:

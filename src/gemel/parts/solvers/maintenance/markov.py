@@ -131,7 +131,8 @@ class Markov(MaintenanceSolver):
         first = _time(chain, waits[0])
         return Plan(
             Action("schedule", every=first, schedule=tuple(schedule)), cost, parts,
-            length / (planned + fails), fails / (planned + fails), run_to_failure(upkeep, upkeep.assets[asset]), exact=False,
+            length / (planned + fails), fails / (planned + fails),
+            run_to_failure(upkeep, upkeep.assets[asset]), exact=False,
             notes=(f"exact on {len(waits)} cells of the level, in steps of {chain.step:.4g}",),
         )  # fmt: skip
 
