@@ -68,9 +68,7 @@ class StockSolverSuite:
     ) -> None:
         for name in ("holding_cost", "order_cost", "backorder_cost", "lost_sale_cost"):
             stages = {
-                n: s.model_copy(update={name: 1.5 * value})
-                if (value := getattr(s, name))
-                else s
+                n: s.model_copy(update={name: 1.5 * value}) if (value := getattr(s, name)) else s
                 for n, s in network.stages.items()
             }
             dearer = network.with_stages(stages)

@@ -158,6 +158,9 @@ def _solved(network: Network, cells: int, given: list[float] | None) -> _Found:
     levels = []
     for j, (mass, start) in enumerate(masses):
         whole = _expected(echelon[j] * x + cost, mass, start)
+        if j and network.review == "periodic":
+            # What is kept is counted at the end of a period, whose customers have come by then.
+            whole -= echelon[j] * demand.rate
         short = _expected(owed, mass, start)
         # Of the first cells the expectation would need what lies below the range.
         valid = start + len(mass) - 1
