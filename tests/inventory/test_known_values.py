@@ -31,8 +31,9 @@ def test_economic_order_quantity_with_backorders() -> None:
     """√(2Kλ(h + b) / (hb)) and √(2Kλhb / (h + b))."""
     demand = {"kind": "constant", "mean": 1300}
     plan = planned("eoq", one(demand=demand, order_cost=8, holding_cost=0.225, backorder_cost=5.0))
-    assert plan.rules["a"].quantity == pytest.approx(310.81177, rel=1e-7)
-    assert plan.cost == pytest.approx(66.92153, rel=1e-7)
+    quantity = np.sqrt(2 * 8 * 1300 * (0.225 + 5) / (0.225 * 5))
+    assert plan.rules["a"].quantity == pytest.approx(quantity, rel=1e-12)
+    assert plan.cost == pytest.approx(np.sqrt(2 * 8 * 1300 * 0.225 * 5 / 5.225), rel=1e-12)
 
 
 def test_quantity_discounts_on_all_units() -> None:
@@ -117,12 +118,12 @@ def test_stages_in_a_row() -> None:
     """Example 6.1, for which stockpyl gives S* = 6.484, 12.028, 22.72 in steps of 0.044 and a cost
     of 47.66539 with demand in 100 steps, 47.66865 in its manual: ours is where finer steps lead."""
     network = Network.read(ROW)
-    fine = Serial(cells=20_000)
+    fine = Serial(cells=8_000)
     echelon = fine.echelon(network)
     for name, theirs in (("1", 6.484), ("2", 12.028), ("3", 22.72)):
         assert echelon[name] == pytest.approx(theirs, abs=0.022)
     cost = fine.plan(network).cost
-    assert cost == pytest.approx(47.66015, abs=2e-5)
+    assert cost == pytest.approx(47.66015, abs=3e-5)
     for cells, off in ((500, 2e-3), (2_000, 2e-4)):
         assert Serial(cells=cells).plan(network).cost == pytest.approx(cost, abs=off)
 

@@ -24,7 +24,7 @@ def read(**stages: Any) -> Network:
          r"in a circle: (b ← c ← b|c ← b ← c)"),
         ({"a": {"after": "sten", "demand": STEADY}, "stem": {}},
          "after 'sten', which is no stage; did you mean 'stem'"),
-        ({"a": {"demand": STEADY, "capacity": 8}}, "makes at most 8 in a period, and 10 are wanted"),
+        ({"a": {"demand": STEADY, "capacity": 8}}, "makes at most 8 .* and 10 are wanted"),
         ({"a": {"demand": STEADY}, "b": {}}, "nothing is wanted of stage 'b'"),
         ({"a": {"demand": {"kind": "normal", "mean": -3, "spread": 1}}}, "must be greater than 0"),
         ({"a": {"demand": STEADY, "lead_time": "-2 d"}}, "'-2 d' is not a duration"),

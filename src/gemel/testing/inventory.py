@@ -141,8 +141,8 @@ def played_by_hand(
     `demand`, `leads` and `works` say of each stage what happens in each period.
     """
     order = network.order()
-    hand, owed, due = ({n: 0.0 for n in order} for _ in range(3))
-    coming, waiting = ({n: 0.0 for n in order} for _ in range(2))
+    hand, owed, due = (dict.fromkeys(order, 0.0) for _ in range(3))
+    coming, waiting = (dict.fromkeys(order, 0.0) for _ in range(2))
     pipe: dict[str, dict[int, float]] = {n: {} for n in order}
     debt = {(s, n): 0.0 for n in order for s in network.stages[n].after}
     material = dict(debt)
