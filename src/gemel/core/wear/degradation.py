@@ -40,6 +40,11 @@ class Process(Protocol):
     def limit(self) -> float: ...
 
     @property
+    def wander(self) -> float:
+        """Standard deviation of the growth in a period."""
+        ...
+
+    @property
     def monotone(self) -> bool:
         """Whether it never falls."""
         ...
@@ -74,6 +79,10 @@ class GammaProcess:
     limit: float
     monotone: bool = True
     floor: float = 0.0
+
+    @property
+    def wander(self) -> float:
+        return self.spread
 
     @property
     def shape(self) -> float:
@@ -113,6 +122,10 @@ class WienerProcess:
     spread: float
     limit: float
     monotone: bool = False
+
+    @property
+    def wander(self) -> float:
+        return self.spread
 
     @property
     def floor(self) -> float:

@@ -141,7 +141,7 @@ def _climbed(
                 step = np.linalg.solve(-hessian + damping * np.eye(len(theta)), gradient)
             except np.linalg.LinAlgError:
                 damping = max(2 * damping, 1e-6 * float(np.abs(hessian).max()))
-        size = 1.0
+        size = min(1.0, 1.0 / float(np.abs(step).max()))  # far away, the curvature misleads
         while True:
             tried = theta + size * step
             new = _likelihood(tried, x, y, failed)

@@ -23,7 +23,7 @@ from gemel.parts.solvers.maintenance.base import (
 
 __all__ = ["Condition"]
 
-_CELLS = 600
+_CELLS = 400
 _NODES = 8
 
 
@@ -57,17 +57,14 @@ class Condition(MaintenanceSolver):
         one, process = upkeep.assets[asset], _process(upkeep, asset)
         if one.inspect_every is not None:
             every = one.inspect_every / upkeep.period
-            return self._told(upkeep, asset, every, _best(upkeep, asset, every))
-        # Costs have a valley for each number of inspections in a life.
-        grid = np.geomspace(
-            process.mean_life / 100, 2 * process.mean_life, 60 if process.monotone else 20
-        )
-
-        def cost(every: float) -> float:
-            return self._told(upkeep, asset, every, _best(upkeep, asset, every)).cost
-
-        every = least(cost, grid, rounds=12)
-        return self._told(upkeep, asset, every, _best(upkeep, asset, every))
+        else:
+            # Costs have a valley for each number of inspections in a life.
+            grid = np.geomspace(process.mean_life / 100, 2 * process.mean_life, 40)
+            every = least(lambda t: _best(upkeep, asset, t)[0], grid, rounds=16)
+        _, level, cell = _best(upkeep, asset, every)
+        near = np.clip(level + np.linspace(-1, 1, 5) * cell, 1e-9, process.limit)
+        level = least(lambda m: self._told(upkeep, asset, every, m).cost, near, rounds=12)
+        return self._told(upkeep, asset, every, level)
 
     def judge(self, upkeep: Upkeep, asset: str, action: Action) -> Plan:
         fitting(self, upkeep, asset)
@@ -108,21 +105,17 @@ def _process(upkeep: Upkeep, asset: str) -> Process:
     return wear.process()
 
 
-def _best(upkeep: Upkeep, asset: str, every: float) -> float:
-    """The best threshold for this interval."""
+def _best(upkeep: Upkeep, asset: str, every: float) -> tuple[float, float, float]:
+    """The least cost with this interval, its threshold, and to within what that is known."""
     process = _process(upkeep, asset)
-    if isinstance(process, GammaProcess):
-        levels, visits, fails, works = _cycles(process, every)
-        costs = [
-            _priced(upkeep, asset, every, v, f, w)[0]
-            for v, f, w in zip(visits.tolist(), fails.tolist(), works.tolist(), strict=True)
-        ]
-        return float(levels[int(np.argmin(costs))])
-
-    def cost(level: float) -> float:
-        return _priced(upkeep, asset, every, *_cycle(process, every, level))[0]
-
-    return least(cost, np.linspace(0.04, 1, 9) * process.limit, rounds=12)
+    cycles = _cycles if isinstance(process, GammaProcess) else _passages
+    levels, visits, fails, works = cycles(process, every)
+    costs = [
+        _priced(upkeep, asset, every, v, f, w)[0]
+        for v, f, w in zip(visits.tolist(), fails.tolist(), works.tolist(), strict=True)
+    ]
+    best = int(np.argmin(costs))
+    return costs[best], float(levels[best]), float(levels[-1] - levels[-2])
 
 
 def _cycle(process: Process, every: float, level: float) -> tuple[float, float, float]:
@@ -146,10 +139,40 @@ def _cycle(process: Process, every: float, level: float) -> tuple[float, float, 
     )
 
 
+def _passages(process: Process, every: float) -> tuple[Values, Values, Values, Values]:
+    """As `_cycles`, of wear that may fall: in cells, and so less exact than `_cycle`.
+
+    With A = I − Kᵀ over all cells, the visits below a threshold solve the leading part of A. Its
+    factors L and U are those of all leading parts, so f · A⁻¹ k₀ is a running sum for every f.
+    """
+    spread = process.wander * np.sqrt(every)
+    n = int(np.clip(4 * (process.limit - process.floor) / spread, 80, 320))
+    edges = np.linspace(process.floor, process.limit, n + 1)
+    middle = 0.5 * (edges[1:] + edges[:-1])
+    start = process.cells(np.zeros(1), edges, every)[0]
+    upper = np.eye(n) - process.cells(middle, edges, every).T
+    for i in range(n - 1):  # dominant diagonals: no pivots are needed
+        factor = upper[i + 1 :, i] / upper[i, i]
+        upper[i + 1 :, i:] -= factor[:, None] * upper[i, i:]
+        start[i + 1 :] -= factor * start[i]
+    first, later = process.stretch(np.zeros(1), every), process.stretch(middle, every)
+    wanted = np.stack([np.ones(n), later.fails, later.works])
+    for i in range(n):  # Uᵀ w = f, for the three at once
+        wanted[:, i] /= upper[i, i]
+        wanted[:, i + 1 :] -= wanted[:, i, None] * upper[i, i + 1 :]
+    sums = np.cumsum(wanted * start, axis=1)
+    above = edges[1:] > 0
+    return (
+        edges[1:][above], 1 + sums[0][above], first.fails[0] + sums[1][above],
+        first.works[0] + sums[2][above],
+    )  # fmt: skip
+
+
 def _cycles(
-    process: GammaProcess, every: float, top: float = inf
+    process: Process, every: float, top: float = inf
 ) -> tuple[Values, Values, Values, Values]:
     """Thresholds, float64[n], up to `top` or the limit, and of each the figures of `_cycle`."""
+    assert isinstance(process, GammaProcess)  # noqa: S101 - the caller looked
     top = min(top, process.limit)
     edges = np.linspace(0, top, _CELLS + 1)
     visits = np.zeros(_CELLS)
