@@ -11,11 +11,12 @@ from typing import Any
 import typer
 
 from gemel.core.errors import ConfigurationError, did_you_mean
-from gemel.core.time import duration_text
+from gemel.core.time import duration_text, parse_duration
 from gemel.core.wear.fit import WeibullFit, fit_weibull
 from gemel.core.wear.upkeep import Upkeep
 from gemel.doors.cli import describing, telling
 from gemel.doors.cli.telling import number, plain
+from gemel.doors.cli.visiting import together
 from gemel.parts.connectors.files.columns import read_columns
 from gemel.parts.solvers.maintenance import MAINTENANCE, Action, Plan
 from gemel.parts.solvers.maintenance.base import Swing, sensitivity
@@ -52,10 +53,12 @@ def maintenance(file: Path, asset: str | None, *, as_json: bool) -> None:
         for name in upkeep.assets
         if asset in (None, name)
     ]
+    shared = together(upkeep, {a.asset: a.options[0][1] for a in answers})
     if as_json:
         told = {
             "currency": upkeep.currency, "period": duration_text(upkeep.period),
             "assets": {a.asset: _json(a, upkeep) for a in answers},
+            "visits": None if shared is None else shared.json(),
             "sentence": " ".join(_sentence(a, upkeep) for a in answers),
         }  # fmt: skip
         typer.echo(json.dumps(plain(told), indent=2))
@@ -68,6 +71,9 @@ def maintenance(file: Path, asset: str | None, *, as_json: bool) -> None:
         if answer.swings:
             console.print(_swing_table(answer, upkeep))
         telling.say(console, _sentence(answer, upkeep), answer.options[0][1].notes)
+    if shared is not None:
+        console.print(shared.table(upkeep, _long))
+        telling.say(console, shared.sentence(upkeep), ())
 
 
 def _answered(upkeep: Upkeep, name: str, fit: WeibullFit | None, document: Document) -> _Answer:
@@ -83,9 +89,8 @@ def _answered(upkeep: Upkeep, name: str, fit: WeibullFit | None, document: Docum
         raise ConfigurationError(f"no policy covers it. {why}", document.where(("assets", name)))
     # Of the one that runs now, a prognostic knows more than its kind does. Costs with spares count
     # the stock as well and are not to be compared with those without.
-    options.sort(key=lambda o: (o[0] != "remaining_life", o[0] == "with_spares", o[1].cost))
-    if any(kind == "with_spares" for kind, _ in options):
-        options.sort(key=lambda o: (o[0] != "remaining_life", o[0] != "with_spares", o[1].cost))
+    first = ("remaining_life", "with_spares")
+    options.sort(key=lambda o: (first.index(o[0]) if o[0] in first else 2, o[1].cost))
     best, plan = options[0]
     solver = MAINTENANCE.build({"kind": best})
     swings = sensitivity(solver, upkeep, name, plan)
@@ -140,8 +145,6 @@ def _fitted(life: dict[str, Any], folder: Path, where: str) -> tuple[WeibullFit,
     rest = read.numbers[1 + bool(life.get("failed")) :]
     with telling.named(folder / life["file"], life["age"]):
         fit = fit_weibull(ages, failed, dict(zip(covariates, rest, strict=True)))
-    from gemel.core.time import parse_duration
-
     unit = parse_duration(life["unit"])
     scale = fit.scale_at(list(covariates.values()))
     return fit, {
