@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,9 +12,10 @@ from pydantic import ValidationError
 
 from gemel.core.errors import ConfigurationError
 from gemel.core.settings import Settings, problems
+from gemel.core.time import DAY, HOUR, MINUTE, SECOND
 from gemel.runtime.yaml12 import Document, parse
 
-__all__ = ["document_of", "settings_of"]
+__all__ = ["document_of", "settings_of", "time_text"]
 
 S = TypeVar("S", bound=Settings)
 
@@ -52,3 +54,16 @@ def settings_of(document: Document, model: type[S], data: dict[str, Any] | None 
             path = (f"{named[1]}s", named[2]) if named else ()
             raise ConfigurationError(first.sentence, document.where(path)) from None
         raise ConfigurationError(str(first), document.where(path)) from None
+
+
+def time_text(nanoseconds: float) -> str:
+    """A computed time for people: three digits, in the largest unit of which it has two."""
+    if not isfinite(nanoseconds):
+        return "never"
+    if nanoseconds <= 0:
+        return "now"
+    for unit, size in (("d", DAY), ("h", HOUR), ("min", MINUTE)):
+        if nanoseconds >= 2 * size:
+            value = nanoseconds / size
+            return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
+    return f"{nanoseconds / SECOND:.3g} s"

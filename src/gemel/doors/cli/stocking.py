@@ -186,13 +186,19 @@ def _risks(answer: _Answer) -> Any:
         enough = one.recover is None or one.survive >= one.recover
         table.add_row(
             one.stage,
-            "always" if one.survive == float("inf") else f"{one.survive:.3g} periods",
-            "" if one.recover is None else f"{one.recover:.3g} periods",
+            _time(one.survive, answer.network),
+            "" if one.recover is None else _time(one.recover, answer.network),
             f"{sum(one.missing.values()):.4g}",
             "" if one.index is None else f"{one.index:.2f}",
             "" if enough else "recovers later than stock lasts",
         )
     return table
+
+
+def _time(periods: float, network: Network) -> str:
+    if periods == float("inf"):
+        return "always"
+    return describing.time_text(periods * network.period)
 
 
 def _sentence(answer: _Answer) -> str:

@@ -18,7 +18,7 @@ from gemel.doors.cli import describing, telling
 from gemel.doors.cli.telling import number, plain
 from gemel.doors.cli.visiting import together
 from gemel.parts.connectors.files.columns import read_columns
-from gemel.parts.solvers.maintenance import MAINTENANCE, Action, Plan
+from gemel.parts.solvers.maintenance import MAINTENANCE, Action, MaintenanceSolver, Plan
 from gemel.parts.solvers.maintenance.base import Swing, sensitivity
 from gemel.runtime.yaml12 import Document
 
@@ -77,9 +77,14 @@ def maintenance(file: Path, asset: str | None, *, as_json: bool) -> None:
 
 
 def _answered(upkeep: Upkeep, name: str, fit: WeibullFit | None, document: Document) -> _Answer:
-    options, uncovered = [], {}
-    for kind in MAINTENANCE.files():
-        solver = MAINTENANCE.build({"kind": kind})
+    options: list[tuple[str, Plan]] = []
+    uncovered: dict[str, tuple[str, ...]] = {}
+    rate: dict[str, float] = {}
+    for kind in sorted(MAINTENANCE.files(), key=lambda k: k == "remaining_life"):
+        known = [p.cost for k, p in options if k != "with_spares"]
+        if kind == "remaining_life" and known:
+            rate = {"rate": min(known)}  # of a period, once this one is replaced
+        solver = _solver(kind, rate)
         if reasons := solver.uncovered(upkeep, name):
             uncovered[kind] = reasons
         else:
@@ -92,7 +97,7 @@ def _answered(upkeep: Upkeep, name: str, fit: WeibullFit | None, document: Docum
     first = ("remaining_life", "with_spares")
     options.sort(key=lambda o: (first.index(o[0]) if o[0] in first else 2, o[1].cost))
     best, plan = options[0]
-    solver = MAINTENANCE.build({"kind": best})
+    solver = _solver(best, rate)
     swings = sensitivity(solver, upkeep, name, plan)
     one = upkeep.assets[name]
     if one.today is not None and one.life is not None:
@@ -101,6 +106,10 @@ def _answered(upkeep: Upkeep, name: str, fit: WeibullFit | None, document: Docum
             judged = age.judge(upkeep, name, Action("age", age=one.today / upkeep.period))
             options.append(("as today", judged))
     return _Answer(name, options, uncovered, swings, fit)
+
+
+def _solver(kind: str, rate: dict[str, float]) -> MaintenanceSolver:
+    return MAINTENANCE.build({"kind": kind, **(rate if kind == "remaining_life" else {})})
 
 
 # Lives from a table
@@ -166,21 +175,7 @@ def _fit_table(fit: WeibullFit) -> Any:
 
 
 def _long(periods: float | None, upkeep: Upkeep) -> str:
-    """A time for people: three digits, in the largest unit that suits."""
-    if periods is None:
-        return ""
-    if not isfinite(periods):
-        return "never"
-    nanoseconds = periods * upkeep.period
-    for unit, size in (("a", 31_557_600_000_000_000), ("d", 86_400_000_000_000),
-                       ("h", 3_600_000_000_000), ("min", 60_000_000_000)):  # fmt: skip
-        if nanoseconds >= 2 * size:
-            return (
-                f"{nanoseconds / size:.3g} {unit}"
-                if nanoseconds < 1000 * size
-                else (f"{nanoseconds / size:.0f} {unit}")
-            )
-    return f"{nanoseconds / 1e9:.3g} s"
+    return "" if periods is None else describing.time_text(periods * upkeep.period)
 
 
 def _what(action: Action, upkeep: Upkeep) -> str:
@@ -215,9 +210,10 @@ def _table(answer: _Answer, upkeep: Upkeep) -> Any:
     )  # fmt: skip
     for kind, plan in answer.options:
         other = plan.cost - plan.parts.get("planned", 0.0) - plan.parts.get("failures", 0.0)
+        other = other if other > 1e-9 * plan.cost else 0.0
         table.add_row(
             kind, number(plan.cost), number(plan.parts.get("planned", 0.0)),
-            number(plan.parts.get("failures", 0.0)), number(round(other, 12)),
+            number(plan.parts.get("failures", 0.0)), number(other),
             _long(plan.interval, upkeep), f"{100 * plan.failures:.2g} %",
             _what(plan.action, upkeep),
         )  # fmt: skip

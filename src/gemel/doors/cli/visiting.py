@@ -23,7 +23,7 @@ _TIMES = 120
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Visits, and what each job by itself would cost more than nothing being moved."""
+    """Visits, and what each job would cost by itself, at its best time."""
 
     jobs: Jobs
     visits: Visits
@@ -35,11 +35,9 @@ class Together:
         """What it saves."""
         count = len(set(self.visits.at))
         saved = self.alone - self.visits.cost
-        money = f"{number(saved, saved)} {upkeep.currency}".strip()
-        return (
-            f"{len(self.jobs.names)} replacements in {count} visits: {money} less than each by "
-            "itself."
-        )
+        money = f"{number(saved)} {upkeep.currency}".strip()
+        visits = "one visit" if count == 1 else f"{count} visits"
+        return f"{len(self.jobs.names)} replacements in {visits}: {money} less than each by itself."
 
     def table(self, upkeep: Upkeep, told: Any) -> Any:
         """A row per visit; `told` makes times readable."""
@@ -107,5 +105,5 @@ def together(upkeep: Upkeep, plans: dict[str, Plan]) -> Together | None:
         how, visitor = "cp_sat", VISITORS.build({"kind": "cp_sat"})
     except ConfigurationError:  # without the extra
         how, visitor = "merging", VISITORS.build({"kind": "merging"})
-    alone = float((jobs.cost + jobs.visit).min(axis=1).sum())
+    alone = len(chosen) * upkeep.visit_cost  # each at its best time, when nothing is to be moved
     return Together(jobs, visitor.plan(jobs), alone, how, tuple(left_out))

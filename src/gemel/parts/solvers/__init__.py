@@ -1,1 +1,7 @@
-"""What finds a plan: a folder per family of questions, a file per way to answer."""
+"""The solvers: a folder per family, which find the best plan."""
+
+from gemel.parts.solvers.inventory import INVENTORY
+from gemel.parts.solvers.maintenance import MAINTENANCE
+from gemel.parts.solvers.visits import VISITORS
+
+__all__ = ["INVENTORY", "MAINTENANCE", "VISITORS"]

@@ -20,7 +20,6 @@ from gemel.parts.solvers.maintenance.base import (
     Plan,
     fitting,
     prices,
-    run_to_failure,
 )
 
 __all__ = ["RemainingLife"]
@@ -32,8 +31,9 @@ class RemainingLife(MaintenanceSolver):
     The prediction is read as log-normal on both sides of its value, with the width that its
     interval says on each. Waiting is worth what a period costs in the long run (`rate`, or the mean
     cost of this life), and dear by the growing chance of a failure. A standstill of the line in
-    which the work fits is compared with the best other moment. The cost that is told is that of
-    this life, from new, in the ratio of means.
+    which the work fits is compared with the best other moment. The cost that is told is that of a
+    period of this life, from new; with `rate`, of all periods until it would have failed, those of
+    the next ones included.
     """
 
     rate: float | None = Field(
@@ -66,14 +66,22 @@ class RemainingLife(MaintenanceSolver):
         return self._told(upkeep, asset, action.moment)
 
     def _dear(self, upkeep: Upkeep, asset: str, moment: float) -> float:
-        """What is to be least."""
+        return sum(self._parts_of(upkeep, asset, moment)[0].values())
+
+    def _parts_of(
+        self, upkeep: Upkeep, asset: str, moment: float
+    ) -> tuple[dict[str, float], float, float]:
+        """What a period costs, the length of this life from new, and its chance to fail."""
         fails, time, planned = self._met(upkeep, asset, moment)
-        price = prices(upkeep, upkeep.assets[asset])
-        cost = (1 - fails) * planned + fails * price.failure
-        time += (1 - fails) * price.planned_time + fails * price.failure_time
+        one = upkeep.assets[asset]
+        price, age = prices(upkeep, one), one.age / upkeep.period
+        length = age + time + (1 - fails) * price.planned_time + fails * price.failure_time
+        whole = {"planned": (1 - fails) * planned, "failures": fails * price.failure}
+        span = length
         if self.rate is not None:
-            return cost - self.rate * time
-        return cost / (upkeep.assets[asset].age / upkeep.period + time)
+            span = age + self._met(upkeep, asset, inf)[1] + price.failure_time
+            whole["next ones"] = self.rate * (span - length)
+        return {n: v / span for n, v in whole.items() if v}, length, fails
 
     @staticmethod
     def _met(upkeep: Upkeep, asset: str, moment: float) -> tuple[float, float, float]:
@@ -87,23 +95,14 @@ class RemainingLife(MaintenanceSolver):
         return 1 - float(law.survives(moment)), law.lived(moment), planned
 
     def _told(self, upkeep: Upkeep, asset: str, moment: float) -> Plan:
-        one = upkeep.assets[asset]
-        fails, time, planned = self._met(upkeep, asset, moment)
-        price, age = prices(upkeep, one), one.age / upkeep.period
-        length = age + time + (1 - fails) * price.planned_time + fails * price.failure_time
-        parts = {
-            "planned": (1 - fails) * planned / length,
-            "failures": fails * price.failure / length,
-        }
-        _, until, _ = self._met(upkeep, asset, inf)
-        waits = price.failure / (age + until + price.failure_time)
+        parts, length, fails = self._parts_of(upkeep, asset, moment)
+        waits = self._dear(upkeep, asset, inf)
         notes = [f"{100 * fails:.2g} % that it fails before"]
-        if one.life is None and one.wear is None and self.rate is None:
+        if self.rate is None:
             notes.append("the next ones are taken to cost as much as this one: give `life`")
         return Plan(
             Action("moment", moment=moment), sum(parts.values()), parts, length, fails,
-            waits if one.life is None and one.wear is None else run_to_failure(upkeep, one),
-            exact=True, notes=tuple(notes),
+            waits, exact=True, notes=tuple(notes),
         )  # fmt: skip
 
 

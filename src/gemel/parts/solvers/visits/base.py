@@ -59,7 +59,7 @@ class Jobs:
         used = sorted(set(at))
         for t in used:
             mine = [j for j, a in enumerate(at) if a == t]
-            if self.work[mine].sum() > self.crew[t] * (1 + 1e-12):
+            if self.work[mine].sum() > self.crew[t] * (1 + 1e-6):
                 return inf
         whole = sum(float(self.cost[j, t]) for j, t in enumerate(at))
         return whole + float(self.visit[used].sum())

@@ -35,12 +35,12 @@ class CpSat(Visitor):
             model.add_exactly_one(done[j])
             for t in range(n):
                 model.add_implication(done[j][t], visited[t])
-        work = _FINE / max(float(jobs.work.max()), 1e-300)
+        work = 1e9 / max(float(jobs.work.max()), 1e-300)
         for t in range(n):
             if np.isfinite(jobs.crew[t]):
                 model.add(
-                    sum(int(np.ceil(w * work - 1e-6)) * done[j][t] for j, w in enumerate(jobs.work))
-                    <= int(np.floor(jobs.crew[t] * work * (1 + 1e-12)))
+                    sum(int(w * work) * done[j][t] for j, w in enumerate(jobs.work))
+                    <= int(jobs.crew[t] * work) + k
                 )
         model.minimize(
             sum(round(float(jobs.cost[j, t]) * scale) * done[j][t]

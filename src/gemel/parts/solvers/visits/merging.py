@@ -45,7 +45,7 @@ class Merging(Visitor):
     def _best(jobs: Jobs, group: list[int]) -> tuple[float, int]:
         """Least cost of doing these in one visit, and its time."""
         whole = jobs.cost[group].sum(axis=0) + jobs.visit
-        whole = np.where(jobs.work[group].sum() <= jobs.crew * (1 + 1e-12), whole, np.inf)
+        whole = np.where(jobs.work[group].sum() <= jobs.crew * (1 + 1e-6), whole, np.inf)
         t = int(np.argmin(whole))
         return float(whole[t]), t
 
@@ -55,7 +55,7 @@ class Merging(Visitor):
         free = np.ones(len(jobs.times), np.bool_)
         chosen = [0] * len(jobs.names)
         for group in groups:
-            fits = free & (jobs.work[group].sum() <= jobs.crew * (1 + 1e-12))
+            fits = free & (jobs.work[group].sum() <= jobs.crew * (1 + 1e-6))
             if not fits.any():
                 raise Refused(f"{len(groups)} visits, and only {len(jobs.times)} times for them")
             whole = np.where(fits, jobs.cost[group].sum(axis=0) + jobs.visit, np.inf)
