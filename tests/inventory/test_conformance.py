@@ -33,6 +33,15 @@ EXAMPLES: Mapping[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
         ({}, one(demand=POISSON, lead_time="4 d", holding_cost=2.0, lost_sale_cost=90.0)),
         ({}, one(demand=POISSON, lead_time="9 d", repair_share=0.8, repair_time="3 d", **COSTS)),
     ],
+    "by_simulation": [
+        ({"periods": 200, "replications": 8}, {"stages": {
+            "steel": {"lead_time": "3 d", "lead_time_spread": "1 d", "holding_cost": 1,
+                      "order_cost": 20},
+            "motor": {"lead_time": "2 d", "holding_cost": 4},
+            "cart": {"after": {"steel": 2, "motor": 1}, "lead_time": "1 d", "holding_cost": 9,
+                     "backorder_cost": 80, "demand": {"kind": "normal", "mean": 6, "spread": 2}},
+        }}),
+    ],
     "eoq": [
         ({}, one(demand={"kind": "constant", "mean": 30}, order_cost=50, **COSTS)),
         ({}, one(demand={"kind": "constant", "mean": 30}, order_cost=50, holding_cost=0.5)),

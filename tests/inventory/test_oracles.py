@@ -188,3 +188,18 @@ def test_rows_of_seen_demand_count_in_lots(review: str) -> None:
     plan = INVENTORY.build({"kind": "serial"}).plan(network)
     for rule in plan.rules.values():
         assert (rule.level or 0) % 12.5 == pytest.approx(0)
+
+
+@pytest.mark.parametrize("review", ["continuous", "periodic"])
+def test_search_by_simulation_comes_near_what_is_exact(review: str) -> None:
+    network = Network.read({"review": review, "stages": {
+        "far": {"lead_time": "2 d", "holding_cost": 2},
+        "middle": {"after": "far", "lead_time": "1 d", "holding_cost": 4},
+        "near": {"after": "middle", "lead_time": "1 d", "holding_cost": 7, "backorder_cost": 37.12,
+                 "demand": {"kind": "normal", "mean": 5, "spread": 1}},
+    }})  # fmt: skip
+    serial = INVENTORY.build({"kind": "serial"})
+    found = INVENTORY.build({"kind": "by_simulation"}).plan(network)
+    best = serial.plan(network).cost
+    cost = serial.judge(network, found.rules).cost
+    assert best * (1 - 1e-6) <= cost <= best * 1.01

@@ -73,7 +73,8 @@ class StockSolverSuite:
             }
             dearer = network.with_stages(stages)
             if stages != network.stages and not solver.uncovered(dearer):
-                assert solver.plan(dearer).cost >= plan.cost * (1 - 1e-9), name
+                slack = 1e-9 if plan.exact else 0.02
+                assert solver.plan(dearer).cost >= plan.cost * (1 - slack), name
 
     def test_judged_it_costs_what_it_says_and_neighbours_no_less(
         self, solver: StockSolver, network: Network, plan: Plan

@@ -70,6 +70,7 @@ def play(
             for j in range(stages):
                 hand[j] = begin[p, j]
                 owed[j] = coming[j] = waiting[j] = due[j] = 0.0
+            count = counts[p, r]
             pipe[:] = 0.0
             debt[:] = 0.0
             material[:] = 0.0
@@ -98,9 +99,9 @@ def play(
                                 due[j] += missing
                                 missing = 0.0
                             if counted:
-                                counts[p, r, j, 5] += wanted
-                                counts[p, r, j, 6] += served
-                                counts[p, r, j, 7] += missing
+                                count[j, 5] += wanted
+                                count[j, 6] += served
+                                count[j, 7] += missing
                         continue
                     # Orders go out, from the customers upwards.
                     for j in range(stages - 1, -1, -1):
@@ -122,8 +123,8 @@ def play(
                                 debt[e] += asked
                                 due[edge_from[e]] += asked
                             if counted:
-                                counts[p, r, j, 3] += 1.0
-                                counts[p, r, j, 4] += order
+                                count[j, 3] += 1.0
+                                count[j, 4] += order
                     # What is there is used and sent, from the suppliers downwards.
                     for j in range(stages):
                         start = waiting[j]
@@ -162,11 +163,11 @@ def play(
                                 due[j] -= sent
                 if counted:
                     for j in range(stages):
-                        counts[p, r, j, 0] += hand[j]
-                        counts[p, r, j, 1] += owed[j]
-                        counts[p, r, j, 2] += coming[j] - waiting[j]
+                        count[j, 0] += hand[j]
+                        count[j, 1] += owed[j]
+                        count[j, 2] += coming[j] - waiting[j]
                         if owed[j] <= 1e-9:
-                            counts[p, r, j, 8] += 1.0
+                            count[j, 8] += 1.0
                 if traced and p == 0 and r == 0:
                     for j in range(stages):
                         trace[t, j, 0] = hand[j]

@@ -47,7 +47,9 @@ def settings_of(document: Document, model: type[S], data: dict[str, Any] | None 
     try:
         return model.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
-        first = problems(error, model)[0]
+        found = problems(error, model)
+        # A name that is spelt wrongly explains one that is missing.
+        first = next((p for p in found if "is not known here" in p.sentence), found[0])
         path = first.path
         if not path or len(path) == 0:  # of the whole: the message names where
             named = re.search(r"(stage|asset) '([^']+)'", first.sentence)

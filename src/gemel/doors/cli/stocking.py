@@ -98,6 +98,7 @@ def _answered(network: Network, periods: int, replications: int, seed: int) -> _
         why = "; ".join(f"{name}: {reasons[0]}" for name, reasons in uncovered.items())
         raise Refused(f"no policy covers {_names(network)}. {why}")
     playable = [o for o in options if set(o.rules) == set(network.stages)]
+    found: Played | None = None
     if playable and not network.knows_future():
         found = played(
             network, [o.rules for o in playable], periods=periods, warm=_warm(network, periods),
@@ -106,6 +107,7 @@ def _answered(network: Network, periods: int, replications: int, seed: int) -> _
         for i, option in enumerate(playable):
             _note(option, found, i, network)
     ranked = sorted((o for o in options if o.plan), key=lambda o: _rank(o, network))
+    _exact_first(ranked, playable, found)
     ranked += [o for o in options if not o.plan]
     stocked = {n: s.at_hand for n, s in network.stages.items()}
     recovers = any(s.recovery is not None for s in network.stages.values())
@@ -134,6 +136,21 @@ def _rank(option: _Option, network: Network) -> tuple[bool, float]:
         for name, stage in network.stages.items()
     )  # fmt: skip
     return short, option.plan.cost if option.cost is None else option.cost.value
+
+
+def _exact_first(ranked: list[_Option], playable: list[_Option], found: Played | None) -> None:
+    """What was best by luck of what was played gives way to what is proved best of its kind, where
+    the difference between them may be none."""
+    best = ranked[0]
+    if found is None or best not in playable or (best.plan is not None and best.plan.exact):
+        return
+    for option in ranked[1:]:
+        if option.plan is not None and option.plan.exact and option in playable:
+            apart = found.difference(playable.index(option), playable.index(best))
+            if apart.low <= 0:
+                ranked.remove(option)
+                ranked.insert(0, option)
+                return
 
 
 # For people
