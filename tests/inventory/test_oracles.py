@@ -203,3 +203,28 @@ def test_search_by_simulation_comes_near_what_is_exact(review: str) -> None:
     best = serial.plan(network).cost
     cost = serial.judge(network, found.rules).cost
     assert best * (1 - 1e-6) <= cost <= best * 1.01
+
+
+@pytest.mark.parametrize("kind", ["base_stock", "r_q"])
+def test_what_is_too_large_to_count_is_said(kind: str) -> None:
+    network = one(
+        demand={"kind": "poisson", "mean": 1e6}, lead_time="5 d", holding_cost=1,
+        backorder_cost=9, order_cost=10.0 * (kind == "r_q"),
+    )  # fmt: skip
+    (reason,) = INVENTORY.build({"kind": kind}).uncovered(network)
+    assert "too large to count; such demand is normal, with spread 2236" in reason
+
+
+def test_large_demand_is_planned_as_normal_demand_is() -> None:
+    """A Poisson number of thousands is nearly normal, and so are the rules."""
+    values = {"holding_cost": 1, "backorder_cost": 9, "lead_time": "3 d"}
+    poisson, normal = (
+        INVENTORY.build({"kind": kind}).plan(
+            one(review, demand=demand, **values, order_cost=order)
+        ).cost
+        for kind, review, demand, order in (
+            ("r_q", "continuous", {"kind": "poisson", "mean": 900.0}, 4000.0),
+            ("r_q", "continuous", {"kind": "normal", "mean": 900.0, "spread": 30.0}, 4000.0),
+        )
+    )  # fmt: skip
+    assert poisson == pytest.approx(normal, rel=2e-3)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import vectorize
 
+from gemel.core.errors import DataError
 from gemel.core.frame import Values
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
 ]  # fmt: skip
 
 _TINY: Final = 1e-300
+_MOST_COUNTED: Final = 1e6
 _ENOUGH: Final = 1e-16
 
 
@@ -111,9 +113,14 @@ def gamma_pdf(shape: float, x: npt.ArrayLike) -> Any:
 
 def poisson_pmf(mean: float, least_tail: float = 1e-16) -> Values:
     """float64[n]: P(N = k) for k = 0, 1, … until what is left out is less than `least_tail`, as far
-    as doubles can tell. Its sum is one."""
+    as doubles can tell. Its sum is one. Raises `DataError` above a mean of a million."""
     if mean <= 0:
         return np.ones(1)
+    if mean > _MOST_COUNTED:
+        raise DataError(
+            f"a Poisson number with mean {mean:.4g} is too large to count; such demand is normal, "
+            f"with spread {sqrt(mean):.4g}"
+        )
     top = int(mean + 12 * sqrt(mean) + 30)
     k = np.arange(top + 1)
     logs = k * log(mean) - mean - np.cumsum(np.log(np.maximum(k, 1)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gemel.core.errors import Refused
+from gemel.core.errors import DataError, Refused
 from gemel.core.stock.demand import Counted, Law, Normally
 from gemel.core.stock.network import Network, Rule, Stage
 from gemel.parts.solvers.inventory.base import only_stage
@@ -82,7 +82,7 @@ def spread_reasons(network: Network) -> list[str]:
     name, stage = only_stage(network)
     try:
         law_of(network, name, stage)
-    except Refused as error:
+    except (Refused, DataError) as error:
         return [str(error)]
     return []
 

@@ -7,6 +7,8 @@ from math import floor
 
 import numpy as np
 
+from gemel.core.errors import DataError
+from gemel.core.frame import Values
 from gemel.core.probability import poisson_pmf
 from gemel.core.stock.demand import Counted, PoissonDemand
 from gemel.core.stock.network import Network, Rule, Stage
@@ -40,19 +42,30 @@ class BaseStock(StockSolver):
             found.append(f"'{name}' is repaired and has no repair_time")
         if not found and _time(network, stage) == 0:
             found.append(f"'{name}' is there as soon as it is ordered: nothing need be kept")
+        if not found:
+            try:
+                poisson_pmf(network.throughput()[name] * _time(network, stage))
+            except DataError as error:
+                found.append(str(error))
         return tuple(found)
 
     def plan(self, network: Network) -> Plan:
         fitting(self, network)
-        _, stage = only_stage(network)
-        level, cost = 0, self._told(network, 0, exact=True).cost
-        # Convex in the level with backorders; Erlang's loss is convex in it, too.
-        while (above := self._told(network, level + 1, exact=True)).cost < cost:
-            level, cost = level + 1, above.cost
+        name, stage = only_stage(network)
+        assert isinstance(stage.demand, PoissonDemand)  # noqa: S101 - uncovered looked
+        h = network.holding(name) or 0.0
+        law = Counted(poisson_pmf(stage.demand.mean * _time(network, stage)))
+        if stage.lost_sale_cost is not None:
+            loss = erlang_losses(len(law.pmf), law.mean)
+            rate = stage.demand.mean
+            lost = (stage.lost_sale_cost - stage.order_cost) * rate * loss
+            kept = np.arange(len(loss)) - law.mean * (1 - loss)
+            level = int(np.argmin(lost + h * kept))
+        else:
+            b = stage.backorder_cost
+            level = 0 if b is None else round(law.quantile(b / (b + h)))
         if stage.service is not None and stage.backorder_cost is None:
-            while (
-                self._told(network, level, exact=True).fill[only_stage(network)[0]] < stage.service
-            ):
+            while self._told(network, level, exact=True).fill[name] < stage.service:
                 level += 1
         return self._told(network, level, exact=True)
 
@@ -69,7 +82,7 @@ class BaseStock(StockSolver):
         law = Counted(poisson_pmf(rate * _time(network, stage)))
         parts, kept, fill = {}, 0.0, 0.0
         if stage.lost_sale_cost is not None:
-            loss = erlang_loss(level, law.mean)
+            loss = float(erlang_losses(level, law.mean)[-1])
             fill, kept = 1 - loss, level - law.mean * (1 - loss)
             parts = {"keeping": h * kept, "lost sales": stage.lost_sale_cost * rate * loss}
         else:
@@ -93,9 +106,10 @@ def _time(network: Network, stage: Stage) -> float:
     return share * repair + (1 - share) * network.periods(stage.lead_time)
 
 
-def erlang_loss(servers: int, load: float) -> float:
-    """Share of arrivals that find all servers busy, by the recursion that never overflows."""
-    loss = 1.0
+def erlang_losses(servers: int, load: float) -> Values:
+    """Share of arrivals that find all of 0, 1, … `servers` busy, float64[servers + 1], by the
+    recursion that never overflows."""
+    found = np.ones(servers + 1)
     for n in range(1, servers + 1):
-        loss = load * loss / (n + load * loss)
-    return float(np.clip(loss, 0.0, 1.0))
+        found[n] = load * found[n - 1] / (n + load * found[n - 1])
+    return found

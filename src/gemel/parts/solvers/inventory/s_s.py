@@ -111,8 +111,9 @@ def _visits(pmf: Values, length: int) -> Values:
 
 def _search(costs: Costs, pmf: Values, lot: float, order_cost: float) -> tuple[int, int]:
     """s and S in lots."""
-    known: dict[int, float] = {}
     m = _visits(pmf, 64)
+    known: dict[int, float] = {}
+    table, first = np.zeros(0), 0
 
     def at(y: int) -> float:
         if y not in known:
@@ -120,13 +121,17 @@ def _search(costs: Costs, pmf: Values, lot: float, order_cost: float) -> tuple[i
         return known[y]
 
     def cost(low: int, high: int) -> float:
-        nonlocal m
+        nonlocal m, table, first
         while len(m) < high - low:
             if len(m) > _MOST:
                 raise Refused(f"S − s exceeds {_MOST} lots of {lot:g}; count in larger lots")
             m = _visits(pmf, 2 * len(m))
+        if low + 1 < first or high >= first + len(table):
+            room = high - low
+            first = low + 1 - room
+            table = np.array([at(y) for y in range(first, high + room + 1)])
         visits = m[: high - low]
-        whole = sum(v * at(high - j) for j, v in enumerate(visits.tolist()))
+        whole = visits @ table[low + 1 - first : high + 1 - first][::-1]
         return float((order_cost + whole) / visits.sum())
 
     top = round(costs.least / lot)
