@@ -79,10 +79,11 @@ class StockSolverSuite:
     def test_judged_it_costs_what_it_says_and_neighbours_no_less(
         self, solver: StockSolver, network: Network, plan: Plan
     ) -> None:
-        try:
-            judged = solver.judge(network, plan.rules)
-        except Refused:
-            pytest.skip("it plans what no rule says")
+        if plan.orders or plan.promises:  # it plans what no rule says
+            with pytest.raises(Refused, match=r".{10,}"):
+                solver.judge(network, plan.rules)
+            return
+        judged = solver.judge(network, plan.rules)
         assert judged.cost == pytest.approx(plan.cost, rel=1e-6)
         if not plan.exact:
             return
