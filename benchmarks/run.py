@@ -305,6 +305,36 @@ def bottlenecks(quick: bool) -> Found:
     return Found(found["rows"], found, reached)
 
 
+def stock(quick: bool) -> Found:
+    from benchmarks import stock as benchmark
+
+    found = benchmark.run(quick=quick)
+    rates, row = found["rates"], found["default"]
+    best = rates["Gemel"]
+    rows = [
+        {"": name, "node-periods/s": rate, "Gemel is so many times it": best / rate}
+        for name, rate in rates.items()
+    ]
+    reached = [
+        (f"{best / 1e6:.1f} million node-periods/s; 20 million wanted", best >= 20e6),
+        (f"stages in a row in {1e3 * row['seconds']:.1f} ms; less than 50 ms wanted",
+         row["seconds"] < 0.05),
+        (f"cost {row['cost']:.5f}; 47.66539 to 0.02 % wanted",
+         abs(row["cost"] / 47.66539 - 1) < 2e-4),
+        (f"at most {found['apart']:.1e} units apart from NumPy; 1e-9 wanted",
+         found["apart"] <= 1e-9),
+    ]  # fmt: skip
+    tables = [
+        ("Stages in a row: example 6.1 of Snyder and Shen", [
+            {"": name, **values} for name, values in found["row"].items()
+        ]),
+        ("Maintenance: seconds to plan an asset", [
+            {"": name, "seconds": value} for name, value in found["maintenance"].items()
+        ]),
+    ]  # fmt: skip
+    return Found(rows, found, reached, tables=tuple(tables))
+
+
 def data() -> Path:
     """The folder of the public data. Raises `NotRun` if there is none."""
     from benchmarks.public_data import folder
@@ -436,6 +466,15 @@ SECTIONS = {
         " Share of the best gain: sum over the lines. Turning point: the least idle machine where "
         "there is none.",
         bottlenecks,
+    ),
+    "stock": Section(
+        "Stock",
+        "Three stages in a row with base stock, backorders, lead times of 2, 1 and 1 periods and "
+        "normal demand: 100 replications of 10,000 periods, given the same demand. NumPy does all "
+        "replications at once, period by period; plain Python is the reference of the tests, on "
+        "300 periods. Processor time of one thread, best of five rounds in which all take turns; "
+        "units at hand and owed of every replication are compared with NumPy's.",
+        stock,
     ),
     "forecasting": Section(
         "Forecasts",

@@ -28,7 +28,9 @@ from gemel.core.expression.functions import FUNCTIONS, KINDS
 from gemel.core.kind import Kind
 from gemel.core.line import Distribution, Line
 from gemel.core.plant import Plant
+from gemel.core.stock import Network
 from gemel.core.time import duration_text
+from gemel.core.wear import Upkeep
 from gemel.doors.api import create_app
 from gemel.doors.cli.main import app as cli
 from gemel.twin.alarms.settings import AlarmSettings
@@ -47,6 +49,7 @@ def pages() -> dict[str, str]:
         "plant-file.md": plant_file(),
         "parts.md": parts(),
         "line.md": line(),
+        "stock-and-maintenance.md": stock_and_maintenance(),
         "expressions.md": expressions(),
         "cli.md": commands(),
         "api.md": api(),
@@ -247,7 +250,7 @@ def kinds() -> Iterator[tuple[str, Kind[Any]]]:
     for module in pkgutil.iter_modules(gemel.parts.__path__):
         package = importlib.import_module(f"gemel.parts.{module.name}")
         for _, member in inspect.getmembers(package, lambda m: isinstance(m, Kind)):
-            yield module.name, member
+            yield member.package.removeprefix("gemel.parts.").replace(".", "-"), member
 
 
 SECTIONS = {
@@ -262,6 +265,11 @@ SECTIONS = {
     "[Play out a line](../how-to/simulate.md).",
     "historians": "The daemon uses `duckdb` with these defaults; the section `retention` of the "
     "plant file sets `keep_age` and `keep_bytes`.",
+    "solvers-inventory": "`gemel plan stock` uses each that covers a network: "
+    "[Plan stock](../how-to/plan-stock.md).",
+    "solvers-maintenance": "`gemel plan maintenance` uses each that covers an asset: "
+    "[Plan maintenance](../how-to/plan-maintenance.md).",
+    "solvers-visits": "`gemel plan maintenance` uses them where work is to be done together.",
     "operators": "For use from Python; the mirror and the detectors use them inside.",
 }
 
@@ -290,6 +298,25 @@ def parts() -> str:
                 text.append(f"Delivery: *{part.delivery}*.\n")
             text += [schema.table(), *schema.tables(4)]
     return "\n".join(text)
+
+
+def stock_and_maintenance() -> str:
+    stock, upkeep = Schema(Network), Schema(Upkeep)
+    return "\n".join(
+        [
+            NOTICE,
+            "# Stock and maintenance files\n",
+            "## Stock { #stock }\n",
+            "What `gemel plan stock` reads: [Plan stock](../how-to/plan-stock.md).\n",
+            stock.table(),
+            *stock.tables(3),
+            "## Maintenance { #maintenance }\n",
+            "What `gemel plan maintenance` reads: "
+            "[Plan maintenance](../how-to/plan-maintenance.md).\n",
+            upkeep.table(),
+            *upkeep.tables(3),
+        ]
+    )
 
 
 def expressions() -> str:

@@ -34,7 +34,7 @@ class Part(Settings):
 
 T = TypeVar("T", bound=Part)
 
-_EXTRAS = {"asyncua": "opcua", "nicegui": "web", "sklearn": "learn"}
+_EXTRAS = {"asyncua": "opcua", "nicegui": "web", "ortools": "plan", "sklearn": "learn"}
 
 
 class Kind(Generic[T]):

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from gemel.core.errors import GemelError
-from gemel.doors.cli import access, models, quality
+from gemel.doors.cli import access, models, planning, quality
 from gemel.doors.cli.options import (
     AsJson,
     Cap,
@@ -48,6 +48,7 @@ app.add_typer(access.people, name="people")
 app.add_typer(access.tokens, name="tokens")
 app.add_typer(models.models, name="models")
 app.add_typer(models.labels, name="labels")
+app.add_typer(planning.plan, name="plan")
 
 
 @app.command()
