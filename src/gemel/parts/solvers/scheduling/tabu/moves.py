@@ -35,7 +35,7 @@ def draw(state: Integers, below: int) -> int:
     x ^= x >> np.uint64(7)
     x ^= x << np.uint64(17)
     state[0] = np.int64(x)
-    return int((x >> np.uint64(11)) % np.uint64(below))
+    return np.int64((x >> np.uint64(11)) % np.uint64(below))  # type: ignore[return-value]
 
 
 @njit(nogil=True, cache=True)
