@@ -41,9 +41,12 @@ class Annealing(Scheduler):
     """
 
     hot: float = Field(
-        0.05, gt=0, description="First temperature, as a share of the value of the first plan"
+        0.5, gt=0, description="First temperature, as a share of what a change costs on average"
     )
-    cold: float = Field(1e-4, gt=0, description="Last temperature, as a share of the same")
+    cold: float = Field(1e-3, gt=0, description="Last temperature, as a share of the same")
+    rounds: int = Field(
+        3, ge=1, le=20, description="Times to cool down, each twice as slowly as the one before"
+    )
 
     def uncovered(self, problem: Problem) -> tuple[str, ...]:
         return uncovered(problem)
@@ -64,8 +67,8 @@ class Annealing(Scheduler):
         run = _Run(problem, seed, start)
         begun, done = clock(), 0
         history: list[tuple[float, int, float]] = []
-        first = best = run.now
-        share, block = 0.0, 1
+        best, scale = run.now, run.scale()
+        turn = 0
         while True:
             passed = (clock() - begun) / SECOND
             if run.best < best or not history:
@@ -84,7 +87,12 @@ class Annealing(Scheduler):
             block = max(1, 200_000 // (len(run.order) + 20))
             if budget.iterations is not None:
                 block = max(1, min(block, budget.iterations - done, budget.iterations // 50))
-            run.step(block, max(first, 1e-9) * self.hot * (self.cold / self.hot) ** share)
+            part = share * (2**self.rounds - 1) + 1
+            if int(np.log2(part)) > turn:
+                turn = int(np.log2(part))
+                run.back()
+            share = part / 2**turn - 1
+            run.step(block, scale * self.hot * (self.cold / self.hot) ** share)
             done += block
         found = run.schedule(tuple(history))
         if check(problem, found):
@@ -173,6 +181,23 @@ class _Run:
             self.problem.price_from if self.weights[4] else self.problem.price_from[:0],
             self.state, *self._columns(),
         )  # fmt: skip
+
+    def scale(self) -> float:
+        """What a change costs on average, where it costs something."""
+        kept = self.now, self.order.copy(), self.mode.copy(), self.wait.copy()
+        costs = []
+        for _ in range(50 if len(self.order) else 0):
+            before = self.now
+            self.step(1, np.inf)
+            if self.now > before:
+                costs.append(self.now - before)
+        self.now, self.order, self.mode, self.wait = kept
+        return float(np.mean(costs)) if costs else 1.0
+
+    def back(self) -> None:
+        """Go on from the best."""
+        self.now, self.order = self.best, self.best_order.copy()
+        self.mode, self.wait = self.best_mode.copy(), self.best_wait.copy()
 
     @property
     def keeps_deadlines(self) -> bool:
