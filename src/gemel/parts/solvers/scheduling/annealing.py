@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
+
 import numpy as np
 from numba import njit
 from pydantic import Field
@@ -11,6 +14,7 @@ from gemel.core.frame import Values
 from gemel.core.time import SECOND, Clock
 from gemel.parts.solvers.scheduling._plans.check import check
 from gemel.parts.solvers.scheduling._plans.decode import Decoder, place, price_of, uncovered
+from gemel.parts.solvers.scheduling._plans.draft import Draft, Way
 from gemel.parts.solvers.scheduling.base import (
     NEVER,
     Budget,
@@ -64,6 +68,7 @@ class Annealing(Scheduler):
     ) -> Schedule:
         if words := self.uncovered(problem):
             raise ConfigurationError(f"annealing does not cover {', '.join(words)}")
+        _warm()
         run = _Run(problem, seed, start)
         begun, done = clock(), 0
         history: list[tuple[float, int, float]] = []
@@ -207,10 +212,20 @@ class _Run:
         return not check(problem, self.schedule(()))
 
     def schedule(self, history: tuple[tuple[float, int, float], ...]) -> Schedule:
-        from dataclasses import replace
-
         found = self.decoder.schedule(self.best_order, self.best_mode, self.best_wait)
         return replace(found, history=history)
+
+
+@cache
+def _warm() -> None:
+    """Compile, or load, what runs without the interpreter."""
+    draft = Draft()
+    machine, job = draft.machine(""), draft.job("")
+    for _ in range(2):
+        draft.operation(job, [Way(machine, 1)])
+    run = _Run(draft.build(), 0, None)
+    run.decoder.schedule(run.order, run.mode, run.wait)
+    run.step(1, 1.0)
 
 
 def _quickest(problem: Problem, first: Integers) -> Integers:

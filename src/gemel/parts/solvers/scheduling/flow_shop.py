@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numba import njit
 from pydantic import Field
@@ -69,6 +71,7 @@ class FlowShop(Scheduler):
         table = _table(problem)
         if (words := self.uncovered(problem)) or table is None:
             raise ConfigurationError(f"flow_shop does not cover {', '.join(words)}")
+        _warm()
         begun = clock()
         rows, time = table
         n, k = time.shape
@@ -109,6 +112,14 @@ class FlowShop(Scheduler):
             out = min(self.out, n - 1)
             span, best = _greedy(time, order, best_order, span, best, count, out, heat, random)
             done += count
+
+
+@cache
+def _warm() -> None:
+    """Compile, or load, what runs without the interpreter."""
+    time, order = np.ones((3, 2), np.int64), _neh(np.ones((3, 2), np.int64))
+    _greedy(time, order, order.copy(), 4, 4, 1, 1, 1.0, np.ones(1, np.int64))
+    _starts(time, order)
 
 
 def _table(problem: Problem) -> tuple[Integers, Integers] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -178,6 +179,4 @@ def _bounded(
     plan: Schedule, bound: float, history: tuple[tuple[float, int, float], ...]
 ) -> Schedule:
     """The same plan with what is known now."""
-    from dataclasses import replace
-
     return replace(plan, bound=min(bound, plan.value), history=history)

@@ -16,7 +16,7 @@ from gemel.parts.solvers.scheduling.base import (
     Told,
     never,
 )
-from gemel.parts.solvers.scheduling.tabu.search import search
+from gemel.parts.solvers.scheduling.tabu.search import search, warm
 from gemel.parts.solvers.scheduling.tabu.shop import Line, shop, uncovered
 
 __all__ = ["Tabu"]
@@ -58,6 +58,7 @@ class Tabu(Scheduler):
     ) -> Schedule:
         if words := self.uncovered(problem):
             raise ConfigurationError(f"tabu does not cover {', '.join(words)}; take best or cp_sat")
+        warm()
         made = shop(problem)
         history: list[tuple[float, int, float]] = []
 

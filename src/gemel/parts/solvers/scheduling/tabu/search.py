@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
 from gemel.core.time import SECOND, Clock
 from gemel.parts.solvers.scheduling.base import Budget, Integers, Stop
-from gemel.parts.solvers.scheduling.tabu.shop import Line, Shop, line_up
+from gemel.parts.solvers.scheduling.tabu.shop import Line, Shop, line_up, no_problem, starts
 from gemel.parts.solvers.scheduling.tabu.walk import apart, toward, walk
 
-__all__ = ["Pool", "search"]
+__all__ = ["Pool", "search", "warm"]
 
 _UNLIMITED = 2**62
 _LOOK = 0.02
@@ -129,6 +130,25 @@ def search(
                     pool.lines, filled = pool.lines[:1], 1
         finally:
             halt[0] = 1
+
+
+@cache
+def warm() -> None:
+    """Compile, or load, what runs without the interpreter: no search pays for it with its time."""
+    none, one = np.full(2, -1), np.arange(2)
+    shop = Shop(
+        no_problem(), one, none, none, np.array([0, 1, 2]), one, np.zeros(2, np.int64),
+        np.ones(2, np.int64), np.zeros(2, np.int64), 1, np.zeros((2, 2), np.int64),
+        np.zeros(2, np.int64), 0,
+    )  # fmt: skip
+    random = np.random.default_rng(0)
+    pool = Pool(shop, 2)
+    for _ in range(2):
+        halt = np.zeros(1, np.int64)
+        pool.add(_run(shop, _Task(_first(shop, random), 3, _state(random)), 1, -1.0, halt)[0])
+    pool.lines *= 2
+    _between(shop, pool, random)
+    starts(shop.jp, shop.mode_machine, shop.mode_length, shop.mode_floor, 1, one, one)
 
 
 def _state(random: np.random.Generator) -> Integers:

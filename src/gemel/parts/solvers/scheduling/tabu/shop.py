@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from gemel.parts.solvers.scheduling._plans.draft import Draft
 from gemel.parts.solvers.scheduling._plans.measure import closed_of, finish, plan
 from gemel.parts.solvers.scheduling.base import NEVER, NONE, Flags, Integers, Problem, Schedule
 from gemel.parts.solvers.scheduling.tabu.moves import draw
 
-__all__ = ["Line", "Shop", "line_up", "shop", "uncovered"]
+__all__ = ["Line", "Shop", "line_up", "no_problem", "shop", "starts", "uncovered"]
 
 
 @dataclass(slots=True)
@@ -79,6 +80,11 @@ class Shop:
                 here = int(self.js[here])
         order = np.argsort(chain, kind="stable").astype(np.int64)
         return Line(np.inf, _jobs_in_order(order, self.jp, self.js), mode.astype(np.int64))
+
+
+def no_problem() -> Problem:
+    """One without jobs."""
+    return Draft().build()
 
 
 def uncovered(problem: Problem) -> tuple[str, ...]:
