@@ -87,9 +87,7 @@ def ours(kind: str, cores: int) -> Callable[[Problem, float], dict[str, Any]]:
     def run(problem: Problem, seconds: float) -> dict[str, Any]:
         begun, used = time.perf_counter(), time.process_time()
         try:
-            plan = part.solve(
-                problem, seed=1, budget=Budget(seconds), clock=time.perf_counter_ns
-            )
+            plan = part.solve(problem, seed=1, budget=Budget(seconds), clock=time.perf_counter_ns)
         except Unavailable:
             return {"value": None, "bound": None}
         broken = check(problem, plan)
@@ -126,9 +124,7 @@ def peer(cores: int) -> Callable[[Problem, float], dict[str, Any]] | None:
         for a, b in zip(problem.before, problem.after, strict=True):
             model.add_end_before_start(tasks[a], tasks[b])
         begun, used = time.perf_counter(), time.process_time()
-        found = model.solve(
-            time_limit=seconds, display=False, num_workers=cores, random_seed=1
-        )
+        found = model.solve(time_limit=seconds, display=False, num_workers=cores, random_seed=1)
         there = found.objective < float("inf")
         return {
             "value": float(found.objective) if there else None,
@@ -140,7 +136,11 @@ def peer(cores: int) -> Callable[[Problem, float], dict[str, Any]] | None:
 
 
 def run(
-    data: Path, part: str, cores: int, state: Path | None = None, sets: tuple[str, ...] = tuple(SETS)
+    data: Path,
+    part: str,
+    cores: int,
+    state: Path | None = None,
+    sets: tuple[str, ...] = tuple(SETS),
 ) -> list[dict[str, Any]]:
     """Every run of a part, those that `state` has taken from there."""
     rows: list[dict[str, Any]] = []

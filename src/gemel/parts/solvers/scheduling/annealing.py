@@ -1,9 +1,10 @@
-"""Simulated annealing over the order of all operations: for plans with many rules, and large ones."""
+"""Simulated annealing over the order of all operations: for many rules, and for large plans."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numba import njit
@@ -129,9 +130,9 @@ class _Run:
             self.mode = _quickest(problem, self.first_mode)
             self.order = self._by_due()
         self.prices = self._prices()
-        self.choices = np.flatnonzero(
-            (np.diff(self.first_mode) > 1) & ~problem.fixed
-        ).astype(np.int64)
+        self.choices = np.flatnonzero((np.diff(self.first_mode) > 1) & ~problem.fixed).astype(
+            np.int64
+        )
         self.now = self.best = self.value(self.order, self.mode, self.wait)
         self.best_order, self.best_mode = self.order.copy(), self.mode.copy()
         self.best_wait = self.wait.copy()
@@ -230,7 +231,7 @@ def _warm() -> None:
 
 def _quickest(problem: Problem, first: Integers) -> Integers:
     quick = np.array(
-        [a + int(problem.duration[a:b].argmin()) for a, b in zip(first[:-1], first[1:], strict=True)],
+        [a + int(problem.duration[a:b].argmin()) for a, b in pairwise(first)],
         np.int64,
     )
     return np.where(problem.fixed, problem.fixed_mode, quick)
@@ -290,7 +291,7 @@ def _value(
                 reference[i, 1] != start[i] or reference[i, 0] != machine[mode[i]]
             ):
                 total += weights[5]
-    return total
+    return total  # type: ignore[no-any-return]
 
 
 @njit(nogil=True, cache=True)

@@ -62,7 +62,9 @@ class Objective:
         for one in fields(self):
             weight = getattr(self, one.name)
             if not 0 <= weight < float("inf"):
-                raise ConfigurationError(f"objective: weight of {one.name} is {weight}, must be ≥ 0")
+                raise ConfigurationError(
+                    f"objective: weight of {one.name} is {weight}, must be ≥ 0"
+                )
 
     def weights(self) -> dict[str, float]:
         """Parts that count, with their weights."""
@@ -163,11 +165,12 @@ class Problem:
     @property
     def fixed(self) -> Flags:
         """bool[n]: has begun, or is frozen."""
-        return self.fixed_start != NONE
+        fixed: Flags = self.fixed_start != NONE
+        return fixed
 
     @property
     def horizon(self) -> int:
-        """A tick by which everything can be over, one after another; float error cannot reach it."""
+        """A tick by which everything can be over, one after another."""
         from gemel.parts.solvers.scheduling._plans.measure import horizon
 
         return horizon(self)
@@ -198,7 +201,9 @@ class Schedule:
     @property
     def status(self) -> Status:
         """Whether it is proved that there is no better one."""
-        return "optimal" if self.bound >= self.value - 1e-6 * max(1.0, abs(self.value)) else "feasible"
+        return (
+            "optimal" if self.bound >= self.value - 1e-6 * max(1.0, abs(self.value)) else "feasible"
+        )
 
     @property
     def gap(self) -> float:
@@ -208,7 +213,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """When to stop looking: after so many seconds, iterations, or at a value that is good enough."""
+    """When to stop looking: after so many seconds, iterations, or at a good enough value."""
 
     seconds: float | None = None
     iterations: int | None = None

@@ -65,7 +65,7 @@ class Best(Scheduler):
         proof = _proof(self.lanes)
         if proof is not None and proof.uncovered(problem):
             proof = None
-        searches = []
+        searches: list[tuple[Scheduler, float]] = []
         for kind, share in _SEARCHES:
             settings = {"lanes": self.lanes} if kind == "tabu" else {}
             part = SCHEDULERS.build({"kind": kind, **settings})
@@ -74,7 +74,7 @@ class Best(Scheduler):
         for part, share in searches:
             run.go(part, share if proof is not None else 1.0, patient=False)
         if proof is not None and not run.over:
-            run.go(proof, 0.5 if len(searches) and run.best is not None else 1.0, patient=True)
+            run.go(proof, 0.5 if searches and run.best is not None else 1.0, patient=True)
         if searches and not run.over and run.left > 0.02:
             run.go(searches[-1][0], 1.0, patient=True)
         if run.best is None:
@@ -177,8 +177,6 @@ class _Run:
             new = True
         else:
             new = False
-        self.best = replace(
-            best, bound=min(self.bound, best.value), history=tuple(self.history)
-        )
+        self.best = replace(best, bound=min(self.bound, best.value), history=tuple(self.history))
         if new and self.told is not None:
             self.told(self.best)

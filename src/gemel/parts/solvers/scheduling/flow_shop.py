@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numba import njit
@@ -134,7 +135,7 @@ def _table(problem: Problem) -> tuple[Integers, Integers] | None:
     machines = problem.machine[rows]
     if (machines != machines[0]).any() or len(set(machines[0].tolist())) != k:
         return None
-    wanted = {(int(a), int(b)) for row in rows for a, b in zip(row[:-1], row[1:], strict=True)}
+    wanted = {(int(a), int(b)) for row in rows for a, b in pairwise(row)}
     found = set(zip(problem.before.tolist(), problem.after.tolist(), strict=True))
     return (rows, problem.duration[rows]) if wanted == found else None
 
@@ -199,9 +200,9 @@ def _best_place(
         tail[at, k] = 0
         for m in range(k - 1, -1, -1):
             tail[at, m] = max(tail[at + 1, m], tail[at, m + 1]) + time[one, m]
-    best, place, least = np.int64(2**62), 0, np.int64(2**62)
+    best, place, least = 2**62, 0, 2**62
     for at in range(length + 1):
-        done, span, idle = np.int64(0), np.int64(0), np.int64(0)
+        done, span, idle = 0, 0, 0
         for m in range(k):
             begin = max(head[at, m + 1], done)
             idle += begin - head[at, m + 1]

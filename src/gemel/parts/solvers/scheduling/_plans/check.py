@@ -51,7 +51,9 @@ def _op(problem: Problem, i: int) -> str:
 
 def _fixed(problem: Problem, plan: Schedule) -> Iterator[str]:
     fixed = problem.fixed
-    for i in _where(fixed & ((plan.start != problem.fixed_start) | (plan.mode != problem.fixed_mode))):
+    for i in _where(
+        fixed & ((plan.start != problem.fixed_start) | (plan.mode != problem.fixed_mode))
+    ):
         yield f"{_op(problem, i)} is fixed to begin at {problem.fixed_start[i]}, and was moved"
 
 
@@ -175,7 +177,7 @@ def _buffers(problem: Problem, plan: Schedule) -> Iterator[str]:
     arc &= machine[a] != machine[b] if len(b) else arc
     may[a[arc]] = True
     for i in _where((plan.left < plan.end) | (~may & (plan.left != plan.end))):
-        yield f"{_op(problem, i)} leaves its machine at {plan.left[i]}, its work ends at {plan.end[i]}"
+        yield f"{_op(problem, i)} leaves at {plan.left[i]}, its work ends at {plan.end[i]}"
     for k in np.flatnonzero(problem.buffer != NONE):
         rows = arc & (machine[b] == k)
         if not rows.any():

@@ -100,7 +100,7 @@ def right_shift(problem: Problem, old: Schedule) -> Schedule:
 
 
 def price_of(problem: Problem, machine: int, until: int) -> tuple[Integers, Values]:
-    """Ticks from which on a machine's energy costs so much per kW and tick; 0 where it is closed."""
+    """Ticks from which on a machine's energy costs so much per kW and tick; 0 while closed."""
     time, price, last = [], [], 0
     for a, b, value in pieces(problem, machine, until):
         if a > last:
@@ -193,8 +193,7 @@ def place(
 @njit(nogil=True, cache=True)
 def _room(time: Integers, level: Integers, count: int, begin: int, over: int, most: int) -> int:
     """`begin`, or when at the earliest it is worth another look."""
-    at = np.searchsorted(time[:count], begin, side="right") - 1
-    at = max(at, 0)
+    at = max(0, int(np.searchsorted(time[:count], begin, side="right")) - 1)
     while at < count and time[at] < over:
         if level[at] > most:
             after = at + 1

@@ -65,7 +65,9 @@ class Machine(Settings):
     calendar: str | None = Field(None, description="Its calendar; always open without")
     closed: tuple[Shut, ...] = Field((), description="Its own exceptions, e.g. maintenance")
     buffer: int | None = Field(
-        None, ge=0, description="Places before it; enough without. 0: parts wait where they were made"
+        None,
+        ge=0,
+        description="Places before it; enough without. 0: parts wait where they were made",
     )
     set_up_for: str | None = Field(None, description="Family that it is set up for at the start")
     power: float = Field(0.0, ge=0, description="kW while it works")
@@ -98,7 +100,7 @@ class Step(Settings):
     """One step of a route."""
 
     on: dict[str, str | Work] | str = Field(
-        description="Machine; or machines with how long it takes on each: '20 min' or `time`, `each`"
+        description="Machine; or machines, each with how long it takes: '20 min' or `time`, `each`"
     )
     time: Duration = Field(0, ge=0, description="Once, where `on` is one machine")
     each: Duration = Field(0, ge=0, description="For each piece, where `on` is one machine")
@@ -146,9 +148,7 @@ class Description(Settings):
     start: str = Field(description="Local time from which is planned, e.g. '2026-03-02 06:00'")
     time_zone: str = Field("UTC", description="Of all times in the file")
     tick: Duration = Field(MINUTE, gt=0, description="All times are rounded up to this")
-    objective: Goal = Field(
-        Goal(makespan=1.0, tardiness=10.0), description="What is to be small"
-    )
+    objective: Goal = Field(Goal(makespan=1.0, tardiness=10.0), description="What is to be small")
     calendars: dict[str, Calendar] = Field({}, description="By name")
     machines: dict[str, Machine | None] = Field(description="By name")
     resources: dict[str, int] = Field({}, description="How many people, tools, … there are")
@@ -203,7 +203,10 @@ class _Maker:
         goal = said.objective
         return draft.build(
             Objective(
-                goal.makespan * per, goal.tardiness * per, goal.flow_time * per, goal.setup * per,
+                goal.makespan * per,
+                goal.tardiness * per,
+                goal.flow_time * per,
+                goal.setup * per,
                 goal.energy,
             )
         )
@@ -256,7 +259,9 @@ class _Maker:
 
     def _known(self, name: str, known: Mapping[str, Any], where: str, what: str) -> Any:
         if name not in known:
-            raise ConfigurationError(f"{where}: no {what} named '{name}'; {did_you_mean(name, known)}")
+            raise ConfigurationError(
+                f"{where}: no {what} named '{name}'; {did_you_mean(name, known)}"
+            )
         return known[name]
 
     def _ticks(self, duration: int) -> int:
@@ -303,8 +308,7 @@ class _Maker:
     def _week(self, k: int, calendar: Calendar, name: str, until: int) -> None:
         spans = []
         for one in calendar.open:
-            for day in _days(one.days, name):
-                spans.append((day, one.start, one.end))
+            spans += [(day, one.start, one.end) for day in _days(one.days, name)]
         if not spans:
             raise ConfigurationError(f"calendar '{name}' is never open")
         work = []
@@ -321,13 +325,13 @@ class _Maker:
             midnight += timedelta(days=1)
         done = 0
         for first, last in sorted(work):
-            a = -(-(first - self.begin) // self.said.tick)
-            if a > done:
-                self.draft.close(k, done, int(a))
+            opening = int(-(-(first - self.begin) // self.said.tick))
+            if opening > done:
+                self.draft.close(k, done, opening)
             done = max(done, int((last - self.begin) // self.said.tick))
-        end = int((at - self.begin) // self.said.tick)
-        if end > done:
-            self.draft.close(k, done, end)
+        last_tick = int((at - self.begin) // self.said.tick)
+        if last_tick > done:
+            self.draft.close(k, done, last_tick)
 
     def _prices(self, until: int) -> None:
         here = datetime.fromtimestamp(self.begin // SECOND, UTC).astimezone(self.zone)

@@ -3,8 +3,8 @@
 | format | what stands in it |
 |---|---|
 | `jsplib` | jobs and machines; per job pairs of machine and time, machines from 0 |
-| `fjsp`   | jobs and machines; per job the operations, per operation its machines and times |
-| `flow_shop` | jobs and machines; per job the times on machine 1, 2, … (Taillard; also transposed) |
+| `fjsp`   | jobs and machines; per job the operations, per operation machines, times |
+| `flow_shop` | jobs and machines; per job the times on machine 1, 2, … (or transposed) |
 | `patterson` | activities and resources; capacities; per activity time, needs, successors |
 | `psplib` | the `.sm` and `.mm` files of PSPLIB |
 """
@@ -63,8 +63,11 @@ def jsplib(text: str) -> Problem:
     _machines(draft, machines)
     for j, (at, row) in enumerate(rows[1:]):
         if len(row) % 2 or not row:
-            raise DataError(f"line {at}: expected pairs of machine and time, found {len(row)} numbers")
-        job, last = draft.job(f"J{j}"), []
+            raise DataError(
+                f"line {at}: expected pairs of machine and time, found {len(row)} numbers"
+            )
+        job = draft.job(f"J{j}")
+        last: list[int] = []
         for k, time in zip(row[::2], row[1::2], strict=True):
             _known(k, machines, at)
             last = [draft.operation(job, [Way(k, time)], after=last)]
@@ -83,7 +86,8 @@ def fjsp(text: str) -> Problem:
     highest = max((k for job in parsed for way in job for k, _ in way), default=0)
     base = 1 if lowest >= 1 and highest == machines else 0  # files differ in where they begin
     for j, ((at, _), operations) in enumerate(zip(rows[1:], parsed, strict=True)):
-        job, last = draft.job(f"J{j}"), []
+        job = draft.job(f"J{j}")
+        last: list[int] = []
         for ways in operations:
             for k, _ in ways:
                 _known(k - base, machines, at)
@@ -93,12 +97,15 @@ def fjsp(text: str) -> Problem:
 
 
 def _ways(at: int, row: Sequence[int]) -> list[list[tuple[int, int]]]:
-    found, place = [], 1
+    found: list[list[tuple[int, int]]] = []
+    place = 1
     for _ in range(row[0]):
         count = row[place] if place < len(row) else 0
         end = place + 1 + 2 * count
         if count < 1 or end > len(row):
-            raise DataError(f"line {at}: expected {row[0]} operations, found {len(found)} whole ones")
+            raise DataError(
+                f"line {at}: expected {row[0]} operations, found {len(found)} whole ones"
+            )
         pairs = row[place + 1 : end]
         found.append(list(zip(pairs[::2], pairs[1::2], strict=True)))
         place = end
@@ -123,7 +130,8 @@ def flow_shop(text: str) -> Problem:
     draft = Draft()
     _machines(draft, machines)
     for j, row in enumerate(table):
-        job, last = draft.job(f"J{j}"), []
+        job = draft.job(f"J{j}")
+        last: list[int] = []
         for k, time in enumerate(row):
             last = [draft.operation(job, [Way(k, time)], after=last)]
     return draft.build()
@@ -218,7 +226,7 @@ FORMATS: Final[dict[str, Callable[[str], Problem]]] = {
 
 
 def recognise(text: str) -> str:
-    """The name of the format that a text is in. Raises `DataError` that says what was looked for."""
+    """The name of the format that a text is in. Raises `DataError` with what was tried."""
     if "PRECEDENCE RELATIONS" in text:
         return "psplib"
     rows = [row for _, row in _rows(text)]
@@ -226,8 +234,11 @@ def recognise(text: str) -> str:
     if len(first) < 2:
         raise DataError(f"the first line should have two numbers or more, found {first}")
     a, b = first[:2]
-    if len(table) == a and len(first) == 2 and all(len(row) == 2 * b for row in table) and all(
-        0 <= k < b for row in table for k in row[::2]
+    if (
+        len(table) == a
+        and len(first) == 2
+        and all(len(row) == 2 * b for row in table)
+        and all(0 <= k < b for row in table for k in row[::2])
     ):
         return "jsplib"
     if len(table) == a and all(_is_flexible(row) for row in table):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,7 +69,7 @@ def turns(problem: Problem, mode: Integers, start: Integers, end: Integers) -> l
     machine = problem.machine[mode]
     order = np.lexsort((end, start, machine))
     edges = np.searchsorted(machine[order], np.arange(len(problem.machines) + 1))
-    return [order[a:b].astype(np.int64) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [order[a:b].astype(np.int64) for a, b in pairwise(edges)]
 
 
 def pieces(problem: Problem, machine: int, until: int) -> list[tuple[int, int, float]]:
@@ -77,16 +78,14 @@ def pieces(problem: Problem, machine: int, until: int) -> list[tuple[int, int, f
     edges = sorted({0, until, *(int(x) for x in problem.price_from if x < until),
                     *(int(x) for x in closed.ravel() if x < until)})  # fmt: skip
     found = []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         if not any(a <= first < b for a, b in closed):
             at = int(np.searchsorted(problem.price_from, first, side="right")) - 1
             found.append((first, last, float(problem.price[at])))
     return found
 
 
-def measure(
-    problem: Problem, mode: Integers, start: Integers, end: Integers
-) -> dict[str, float]:
+def measure(problem: Problem, mode: Integers, start: Integers, end: Integers) -> dict[str, float]:
     """The parts of the objective, and `late_jobs`."""
     jobs = len(problem.jobs)
     done = np.zeros(jobs, np.int64)

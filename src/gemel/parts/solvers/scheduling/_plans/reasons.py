@@ -126,5 +126,3 @@ class _Sight:
             chain.append(found)
             i = found
         return chain[::-1]
-
-

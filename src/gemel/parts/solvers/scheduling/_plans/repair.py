@@ -1,4 +1,4 @@
-"""After something has happened: what has begun is fixed, the rest may change, as little as needed."""
+"""After something has happened: what has begun is fixed, the rest changes as little as needed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def frozen(
     for k, first, last in down:
         breakable |= begun & (machine == k) & (old.end > first) & (old.start < last)
     reference = np.stack([machine, old.start], axis=1)
-    rows = np.array([row for row in down], np.int64).reshape(-1, 3)
+    rows = np.array(list(down), np.int64).reshape(-1, 3)
     return replace(
         problem,
         now=max(now, problem.now),

@@ -56,7 +56,9 @@ def demand_sound(problem: Problem) -> None:
                 f"operation '{problem.names[i]}' is fixed, and its mode is not one of its own"
             )
     _first(
-        problem.deadline < problem.release, problem.jobs, "job '{}' must be over before it may begin"
+        problem.deadline < problem.release,
+        problem.jobs,
+        "job '{}' must be over before it may begin",
     )
     order(problem)
 
@@ -105,7 +107,7 @@ def _first(bad: npt.NDArray[np.bool_], names: Sequence[str], sentence: str) -> N
 
 
 def order(problem: Problem) -> Integers:
-    """int64[n]: operations, each after those that it waits for. Raises for a cycle, by its names."""
+    """int64[n]: operations, each after those that it waits for. Raises for a cycle, by name."""
     n = len(problem.names)
     missing = np.bincount(problem.after, minlength=n)
     by = np.argsort(problem.before, kind="stable")

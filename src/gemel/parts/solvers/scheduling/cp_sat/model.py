@@ -146,7 +146,7 @@ class Model:
                 continue
             set_up = problem.setup.size and problem.setup[k].any()
             intervals = []
-            for m in modes:
+            for m in modes.tolist():
                 i = int(problem.mode_of[m])
                 if self._single(i) and self.left[i] is self.end[i] and self._plain(i, m):
                     length = int(problem.duration[m])
@@ -235,7 +235,7 @@ class Model:
                 cp.add(used <= most).only_enforce_if(rule)
                 continue
             intervals, demands = [], []
-            for m in modes:
+            for m in modes.tolist():
                 i = int(problem.mode_of[m])
                 if self._plain(i, m):
                     if not problem.duration[m]:
@@ -261,7 +261,7 @@ class Model:
     # Buffers
 
     def _moves(self) -> list[tuple[int, int, int, list[Any]]]:
-        """(a, b, machine of b, literals) for parts that go from a to b before which room is finite."""
+        """(a, b, machine of b, literals) for parts that go to b, before which room is finite."""
         problem = self.problem
         found = []
         for a, b in zip(problem.before.tolist(), problem.after.tolist(), strict=True):
@@ -439,9 +439,8 @@ class Model:
         for m, i in enumerate(problem.mode_of):
             if value(self.here[m]):
                 mode[i] = m
-        columns = (
+        start, end, left = (
             np.array([value(one) for one in column], np.int64)
             for column in (self.start, self.end, self.left)
         )
-        return plan(problem, mode, *columns, bound=bound, history=tuple(history))
-
+        return plan(problem, mode, start, end, left, bound, tuple(history))

@@ -159,7 +159,7 @@ class CpSat(Scheduler):
         return Infeasible(f"no plan obeys all rules. These contradict each other: {told}", words)
 
 
-class _Watcher(cp_model.CpSolverSolutionCallback):
+class _Watcher(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  # it has no types
     def __init__(self, better: Callable[[Callable[[Any], int], float], None]) -> None:
         super().__init__()
         self._better = better

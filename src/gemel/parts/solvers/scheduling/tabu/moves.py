@@ -79,7 +79,7 @@ def forward(
         rest += length[x]
         longest = max(longest, scratch[count] + rest)
         x = mp[x]
-    return longest
+    return longest  # type: ignore[no-any-return]
 
 
 @njit(nogil=True, cache=True)
@@ -118,7 +118,7 @@ def back(
         x = mp[x]
     if js[v] >= 0:
         rest = max(rest, tail[js[v]])
-    return max(longest, first + rest + length[v])
+    return max(longest, first + rest + length[v])  # type: ignore[no-any-return]
 
 
 @njit(nogil=True, cache=True)
@@ -165,9 +165,7 @@ def settle(
         marked[u] = True
         for at in range(low, high + 1):
             i = order[at]
-            if i != u and (
-                (jp[i] >= 0 and marked[jp[i]]) or (mp[i] >= 0 and marked[mp[i]])
-            ):
+            if i != u and ((jp[i] >= 0 and marked[jp[i]]) or (mp[i] >= 0 and marked[mp[i]])):
                 marked[i] = True
             if marked[i]:
                 scratch[held] = i
@@ -188,9 +186,7 @@ def settle(
         marked[u] = True
         for at in range(high, low - 1, -1):
             i = order[at]
-            if i != u and (
-                (js[i] >= 0 and marked[js[i]]) or (ms[i] >= 0 and marked[ms[i]])
-            ):
+            if i != u and ((js[i] >= 0 and marked[js[i]]) or (ms[i] >= 0 and marked[ms[i]])):
                 marked[i] = True
             if marked[i]:
                 scratch[held] = i

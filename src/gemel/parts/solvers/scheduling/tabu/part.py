@@ -26,8 +26,8 @@ class Tabu(Scheduler):
     """Tabu search for job shops and flexible job shops, makespan first.
 
     Each search moves one operation at a time on a critical path: within its machine (neighbourhood
-    N7 of Zhang, Li, Guan and Rao, Computers & Operations Research 34 (2007) 3229, with the estimates
-    of Balas and Vazacopoulos) or to another machine (after Mastrolilli and Gambardella, J.
+    N7 of Zhang, Li, Guan and Rao, Computers & Operations Research 34 (2007) 3229, with estimates of
+    Balas and Vazacopoulos) or to another machine (after Mastrolilli and Gambardella, J.
     Scheduling 3 (2000) 3). Searches begin between two good solutions of a common pool (path
     relinking, after Peng, Lü and Cheng, Computers & Operations Research 53 (2015) 154). What is
     fixed stays, and `moved` of the objective keeps the plan near to the old one. The bound is that

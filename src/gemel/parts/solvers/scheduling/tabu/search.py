@@ -30,7 +30,7 @@ class Pool:
     lines: list[Line] = field(default_factory=list)
 
     def add(self, line: Line) -> None:
-        """Take it in, in the place of the worst where all are taken, unless it is worse or there."""
+        """Take it in, in place of the worst where all are taken, unless it is worse or there."""
         shop = self.shop
         for other in self.lines:
             if other.value == line.value and not apart(
@@ -173,9 +173,7 @@ def _between(shop: Shop, pool: Pool, random: np.random.Generator) -> Line:
     return Line(np.inf, order, mode)
 
 
-def _run(
-    shop: Shop, task: _Task, stall: int, enough: float, halt: Integers
-) -> tuple[Line, int]:
+def _run(shop: Shop, task: _Task, stall: int, enough: float, halt: Integers) -> tuple[Line, int]:
     order, mode = task.line.order.copy(), task.line.mode.copy()
     objective = shop.problem.objective
     value, count = walk(

@@ -32,7 +32,8 @@ def walk(
 
     Ends after `iterations`, after `stall` of them without a better solution, or at a value of
     `enough`. The value is per_tick x makespan + per_moved x operations that stand elsewhere than in
-    `reference` int64[n,2] (machine, start). `halt` int64[1] may be set from another thread. Gives the value and the iterations that were made.
+    `reference` int64[n,2] (machine, start). `halt` int64[1] may be set from another thread. Gives
+    the value and the iterations that were made.
     """
     n = len(order)
     place, machine = np.empty(n, np.int64), np.empty(n, np.int64)
@@ -60,7 +61,7 @@ def walk(
     ahead(0, order, jp, mp, length, floor, head)
     tails(n - 1, order, js, ms, length, tail)
     best_order, best_mode, best_head = order.copy(), mode.copy(), head.copy()
-    best, best_span, since = np.inf, np.int64(2**62), 0
+    best, best_span, since = np.inf, 2**62, 0
     # Tenure as Zhang, Li, Guan and Rao (C&OR 34 (2007) 3229) have it: by jobs and machines.
     jobs = 0
     for i in range(n):
@@ -122,7 +123,7 @@ def walk(
             else:
                 i = -1
 
-        least, ties = np.int64(2**62), 0  # of moves that are allowed
+        least, ties = 2**62, 0  # of moves that are allowed
         any_count = 0
         kind = one = other = to = 0  # chosen: 0 none, 1 forward, 2 back, 3 other machine
         any_kind = any_one = any_other = any_to = 0
@@ -148,9 +149,7 @@ def walk(
                     for inner in range(low, high):
                         if side == 0:
                             u, v = path[inner], path[end]
-                        elif side == 1:
-                            u, v = path[at], path[inner]
-                        elif side == 2:
+                        elif side == 1 or side == 2:
                             u, v = path[at], path[inner]
                         else:
                             u, v = path[inner], path[end]
@@ -167,9 +166,7 @@ def walk(
                         else:
                             if jp[v] >= 0 and head[jp[v]] >= head[u] + length[u]:
                                 continue
-                            guess = back(
-                                u, v, jp, js, mp, ms, length, floor, head, tail, scratch
-                            )
+                            guess = back(u, v, jp, js, mp, ms, length, floor, head, tail, scratch)
                         any_count += 1
                         if draw(state, any_count) == 0:
                             any_kind = 1 if ahead_move else 2
