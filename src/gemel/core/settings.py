@@ -94,10 +94,11 @@ def _fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]
                 return []
             here = field.annotation
         else:
-            arguments = getattr(here, "__args__", ())
+            arguments = [a for a in getattr(here, "__args__", ()) if a is not Ellipsis]
             here = arguments[-1] if arguments else None
         while not (isinstance(here, type) and issubclass(here, BaseModel)):
-            arguments = [a for a in getattr(here, "__args__", ()) if a is not type(None)]
+            arguments = getattr(here, "__args__", ())
+            arguments = [a for a in arguments if a is not type(None) and a is not Ellipsis]
             models = [a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)]
             if not models or len(arguments) > 1:
                 break

@@ -80,9 +80,11 @@ class Annealing(Scheduler):
             if run.best < best or not history:
                 best = run.best
                 if run.keeps_deadlines:
-                    history.append((passed, done, best))
-                    if told is not None:
-                        told(run.schedule(tuple(history)))
+                    found = run.schedule(())
+                    if not history or found.value < history[-1][2]:
+                        history.append((passed, done, found.value))
+                        if told is not None:
+                            told(replace(found, history=tuple(history)))
             shares = [done / budget.iterations] if budget.iterations else []
             shares += [passed / budget.seconds] if budget.seconds else []
             share = max(shares, default=1.0)
@@ -126,6 +128,8 @@ class _Run:
         if start is not None and len(start.mode) == n:
             self.mode = np.where(problem.fixed, problem.fixed_mode, start.mode)
             self.order = self.decoder.order_of(start)
+            if self.weights[4]:
+                self.wait[~problem.fixed] = start.start[~problem.fixed]  # for a cheap hour
         else:
             self.mode = _quickest(problem, self.first_mode)
             self.order = self._by_due()

@@ -71,10 +71,13 @@ class Best(Scheduler):
             part = SCHEDULERS.build({"kind": kind, **settings})
             if not part.uncovered(problem) and not (kind == "annealing" and searches):
                 searches.append((part, share))
+        settled = False
         for part, share in searches:
-            run.go(part, share if proof is not None else 1.0, patient=False)
+            settled = run.go(part, share if proof is not None else 1.0, patient=False)
         if proof is not None and not run.over:
-            run.go(proof, 0.5 if searches and run.best is not None else 1.0, patient=True)
+            # Where the search has settled, what is left to do is the proof.
+            share = 1.0 if run.best is None else 0.8 if settled else 0.4
+            run.go(proof, share if searches else 1.0, patient=True)
         if searches and not run.over and run.left > 0.02:
             run.go(searches[-1][0], 1.0, patient=True)
         if run.best is None:
@@ -130,17 +133,18 @@ class _Run:
         )
         return done or self.stop() or (self.best is not None and self.left <= 0)
 
-    def go(self, part: Scheduler, share: float, *, patient: bool) -> None:
-        """Let a part go on for this share of what is left."""
+    def go(self, part: Scheduler, share: float, *, patient: bool) -> bool:
+        """Let a part go on for this share of what is left; whether it ended early, as it had
+        found nothing better for long."""
         if self.over:
-            return
+            return False
         budget, before = self.budget, self.seconds
         seconds = iterations = None
         if budget.seconds is not None:
             seconds = max(0.01, (budget.seconds - before) * share)
         if budget.iterations is not None:
             iterations = max(1, int((budget.iterations - self.used) * share))
-        found_at = before
+        found_at, settled = before, [False]
 
         def told(plan: Schedule) -> None:
             nonlocal found_at
@@ -153,7 +157,8 @@ class _Run:
             if patient or seconds is None or iterations is not None or self.best is None:
                 return False
             waited, took = self.seconds - found_at, found_at - before
-            return waited > max(0.1 * seconds, 3 * took)
+            settled[0] = waited > max(0.1 * seconds, 3 * took)
+            return settled[0]
 
         self.turn += 1
         try:
@@ -164,9 +169,10 @@ class _Run:
             )  # fmt: skip
         except Unavailable:
             self.used += iterations or 0
-            return
+            return False
         self.used += iterations or 0
         self._take(plan)
+        return settled[0]
 
     def _take(self, plan: Schedule) -> None:
         self.bound = max(self.bound, plan.bound)

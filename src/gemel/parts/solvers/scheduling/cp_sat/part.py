@@ -30,8 +30,8 @@ __all__ = ["CpSat"]
 
 _LARGEST = 50_000
 _LOOK = 0.02
-_PER_ITERATION = 1e-4
-"""Units of CP-SAT's deterministic time for an iteration; about as many seconds."""
+_PER_ITERATION = 1e-3
+"""Units of CP-SAT's deterministic time for an iteration, about as many seconds."""
 
 
 class CpSat(Scheduler):

@@ -79,7 +79,7 @@ def search(
     begun = clock()
     objective = shop.problem.objective
     halt = np.zeros(1, np.int64)
-    enough = max(budget.good_enough, objective.makespan * shop.bound)
+    enough = float(max(budget.good_enough, objective.makespan * shop.bound))
     pool, random = Pool(shop, size), np.random.default_rng(seed)
     best: Line | None = None
     spent = made = filled = 0
@@ -178,7 +178,8 @@ def _run(shop: Shop, task: _Task, stall: int, enough: float, halt: Integers) -> 
     objective = shop.problem.objective
     value, count = walk(
         shop.jp, shop.js, shop.first_mode, shop.mode_machine, shop.mode_length, shop.mode_floor,
-        shop.machines, order, mode, shop.reference, objective.makespan, objective.moved,
+        shop.machines, order, mode, shop.reference, float(objective.makespan),
+        float(objective.moved),
         task.limit, stall, enough, task.state, halt,
     )  # fmt: skip
     return Line(value, order, mode), count
