@@ -89,6 +89,8 @@ def _fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]
     here: Any = model
     for key in path:
         if isinstance(here, type) and issubclass(here, BaseModel):
+            if isinstance(key, int):
+                continue  # a place in a sequence of them
             field = here.model_fields.get(str(key))
             if field is None:
                 return []

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from gemel.core.errors import ConfigurationError, DataError, did_you_mean
 from gemel.core.settings import problems
-from gemel.core.time import isoformat, parse_time, zone
+from gemel.core.time import DAY, HOUR, MINUTE, SECOND, duration_text, isoformat, parse_time, zone
 from gemel.parts.solvers.scheduling import (
     Description,
     finish,
@@ -46,6 +46,22 @@ class Times:
         if self.origin is None:
             return str(tick)
         return isoformat(self.origin + tick * self.tick, zone(self.zone))
+
+    def short(self, tick: int) -> str:
+        """Of a moment, for a table: local, without what all of them have in common."""
+        return self.text(tick)[:16].replace("T", " ")
+
+    def span(self, ticks: float) -> str:
+        """How long something takes: '1 d 3 h 24 min', or so many ticks."""
+        whole = round(ticks)
+        if self.origin is None or whole == 0:
+            return f"{whole:,}"
+        rest, told = whole * self.tick, []
+        for name, length in (("d", DAY), ("h", HOUR), ("min", MINUTE), ("s", SECOND)):
+            count, rest = divmod(rest, length)
+            if count:
+                told.append(f"{count} {name}")
+        return " ".join(told) or duration_text(whole * self.tick)
 
     def tick_of(self, text: str) -> int:
         """A moment in ticks. Raises `ConfigurationError`."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import typer
 from rich.console import Console
 
-from gemel.core.errors import ConfigurationError, did_you_mean
-from gemel.core.time import SECOND, duration_text, parse_duration
+from gemel.core.errors import ConfigurationError, Infeasible, did_you_mean
+from gemel.core.time import SECOND, parse_duration
 from gemel.doors.cli import telling
 from gemel.parts.solvers.scheduling import (
     SCHEDULERS,
@@ -27,7 +27,7 @@ from gemel.parts.solvers.scheduling import (
     steady,
 )
 from gemel.parts.solvers.scheduling._plans.decode import uncovered
-from gemel.parts.solvers.scheduling.base import Budget, Problem, Schedule
+from gemel.parts.solvers.scheduling.base import NEVER, Budget, Problem, Schedule
 from gemel.runtime.schedules import Times, read_plan, read_problem, rows_of, write_plan
 
 __all__ = ["schedule"]
@@ -67,9 +67,14 @@ def schedule(
         def told(found: Schedule) -> None:
             status.update(f"Planning … {_value(found)}")
 
-        found = scheduler.solve(
-            problem, seed=seed, budget=limit, clock=time.perf_counter_ns, start=start, told=told
-        )
+        try:
+            found = scheduler.solve(
+                problem, seed=seed, budget=limit, clock=time.perf_counter_ns, start=start, told=told
+            )
+        except Infeasible as error:
+            # A planner reads local times, whoever searches counts ticks.
+            words = re.sub(r"tick (\d+)", lambda m: times.short(int(m[1])), error.message)
+            raise Infeasible(words, error.conflict, file.name) from None
     if broken := check(problem, found):
         raise AssertionError(f"{solver} broke a rule: {broken[0]}")
     if out is not None:
@@ -149,77 +154,71 @@ def _json(
 
 
 def _print(
-    problem: Problem, found: Schedule, times: Times, late: list[Late], repair: dict[str, Any],
+    problem: Problem,
+    found: Schedule,
+    times: Times,
+    late: list[Late],
+    repair: dict[str, Any],
     out: Path | None,
-) -> None:  # fmt: skip
+) -> None:
     console = telling.console()
     words = {
-        "optimal": "the best there is, proved",
-        "feasible": f"at most {found.gap:.1%} above the best there is",
+        "optimal": "there is no better plan, that is proved",
+        "feasible": f"a better plan may exist, but at most {found.gap:.1%} better",
     }
-    ends = times.text(int(found.parts["makespan"]))
+    ends = times.short(int(found.parts["makespan"]))
     telling.say(
-        console, f"{len(problem)} operations, the last ends at {ends}: {words[found.status]}",
-        [*_measures(problem, found), *_repair_notes(found, repair)],
-    )  # fmt: skip
-    rows = rows_of(problem, found, times)
+        console,
+        f"{len(problem)} operations, the last ends at {ends}; {words[found.status]}",
+        [*_measures(problem, found, times), *_repair_notes(found, times, repair)],
+    )
     table = telling.table("machine", "start", "end", "what")
-    for row in rows[:_SHOWN]:
-        table.add_row(row["machine"], row["start"], row["end"], row["operation"])
+    machine = problem.machine[found.mode]
+    order = np.lexsort((found.start, machine))
+    for i in order[:_SHOWN]:
+        name = problem.machines[machine[i]] if machine[i] >= 0 else ""
+        begin, end = int(found.start[i]), int(found.end[i])
+        table.add_row(name, times.short(begin), times.short(end), problem.names[i])
     console.print(table)
-    if len(rows) > _SHOWN:
-        rest = f"… and {len(rows) - _SHOWN} more"
+    if len(order) > _SHOWN:
+        rest = f"… and {len(order) - _SHOWN} more"
         console.print(f"{rest}; --out plan.csv writes all" if out is None else rest)
     if late:
         console.print(f"[bold]{len(late)} late[/bold]")
     for one in late[:_SHOWN]:
-        console.print(f"• {_why(problem, one)}", soft_wrap=True)
+        console.print(f"• {_why(problem, one, times)}", soft_wrap=True)
     if out is not None:
-        console.print(f"written to {out}")
-    sys.stdout.flush()
+        console.print(f"written to {out}", soft_wrap=True)
 
 
-def _measures(problem: Problem, found: Schedule) -> Iterable[str]:
+def _measures(problem: Problem, found: Schedule, times: Times) -> Iterable[str]:
     parts = found.parts
-    yield f"makespan {_time(problem, parts['makespan'])}; objective {_value(found)}"
-    if (problem.due < 2**60).any():
-        jobs = len(problem.jobs)
-        yield (
-            f"late: {parts['late_jobs']:.0f} of {jobs} jobs, weighted lateness "
-            f"{_time(problem, parts['tardiness'])}"
-        )
+    yield f"makespan {times.span(parts['makespan'])}; objective {_value(found)}"
+    if (problem.due < NEVER).any():
+        late = f"weighted lateness {times.span(parts['tardiness'])}"
+        yield f"late: {parts['late_jobs']:.0f} of {len(problem.jobs)} jobs, {late}"
     if problem.setup.size:
-        yield f"set-ups {_time(problem, parts['setup'])}"
+        yield f"set-ups {times.span(parts['setup'])}"
     if len(problem.price):
         yield f"energy {parts['energy']:,.2f}"
 
 
-def _repair_notes(found: Schedule, repair: dict[str, Any]) -> Iterable[str]:
+def _repair_notes(found: Schedule, times: Times, repair: dict[str, Any]) -> Iterable[str]:
     if not repair:
         return
-    if "right_shift" in repair:
-        yield (
-            f"only put off: makespan {repair['right_shift']['makespan']:,.0f}, "
-            f"{repair['right_shift']['moved']:.0f} operations moved, found in "
-            f"{1e3 * repair['right_shift_seconds']:.1f} ms"
-        )
     yield f"moved against the old plan: {found.parts['moved']:.0f} operations"
+    if put_off := repair.get("right_shift"):
+        yield (
+            f"if all were only put off: makespan {times.span(put_off['makespan'])}, weighted "
+            f"lateness {times.span(put_off['tardiness'])}, {put_off['moved']:.0f} operations moved"
+        )
 
 
-def _time(problem: Problem, ticks: float) -> str:
-    if problem.origin is None:
-        return f"{ticks:,.0f}"
-    return duration_text(round(ticks) * problem.tick)
-
-
-def _why(problem: Problem, one: Late) -> str:
-    def time(ticks: int) -> str:
-        return _time(problem, ticks)
-
-    job = problem.jobs[one.job]
-    told = f"{job} is {time(one.late)} late; its own work takes {time(one.work)}"
+def _why(problem: Problem, one: Late, times: Times) -> str:
+    told = f"{problem.jobs[one.job]} is {times.span(one.late)} late"
+    told += f"; its own work takes {times.span(one.work)}"
     if one.waits:
-        waits = "; ".join(f"{time(ticks)}: {what}" for what, ticks in one.waits[:4])
+        waits = "; ".join(f"{times.span(ticks)}: {what}" for what, ticks in one.waits[:4])
         told += f"; it waits {waits}"
     else:
         told += ", and it never waits: the date cannot be met"

@@ -18,7 +18,8 @@ class Late:
     """A job that is over after its due date.
 
     late    ticks
-    work    ticks of its longest chain of operations, pauses left out
+    work    ticks of its longest chain of operations, with the waiting that is asked for between
+            them, without pauses
     waits   (what, ticks), longest first: machines and who has them, set-ups, closed times, people
     chain   operations, of this job or of others, that follow on each other's heels to its end
     """
@@ -65,11 +66,12 @@ class _Sight:
             pause = int(plan.end[here] - plan.start[here] - problem.duration[plan.mode[here]])
             if pause:
                 waits[f"{self._name(here)} closed"] += pause
-            ready, other = int(problem.release[job]), -1
+            ready, other, asked = int(problem.release[job]), -1, 0
             for a, lag in self.before[here]:
                 if int(plan.end[a]) + lag >= ready:
-                    ready, other = int(plan.end[a]) + lag, a
+                    ready, other, asked = int(plan.end[a]) + lag, a, lag
             self._waits(here, ready, waits)
+            work += asked
             if other < 0:
                 break
             here = other

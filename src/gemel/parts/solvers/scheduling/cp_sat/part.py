@@ -15,6 +15,7 @@ from pydantic import Field
 from gemel.core.errors import ConfigurationError, Infeasible, Unavailable
 from gemel.core.time import SECOND, Clock
 from gemel.parts.solvers.scheduling._plans.check import check
+from gemel.parts.solvers.scheduling._plans.sound import order
 from gemel.parts.solvers.scheduling.base import (
     Budget,
     Problem,
@@ -138,6 +139,9 @@ class CpSat(Scheduler):
 
     def _conflict(self, problem: Problem, seed: int) -> Infeasible:
         """Rules that cannot hold together, as few as can be found."""
+        alone = _too_long(problem)
+        if alone:
+            return Infeasible(f"no plan obeys all rules: {'; '.join(alone)}", alone)
         model = Model(problem, problem.horizon, explain=True)
         solver = self._solver(seed, self.explain, None)
         set_to = solver.parameters
@@ -157,6 +161,25 @@ class CpSat(Scheduler):
         words = tuple(dict.fromkeys(model.rules[one] for one in core if one in model.rules))
         told = "; ".join(words) or "they could not be told apart in the time given"
         return Infeasible(f"no plan obeys all rules. These contradict each other: {told}", words)
+
+
+def _too_long(problem: Problem) -> tuple[str, ...]:
+    """Jobs whose own work does not fit before their deadline, were they alone in the plant."""
+    shortest = np.minimum.reduceat(problem.duration, problem.first_mode[:-1])
+    end = np.maximum(problem.release[problem.job], problem.now) + shortest
+    arcs: list[list[int]] = [[] for _ in problem.names]
+    for p, b in enumerate(problem.after.tolist()):
+        arcs[b].append(p)
+    for i in order(problem).tolist():
+        for p in arcs[i]:
+            end[i] = max(end[i], end[problem.before[p]] + problem.lag[p] + shortest[i])
+    done = np.zeros(len(problem.jobs), np.int64)
+    np.maximum.at(done, problem.job, np.where(problem.fixed, 0, end))
+    return tuple(
+        f"job '{problem.jobs[j]}' has its deadline at tick {problem.deadline[j]}, and its own work "
+        f"ends at tick {done[j]} at the earliest"
+        for j in np.flatnonzero(done > problem.deadline)
+    )
 
 
 class _Watcher(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  # it has no types
