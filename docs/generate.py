@@ -238,7 +238,7 @@ SECTIONS = {
     "forecasters": "For use from Python, see [Forecast a signal](../how-to/forecast.md).",
     "historians": "The daemon uses `duckdb` with these defaults; the section `retention` of the "
     "plant file sets `keep_age` and `keep_bytes`.",
-    "solvers": "Schedulers: `gemel schedule --solver`, see [Plan orders](../how-to/schedule.md), and "
+    "solvers": "Schedulers: option `--solver` of `gemel schedule`, see [Plan orders](../how-to/schedule.md), and "
     "from Python.",
     "operators": "For use from Python; the mirror and the detectors use them inside.",
 }

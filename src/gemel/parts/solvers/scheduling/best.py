@@ -144,11 +144,12 @@ class _Run:
             seconds = max(0.01, (budget.seconds - before) * share)
         if budget.iterations is not None:
             iterations = max(1, int((budget.iterations - self.used) * share))
-        found_at, settled = before, [False]
+        found_at, took, settled = before, 0.0, [False]
 
         def told(plan: Schedule) -> None:
-            nonlocal found_at
+            nonlocal found_at, took
             found_at = self.seconds
+            took = plan.history[-1][0] if plan.history else 0.0
             self._take(plan)
 
         def stop() -> bool:
@@ -156,8 +157,7 @@ class _Run:
                 return True
             if patient or seconds is None or iterations is not None or self.best is None:
                 return False
-            waited, took = self.seconds - found_at, found_at - before
-            settled[0] = waited > max(0.1 * seconds, 3 * took)
+            settled[0] = self.seconds - found_at > max(0.1 * seconds, 3 * took)
             return settled[0]
 
         self.turn += 1
