@@ -198,6 +198,49 @@ def table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
+def reached(rows: list[dict[str, Any]]) -> list[tuple[str, bool]]:
+    """The targets, each with whether it was reached."""
+    found = []
+    means = {row[""]: row["mean gap %"] for row in table(rows)}
+    for (which, seconds), most in WANTED.items():
+        mean = means.get(f"{which}, {seconds:.0f} s: gemel")
+        if mean is not None:
+            what = (
+                f"{which} after {seconds:.0f} s: mean gap {mean:.2f} %; at most {most:g} % wanted"
+            )
+            found.append((what, mean <= most))
+    for which, what in (("fjsp", "below"), ("rcpsp", "at most")):
+        ours, theirs = (means.get(f"{which}, 20 s: {n}") for n in ("gemel", "PyJobShop"))
+        if ours is not None and theirs is not None:
+            good = ours < theirs if what == "below" else ours <= theirs
+            found.append((f"{which} after 20 s: mean gap {ours:.2f} %; {what} PyJobShop's "
+                          f"{theirs:.2f} % wanted", good))  # fmt: skip
+    return found
+
+
+def each(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row per instance and time: value and bound of each solver."""
+    found = []
+    for key in dict.fromkeys((r["set"], r["instance"], r["seconds"]) for r in rows):
+        mine = [r for r in rows if (r["set"], r["instance"], r["seconds"]) == key]
+        told: dict[str, Any] = {
+            "": f"{key[1]}, {key[2]:.0f} s",
+            "best known": mine[0]["best_known"],
+        }
+        for r in mine:
+            value = "none" if r["value"] is None else f"{r['value']:.0f}"
+            bound = "" if r["bound"] is None else f" ≥ {r['bound']:.0f}"
+            told[r["solver"]] = value + bound
+        found.append(told)
+    return found
+
+
+def share(rows: list[dict[str, Any]]) -> float:
+    """Of the processor time that the threads could have had, what they got."""
+    whole = sum(r["wall_s"] * r["cores"] for r in rows if r.get("wall_s"))
+    return sum(r["cpu_s"] for r in rows if r.get("wall_s")) / whole if whole else 0.0
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--part", choices=("short", "stratified", "full"), default="stratified")

@@ -238,8 +238,8 @@ SECTIONS = {
     "forecasters": "For use from Python, see [Forecast a signal](../how-to/forecast.md).",
     "historians": "The daemon uses `duckdb` with these defaults; the section `retention` of the "
     "plant file sets `keep_age` and `keep_bytes`.",
-    "solvers": "Schedulers: option `--solver` of `gemel schedule`, see [Plan orders](../how-to/schedule.md), and "
-    "from Python.",
+    "solvers": "Schedulers: option `--solver` of `gemel schedule`, see "
+    "[Plan orders](../how-to/schedule.md), and from Python.",
     "operators": "For use from Python; the mirror and the detectors use them inside.",
 }
 

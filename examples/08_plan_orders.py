@@ -1,4 +1,4 @@
-"""Orders of a workshop: a plan, why an order is late, what cannot be, and a mill that breaks down."""
+"""Orders of a workshop: a plan, why an order is late, what cannot be, a mill that breaks down."""
 
 from __future__ import annotations
 

@@ -46,9 +46,7 @@ def problems(draw: st.DrawFn) -> Problem:
 
 def solved(problem: Problem) -> Schedule:
     part = SCHEDULERS.build({"kind": "annealing"})
-    return part.solve(
-        problem, seed=1, budget=Budget(iterations=30), clock=time.perf_counter_ns
-    )
+    return part.solve(problem, seed=1, budget=Budget(iterations=30), clock=time.perf_counter_ns)
 
 
 def again(problem: Problem, old: Schedule, start: np.ndarray, end: np.ndarray) -> Schedule:
@@ -87,7 +85,9 @@ def test_other_ends_modes_and_measures_are_seen(problem: Problem, data: st.DataO
     i = data.draw(st.integers(0, len(problem) - 1))
     longer = good.end.copy()
     longer[i] += data.draw(st.integers(1, 9))
-    assert any("ends at" in words for words in check(problem, again(problem, good, good.start, longer)))
+    assert any(
+        "ends at" in words for words in check(problem, again(problem, good, good.start, longer))
+    )
     other = good.mode.copy()
     other[i] = (good.mode[i] + len(problem.mode_of)) if len(problem) == 1 else good.mode[i - 1]
     assert any("mode of another" in words for words in check(problem, replace(good, mode=other)))

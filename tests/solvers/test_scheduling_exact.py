@@ -103,7 +103,9 @@ def brute(problem: Problem, horizon: int) -> float:
                 for k, a, b in sorted(problem.closed.tolist()):
                     if k == problem.machine[modes[i]] and start[i] < a < end[i]:
                         end[i] += b - a
-            stay = [i for i in follows if problem.buffer[problem.machine[modes]].max(initial=-1) >= 0]
+            stay = [
+                i for i in follows if problem.buffer[problem.machine[modes]].max(initial=-1) >= 0
+            ]
             for late in itertools.product((False, True), repeat=len(stay)):
                 left = end.copy()
                 for i, is_late in zip(stay, late, strict=True):

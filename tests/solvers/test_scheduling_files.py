@@ -173,7 +173,7 @@ orders: orders.csv
         ("orders: [{order: A, steps: [{on: saw}], quantty: 3}]\n", "did you mean 'quantity'?"),
         ("orders: []\n", "there are no orders"),
         ("orders: [{order: A, steps: [{on: saw}]}, {order: A, steps: [{on: saw}]}]\n", "twice"),
-        ("orders: [{order: A, due: soon, steps: [{on: saw}]}]\n", "order 'A': 'soon' is not a time"),
+        ("orders: [{order: A, due: soon, steps: [{on: saw}]}]\n", "'A': 'soon' is not a time"),
     ],
 )  # fmt: skip
 def test_descriptions_that_are_wrong_say_where(tmp_path: Path, text: str, words: str) -> None:

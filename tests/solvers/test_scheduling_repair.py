@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.solvers.test_scheduling_exact import LA01
 
 from gemel.parts.solvers.scheduling import (
     SCHEDULERS,
@@ -19,10 +20,11 @@ from gemel.parts.solvers.scheduling import (
 )
 from gemel.parts.solvers.scheduling.base import Budget, Problem, Schedule
 from gemel.testing.schedulers import EXAMPLES
-from tests.solvers.test_scheduling_exact import LA01
 
 
-def solve(kind: str, problem: Problem, start: Schedule | None = None, count: int = 2_000) -> Schedule:
+def solve(
+    kind: str, problem: Problem, start: Schedule | None = None, count: int = 2_000
+) -> Schedule:
     part = SCHEDULERS.build({"kind": kind})
     return part.solve(
         problem, seed=1, budget=Budget(iterations=count), clock=time.perf_counter_ns, start=start

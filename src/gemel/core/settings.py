@@ -99,8 +99,9 @@ def _fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]
             arguments = [a for a in getattr(here, "__args__", ()) if a is not Ellipsis]
             here = arguments[-1] if arguments else None
         while not (isinstance(here, type) and issubclass(here, BaseModel)):
-            arguments = getattr(here, "__args__", ())
-            arguments = [a for a in arguments if a is not type(None) and a is not Ellipsis]
+            arguments = [
+                a for a in getattr(here, "__args__", ()) if a not in (type(None), Ellipsis)
+            ]
             models = [a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)]
             if not models or len(arguments) > 1:
                 break

@@ -44,7 +44,8 @@ def job_shop(flexible: bool = False) -> Draft:
     draft = Draft()
     machines = [draft.machine(name) for name in ("saw", "mill", "press")]
     for j, row in enumerate(((0, 1, 2), (1, 0, 2), (2, 1, 0))):
-        job, last = draft.job(f"J{j}", due=7, weight=1.0 + j), []
+        job = draft.job(f"J{j}", due=7, weight=1.0 + j)
+        last: list[int] = []
         for step, k in enumerate(row):
             ways = [Way(machines[k], 2 + (j + step) % 3, power=1.0 + k)]
             if flexible and step == 1:
@@ -60,7 +61,8 @@ def flow_shop() -> Draft:
     draft = Draft()
     machines = [draft.machine("cut"), draft.machine("bend")]
     for j, times in enumerate(((3, 2), (1, 4), (2, 2), (4, 1))):
-        job, last = draft.job(f"J{j}", due=6), []
+        job = draft.job(f"J{j}", due=6)
+        last: list[int] = []
         for k, ticks in zip(machines, times, strict=True):
             last = [draft.operation(job, [Way(k, ticks)], after=last)]
     return draft
@@ -98,9 +100,9 @@ def examples() -> dict[str, Problem]:
     three = blocking.machine("three", buffer=1)
     for j in range(3):
         job = blocking.job(f"J{j}")
-        a = blocking.operation(job, [Way(one, 1)])
-        b = blocking.operation(job, [Way(two, 2)], after=[a])
-        blocking.operation(job, [Way(three, 3)], after=[b])
+        first = blocking.operation(job, [Way(one, 1)])
+        second = blocking.operation(job, [Way(two, 2)], after=[first])
+        blocking.operation(job, [Way(three, 3)], after=[second])
     no_wait = Draft()
     oven, forge = no_wait.machine("oven"), no_wait.machine("forge")
     for j in range(3):
@@ -156,7 +158,7 @@ class SchedulerSuite:
         for problem in EXAMPLES.values():
             if words := scheduler.uncovered(problem):
                 assert all(isinstance(word, str) and word for word in words)
-                with pytest.raises(ConfigurationError, match="cover|without CP-SAT"):
+                with pytest.raises(ConfigurationError, match=r"cover|without CP-SAT"):
                     _solve(scheduler, problem)
 
     def test_obeys_every_rule(self, scheduler: Scheduler, problem: Problem) -> None:
@@ -258,6 +260,4 @@ class SchedulerSuite:
 def _solve(
     scheduler: Scheduler, problem: Problem, seed: int = 1, budget: Budget = ITERATIONS, **more: Any
 ) -> Schedule:
-    return scheduler.solve(
-        problem, seed=seed, budget=budget, clock=time.perf_counter_ns, **more
-    )
+    return scheduler.solve(problem, seed=seed, budget=budget, clock=time.perf_counter_ns, **more)

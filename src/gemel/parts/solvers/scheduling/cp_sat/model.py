@@ -316,7 +316,9 @@ class Model:
             of_job[j].append(i)
         self.of_job = of_job
         for j in np.flatnonzero(problem.deadline < NEVER):
-            rule = self._rule(f"job '{problem.jobs[j]}' has its deadline at tick {problem.deadline[j]}")
+            rule = self._rule(
+                f"job '{problem.jobs[j]}' has its deadline at tick {problem.deadline[j]}"
+            )
             for i in of_job[j]:
                 if not problem.fixed[of_job[j]].all():
                     cp.add(self.end[i] <= int(problem.deadline[j])).only_enforce_if(rule)

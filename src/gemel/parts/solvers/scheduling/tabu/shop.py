@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
 
 import numpy as np
 from numba import njit
@@ -14,6 +17,9 @@ from gemel.parts.solvers.scheduling.base import NEVER, NONE, Flags, Integers, Pr
 from gemel.parts.solvers.scheduling.tabu.moves import draw
 
 __all__ = ["Line", "Shop", "line_up", "no_problem", "shop", "starts", "uncovered"]
+
+_SETS: Final = 300
+"""Most sets of machines that are looked at for the bound."""
 
 
 @dataclass(slots=True)
@@ -207,6 +213,25 @@ def _bound(
     for k in np.unique(machine):
         rows = np.flatnonzero(single & (machine[first[:-1]] == k))
         longest = max(longest, _jackson(head[rows], shortest[rows], rest[rows]))
+    return max(longest, _shared(first, machine, shortest, head, rest))
+
+
+def _shared(
+    first: Integers, machine: Integers, shortest: Integers, head: Integers, rest: Integers
+) -> int:
+    """Work that only a set of machines can do, divided evenly among them, after the earliest start
+    and before the shortest rest of it; for the sets that operations choose from, and for all."""
+    own = [sum(1 << int(k) for k in set(machine[a:b].tolist())) for a, b in pairwise(first)]
+    counts = Counter(own)
+    sets = {
+        *(one for one, _ in counts.most_common(_SETS)),
+        sum(1 << k for k in set(machine.tolist())),
+    }
+    longest = 0
+    for group in sets:
+        inside = np.array([one & ~group == 0 for one in own])
+        even = -(-int(shortest[inside].sum()) // group.bit_count())
+        longest = max(longest, int(head[inside].min()) + even + int(rest[inside].min()))
     return longest
 
 
