@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gemel.core.errors import Infeasible
 from gemel.parts.solvers.scheduling import SCHEDULERS, Draft, Way, check, plan, read
 from gemel.parts.solvers.scheduling.base import NEVER, NONE, Budget, Objective, Problem, Schedule
 from gemel.testing.schedulers import OBJECTIVES
@@ -201,3 +202,42 @@ def test_no_due_date_is_never_late() -> None:
     problem = two_by_two().build(OBJECTIVES["tardiness"])
     free = replace(problem, due=np.full(2, NEVER))
     assert solve("cp_sat", free).value == 0
+
+
+def test_a_deadlock_names_the_buffers() -> None:
+    """Two jobs that began on each other's next machine, with no place between: nobody can move,
+    as neither machine can be reached by a third way. Exchanging places at one time is allowed, so
+    one of them is held up by an operation that must come first."""
+    draft = Draft()
+    one, two = draft.machine("one", buffer=0), draft.machine("two", buffer=0)
+    arm = draft.resource("arm", 1)
+    first, second = draft.job("A"), draft.job("B")
+    a = draft.operation(first, [Way(one, 2)], fixed=(0, 0))
+    draft.operation(first, [Way(two, 2, {arm: 1})], after=[a])
+    b = draft.operation(second, [Way(two, 2)], fixed=(0, 0))
+    draft.operation(second, [Way(one, 2, {arm: 1})], after=[b])
+    draft.now = 1
+    with pytest.raises(Infeasible) as error:
+        solve("cp_sat", draft.build())
+    assert {words for words in error.value.conflict if "room" in words} == {
+        "before machine 'one' there is room for 0", "before machine 'two' there is room for 0",
+    }  # fmt: skip
+    assert "resource 'arm' has 1" in error.value.conflict
+
+
+def test_a_job_that_is_too_long_says_so() -> None:
+    draft = Draft()
+    saw = draft.machine("saw")
+    draft.operation(draft.job("A", release=2, deadline=5), [Way(saw, 4)])
+    with pytest.raises(Infeasible, match=r"'A' has its deadline at tick 5, and its own work ends"):
+        solve("cp_sat", draft.build())
+
+
+def test_the_bound_of_shared_machines() -> None:
+    """Five hours of work that two machines share take three at least."""
+    draft = Draft()
+    saws = [draft.machine("saw 1"), draft.machine("saw 2")]
+    for j in range(5):
+        draft.operation(draft.job(f"J{j}"), [Way(k, 1) for k in saws])
+    found = solve("tabu", draft.build())
+    assert (found.value, found.bound, found.status) == (3, 3, "optimal")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated, Any, Final
 
+import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from gemel.core.errors import ConfigurationError, did_you_mean
@@ -281,8 +282,15 @@ class _Maker:
         draft = self.draft.build()
         latest = [0, int(draft.release.max(initial=0))]
         latest += [int(x) for x in (*draft.due, *draft.deadline) if x < NEVER]
-        work = draft.horizon / max(1, min(len(self.machines), len(draft.jobs)))
-        ticks = max(latest) + 6 * int(work)
+        # The longest job, and for each machine all that could be done there, one after another; a
+        # machine that works one shift on five days is open for a quarter of the time.
+        load = np.zeros(len(self.machines), np.int64)
+        np.add.at(load, draft.machine, draft.duration)
+        longest = np.zeros(len(draft), np.int64)
+        np.maximum.at(longest, draft.mode_of, draft.duration)
+        chain = np.bincount(draft.job, longest) if len(draft) else np.zeros(1)
+        chain[draft.job[draft.after]] += draft.lag
+        ticks = max(latest) + 6 * (int(load.max(initial=0)) + int(chain.max()))
         return self.begin + min(ticks * self.said.tick + 28 * DAY, 1_000 * DAY)
 
     def _calendar(self, k: int, machine: Machine, name: str, until: int) -> None:

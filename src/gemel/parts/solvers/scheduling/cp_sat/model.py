@@ -26,6 +26,7 @@ class Model:
         self._literals: list[Any] = []
         self._setups: list[tuple[int, Any]] = []
         self._over: dict[int, Any] = {}
+        self._rooms: dict[int, Any] = {}
         self._first = problem.first_mode
         self._closed = {k: closed_of(problem, k) for k in range(len(problem.machines))}
         self._operations()
@@ -294,7 +295,8 @@ class Model:
             cp.add_bool_or(both, ~self.here[o], ~self.here[m])
             goes.setdefault(a, []).append(both)
             if problem.buffer[k] == 0:
-                cp.add(self.start[b] == self.left[a]).only_enforce_if(both)
+                rule = self._room(k)
+                cp.add(self.start[b] == self.left[a]).only_enforce_if(both, rule)
             else:
                 size = cp.new_int_var(0, self.horizon, "")
                 places.setdefault(k, []).append(
@@ -305,7 +307,17 @@ class Model:
             cp.add_bool_or(none, *literals)
             cp.add(self.left[a] == self.end[a]).only_enforce_if(none)
         for k, intervals in places.items():
-            cp.add_cumulative(intervals, [1] * len(intervals), int(problem.buffer[k]))
+            room: Any = int(problem.buffer[k])
+            if self.explain:
+                room = room + len(intervals) * ~self._room(k)
+            cp.add_cumulative(intervals, [1] * len(intervals), room)
+
+    def _room(self, k: int) -> Any:
+        """The rule of a machine's buffer."""
+        if k not in self._rooms:
+            name, room = self.problem.machines[k], self.problem.buffer[k]
+            self._rooms[k] = self._rule(f"before machine '{name}' there is room for {room}")
+        return self._rooms[k]
 
     # Jobs and the objective
 

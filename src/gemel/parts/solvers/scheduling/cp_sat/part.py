@@ -73,8 +73,9 @@ class CpSat(Scheduler):
         begun = clock()
         good = start is not None and not check(problem, start)
         horizon = problem.horizon
-        if good and start is not None and set(problem.objective.weights()) == {"makespan"}:
-            horizon = int(start.parts["makespan"])  # nothing longer is wanted
+        if good and start is not None and problem.objective.makespan:
+            # Whatever ends later is worse by its makespan alone.
+            horizon = min(horizon, int(start.value / problem.objective.makespan + 1e-6))
         model = Model(problem, horizon)
         if start is not None and len(start.start) == len(problem):
             model.hint(start)
