@@ -389,8 +389,8 @@ SECTIONS = {
         "chosen by their place in the list from small to large. Gap: makespan over the best known "
         "value. `gemel` is the scheduler `best`; `search alone` leaves out CP-SAT; CP-SAT is our "
         "model of it without search. One after the other, seed 1, compiling not counted. Every "
-        "plan of ours passes the judge of all rules; of PyJobShop its value is taken. Repair: a machine "
-        "breaks down at 30 % of the plan for 10 % of it, what has begun stays.",
+        "plan of ours passes the judge of all rules; of PyJobShop its value is taken. Repair: a "
+        "machine breaks down at 30 % of the plan for 10 % of it, what has begun stays.",
         scheduling,
     ),
     "scoring": Section(

@@ -111,6 +111,12 @@ def examples() -> dict[str, Problem]:
         no_wait.operation(job, [Way(forge, 3 - j)], after=[hot], no_wait=True)
     assembly = job_shop()
     assembly.operation(0, [Way(0, 2)], after=[2, 5, 8])
+    project = Draft()
+    people_only, site = project.resource("fitters", 2), project.job("site")
+    tasks = [
+        project.operation(site, [Way(NONE, 1 + i, {people_only: 1 + i % 2})]) for i in range(4)
+    ]
+    project.wait(tasks[0], tasks[3], lag=2)
     deadlines = Draft()
     lathe = deadlines.machine("lathe")
     for j, deadline in enumerate((9, 2, 4)):
@@ -123,7 +129,7 @@ def examples() -> dict[str, Problem]:
         "flow_shop": flow_shop().build(), "calendars": calendars.build(),
         "pausing": pausing.build(), "setups": setups.build(), "people": people.build(),
         "material": material.build(), "blocking": blocking.build(), "no_wait": no_wait.build(),
-        "assembly": assembly.build(), "deadlines": deadlines.build(),
+        "assembly": assembly.build(), "deadlines": deadlines.build(), "project": project.build(),
         "begun": replace(begun, fixed_mode=fixed_mode, fixed_start=fixed_start, now=1),
     }  # fmt: skip
     for name, objective in OBJECTIVES.items():

@@ -171,6 +171,8 @@ def _buffers(problem: Problem, plan: Schedule) -> Iterator[str]:
     machine = problem.machine[plan.mode]
     may = np.zeros(len(problem), bool)
     a, b = problem.before, problem.after
+    if not len(problem.machines):
+        a = b = b[:0]  # nothing goes from one machine to another
     arc = (problem.job[a] == problem.job[b]) & (machine[a] >= 0) & (machine[b] >= 0)
     into = np.where(machine[b] >= 0, problem.buffer[machine[b]], NONE) if len(b) else b
     arc &= into != NONE

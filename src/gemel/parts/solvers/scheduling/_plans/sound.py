@@ -48,6 +48,7 @@ def demand_sound(problem: Problem) -> None:
     _first(counts == 0, problem.names, "operation '{}' cannot be done anywhere: it has no mode")
     if (np.diff(problem.mode_of) < 0).any():
         raise ValueError("modes must be in the order of their operations")
+    _first(np.bincount(problem.job, minlength=j) == 0, problem.jobs, "job '{}' has no operations")
     fixed = np.flatnonzero(problem.fixed_start != NONE)
     for i in fixed:
         mode = problem.fixed_mode[i]

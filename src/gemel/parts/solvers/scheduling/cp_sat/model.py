@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from ortools.sat.python import cp_model
 
-from gemel.core.time import HOUR
-from gemel.parts.solvers.scheduling._plans.measure import closed_of, finish, pieces, plan
+from gemel.parts.solvers.scheduling._plans.measure import closed_of, finish, plan
 from gemel.parts.solvers.scheduling.base import NEVER, NONE, Integers, Problem, Schedule
+from gemel.parts.solvers.scheduling.cp_sat.objective import terms
 
 __all__ = ["Model"]
 
@@ -24,10 +24,9 @@ class Model:
         self.cp = cp_model.CpModel()
         self.rules: dict[int, str] = {}
         self._literals: list[Any] = []
-        self._setups: list[tuple[int, Any]] = []
-        self._over: dict[int, Any] = {}
+        self.setups: list[tuple[int, Any]] = []
         self._rooms: dict[int, Any] = {}
-        self._first = problem.first_mode
+        self.first = problem.first_mode
         self._closed = {k: closed_of(problem, k) for k in range(len(problem.machines))}
         self._operations()
         self._machines()
@@ -61,7 +60,7 @@ class Model:
         self.here: list[Any] = [None] * len(problem.mode_of)
         """For each mode the literal that it is taken."""
         for i in range(n):
-            modes = range(self._first[i], self._first[i + 1])
+            modes = range(self.first[i], self.first[i + 1])
             if problem.fixed[i]:
                 taken, begin = int(problem.fixed_mode[i]), int(problem.fixed_start[i])
                 over = self._fixed_end(i)
@@ -172,7 +171,7 @@ class Model:
                 self._turns(k, modes)
 
     def _single(self, i: int) -> bool:
-        return bool(self._first[i + 1] - self._first[i] == 1)
+        return bool(self.first[i + 1] - self.first[i] == 1)
 
     def _turns(self, k: int, modes: Integers) -> None:
         """Who follows whom on a machine, as a round trip from the start of its day back to it."""
@@ -185,7 +184,7 @@ class Model:
             arcs += [(0, a, opening), (a, 0, closing)]
             need = self._setup(k, int(problem.initial[k]), int(problem.family[i]))
             if need:
-                self._setups.append((need, opening))
+                self.setups.append((need, opening))
                 if not problem.fixed[i]:
                     cp.add(self.start[i] >= problem.now + need).only_enforce_if(opening)
             for b, j in enumerate(own, 1):
@@ -195,7 +194,7 @@ class Model:
                 arcs.append((a, b, follows))
                 need = self._setup(k, int(problem.family[i]), int(problem.family[j]))
                 if need:
-                    self._setups.append((need, follows))
+                    self.setups.append((need, follows))
                 if not (problem.fixed[i] and problem.fixed[j]):
                     cp.add(self.start[j] >= self.left[i] + need).only_enforce_if(follows)
                 else:
@@ -268,12 +267,12 @@ class Model:
         for a, b in zip(problem.before.tolist(), problem.after.tolist(), strict=True):
             if problem.job[a] != problem.job[b]:
                 continue
-            for m in range(self._first[b], self._first[b + 1]):
+            for m in range(self.first[b], self.first[b + 1]):
                 k = int(problem.machine[m])
                 if k < 0 or problem.buffer[k] == NONE:
                     continue
                 others = [
-                    o for o in range(self._first[a], self._first[a + 1])
+                    o for o in range(self.first[a], self.first[a + 1])
                     if 0 <= problem.machine[o] != k
                 ]  # fmt: skip
                 found += [(a, b, k, [o, m]) for o in others]
@@ -319,14 +318,14 @@ class Model:
             self._rooms[k] = self._rule(f"before machine '{name}' there is room for {room}")
         return self._rooms[k]
 
-    # Jobs and the objective
+    # Jobs
 
     def _jobs(self) -> None:
         problem, cp = self.problem, self.cp
-        of_job: list[list[int]] = [[] for _ in problem.jobs]
+        self.of_job: list[list[int]] = [[] for _ in problem.jobs]
         for i, j in enumerate(problem.job.tolist()):
-            of_job[j].append(i)
-        self.of_job = of_job
+            self.of_job[j].append(i)
+        of_job = self.of_job
         for j in np.flatnonzero(problem.deadline < NEVER):
             rule = self._rule(
                 f"job '{problem.jobs[j]}' has its deadline at tick {problem.deadline[j]}"
@@ -336,96 +335,9 @@ class Model:
                     cp.add(self.end[i] <= int(problem.deadline[j])).only_enforce_if(rule)
 
     def _objective(self) -> None:
-        problem, cp = self.problem, self.cp
-        terms: list[tuple[float, Any]] = []
-        for name, weight in problem.objective.weights().items():
-            terms += [(weight * share, what) for share, what in self._terms(name)]
-        self.whole = all(weight == int(weight) for weight, _ in terms)
-        cp.minimize(sum((int(w) if self.whole else w) * what for w, what in terms))
-
-    def _terms(self, name: str) -> list[tuple[float, Any]]:
-        """A part of the objective: shares and what they are shares of."""
-        match name:
-            case "makespan":
-                return self._makespan()
-            case "tardiness":
-                return self._tardiness()
-            case "flow_time":
-                return self._flow_time()
-            case "setup":
-                return [(float(need), literal) for need, literal in self._setups]
-            case "energy":
-                return self._energy()
-            case _:
-                return self._moved()
-
-    def _done(self, j: int) -> Any:
-        """When a job is over."""
-        kept = self._over
-        if j not in kept:
-            rows = self.of_job[j]
-            ends = [self.end[i] for i in rows]
-            kept[j] = ends[0] if len(rows) == 1 else self.cp.new_int_var(0, self.horizon, f"c{j}")
-            if len(rows) > 1:
-                for end in ends:
-                    self.cp.add(kept[j] >= end)
-        return kept[j]
-
-    def _makespan(self) -> list[tuple[float, Any]]:
-        last = self.cp.new_int_var(0, self.horizon, "makespan")
-        for end in self.end:
-            self.cp.add(last >= end)
-        return [(1.0, last)]
-
-    def _tardiness(self) -> list[tuple[float, Any]]:
-        found = []
-        for j, (due, weight) in enumerate(
-            zip(self.problem.due.tolist(), self.problem.weight.tolist(), strict=True)
-        ):
-            if due < self.horizon and weight and self.of_job[j]:
-                late = self.cp.new_int_var(0, self.horizon, f"t{j}")
-                self.cp.add(late >= self._done(j) - due)
-                found.append((weight, late))
-        return found
-
-    def _flow_time(self) -> list[tuple[float, Any]]:
-        return [
-            (float(weight), self._done(j) - int(self.problem.release[j]))
-            for j, weight in enumerate(self.problem.weight)
-            if weight and self.of_job[j]
-        ]
-
-    def _moved(self) -> list[tuple[float, Any]]:
-        found = []
-        for i, (k, begin) in enumerate(self.problem.reference.tolist()):
-            if begin >= NEVER or self.problem.fixed[i]:
-                continue
-            moved = self.cp.new_bool_var("")
-            self.cp.add(self.start[i] == begin).only_enforce_if(~moved)
-            for m in range(self._first[i], self._first[i + 1]):
-                if self.problem.machine[m] != k:
-                    self.cp.add_bool_or(moved, ~self.here[m])
-            found.append((1.0, moved))
-        return found
-
-    def _energy(self) -> list[tuple[float, Any]]:
-        problem, cp, found = self.problem, self.cp, []
-        if not len(problem.price):
-            return []
-        share = problem.tick / HOUR
-        for m in np.flatnonzero((problem.power > 0) & (problem.duration > 0)):
-            i, k = int(problem.mode_of[m]), int(problem.machine[m])
-            work = []
-            for first, last, price in pieces(problem, k, self.horizon):
-                inside = cp.new_int_var(0, min(last - first, int(problem.duration[m])), "")
-                some = cp.new_bool_var("")
-                cp.add(inside == 0).only_enforce_if(~some)
-                cp.add(inside <= self.end[i] - first).only_enforce_if(some)
-                cp.add(inside <= last - self.start[i]).only_enforce_if(some)
-                work.append(inside)
-                found.append((price * float(problem.power[m]) * share, inside))
-            cp.add(sum(work) == int(problem.duration[m]) * self.here[m])
-        return found
+        parts = terms(self)
+        self.whole = all(weight == int(weight) for weight, _ in parts)
+        self.cp.minimize(sum((int(w) if self.whole else w) * what for w, what in parts))
 
     # In and out
 
@@ -435,7 +347,7 @@ class Model:
         for i in range(len(self.problem)):
             if self.problem.fixed[i]:
                 continue
-            for m in range(self._first[i], self._first[i + 1]):
+            for m in range(self.first[i], self.first[i + 1]):
                 if not self._single(i):
                     cp.add_hint(self.here[m], int(given.mode[i] == m))
             cp.add_hint(self.start[i], int(given.start[i]))
