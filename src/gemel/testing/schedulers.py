@@ -132,10 +132,10 @@ def examples() -> dict[str, Problem]:
         "assembly": assembly.build(), "deadlines": deadlines.build(), "project": project.build(),
         "begun": replace(begun, fixed_mode=fixed_mode, fixed_start=fixed_start, now=1),
     }  # fmt: skip
+    found["setups_setup"] = setups.build(OBJECTIVES["setup"])
     for name, objective in OBJECTIVES.items():
         if name != "makespan":
             found[f"job_shop_{name}"] = job_shop(flexible=True).build(objective)
-            found[f"setups_{name}"] = setups.build(objective)
     return found
 
 

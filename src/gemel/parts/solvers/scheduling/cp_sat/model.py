@@ -343,18 +343,20 @@ class Model:
 
     def hint(self, given: Schedule) -> None:
         """Begin near a plan."""
-        cp = self.cp
+        told: dict[int, int] = {}
         for i in range(len(self.problem)):
             if self.problem.fixed[i]:
                 continue
             for m in range(self.first[i], self.first[i + 1]):
                 if not self._single(i):
-                    cp.add_hint(self.here[m], int(given.mode[i] == m))
-            cp.add_hint(self.start[i], int(given.start[i]))
-            if isinstance(self.end[i], cp_model.IntVar):
-                cp.add_hint(self.end[i], int(given.end[i]))
-            if self.left[i] is not self.end[i]:
-                cp.add_hint(self.left[i], int(given.left[i]))
+                    told[self.here[m].index] = int(given.mode[i] == m)
+            columns = (self.start, given.start), (self.end, given.end), (self.left, given.left)
+            for variables, values in columns:
+                # An end may be no variable of its own: a start and a duration.
+                if isinstance(variables[i], cp_model.IntVar):
+                    told[variables[i].index] = int(values[i])
+        for index, value in told.items():
+            self.cp.add_hint(self.cp.get_int_var_from_proto_index(index), value)
 
     def read(
         self, value: Any, bound: float, history: Sequence[tuple[float, int, float]]
