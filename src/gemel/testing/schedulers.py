@@ -113,9 +113,7 @@ def examples() -> dict[str, Problem]:
     assembly.operation(0, [Way(0, 2)], after=[2, 5, 8])
     project = Draft()
     people_only, site = project.resource("fitters", 2), project.job("site")
-    tasks = [
-        project.operation(site, [Way(NONE, 1 + i, {people_only: 1 + i % 2})]) for i in range(4)
-    ]
+    tasks = [project.operation(site, [Way(NONE, i, {people_only: 1 + i % 2})]) for i in range(4)]
     project.wait(tasks[0], tasks[3], lag=2)
     deadlines = Draft()
     lathe = deadlines.machine("lathe")
