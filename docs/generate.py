@@ -270,6 +270,8 @@ SECTIONS = {
     "solvers-maintenance": "`gemel plan maintenance` uses each that covers an asset: "
     "[Plan maintenance](../how-to/plan-maintenance.md).",
     "solvers-visits": "`gemel plan maintenance` uses them where work is to be done together.",
+    "solvers-scheduling": "Schedulers: option `--solver` of `gemel schedule`, see "
+    "[Plan orders](../how-to/schedule.md), and from Python.",
     "operators": "For use from Python; the mirror and the detectors use them inside.",
 }
 

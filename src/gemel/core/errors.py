@@ -2,7 +2,8 @@
 
     GemelError
     ├── ConfigurationError      mend the plant file, a setting or an argument
-    │   └── Unknown             nothing has this name: ask for another
+    │   ├── Unknown             nothing has this name: ask for another
+    │   └── Infeasible          what is asked for contradicts itself: give up one of the conflict
     ├── Refused                 not allowed: by role, by the envelope, by the state of things
     ├── DataError               this piece of data is unusable: count it, keep the rest
     │   └── Damaged             stored data fail their check: quarantine, refetch
@@ -22,6 +23,7 @@ __all__ = [
     "Damaged",
     "DataError",
     "GemelError",
+    "Infeasible",
     "Refused",
     "StorageFull",
     "Unavailable",
@@ -52,6 +54,17 @@ class ConfigurationError(GemelError):
 
 class Unknown(ConfigurationError):
     """There is nothing of the name that was asked for; the message names the nearest."""
+
+
+class Infeasible(ConfigurationError):
+    """No plan obeys all rules; `conflict` names some that cannot hold together."""
+
+    def __init__(self, message: str, conflict: tuple[str, ...] = (), where: str = "") -> None:
+        self.conflict = conflict
+        super().__init__(message, where)
+
+    def at(self, where: str) -> Infeasible:
+        return self if self.where else Infeasible(self.message, self.conflict, where)
 
 
 class Refused(GemelError):

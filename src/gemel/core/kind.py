@@ -40,10 +40,10 @@ _EXTRAS = {"asyncua": "opcua", "nicegui": "web", "ortools": "plan", "sklearn": "
 class Kind(Generic[T]):
     """All parts of one interface."""
 
-    def __init__(self, package: str, base: type[T]) -> None:
+    def __init__(self, package: str, base: type[T], title: str = "") -> None:
         self.package = package
         self.base = base
-        self.title = package.rpartition(".")[2].removesuffix("s")
+        self.title = title or package.rpartition(".")[2].removesuffix("s")
 
     def files(self) -> list[str]:
         """Names of the members that lie in the folder."""

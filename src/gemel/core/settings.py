@@ -99,15 +99,19 @@ def _fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]
     here: Any = model
     for key in path:
         if isinstance(here, type) and issubclass(here, BaseModel):
+            if isinstance(key, int):
+                continue  # a place in a sequence of them
             field = here.model_fields.get(str(key))
             if field is None:
                 return []
             here = field.annotation
         else:
-            arguments = getattr(here, "__args__", ())
+            arguments = [a for a in getattr(here, "__args__", ()) if a is not Ellipsis]
             here = arguments[-1] if arguments else None
         while not (isinstance(here, type) and issubclass(here, BaseModel)):
-            arguments = [a for a in getattr(here, "__args__", ()) if a is not type(None)]
+            arguments = [
+                a for a in getattr(here, "__args__", ()) if a not in (type(None), Ellipsis)
+            ]
             models = [a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)]
             if not models or len(arguments) > 1:
                 break

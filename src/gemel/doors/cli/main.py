@@ -343,6 +343,65 @@ def simulate(
 
 
 @app.command()
+def schedule(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="Orders, machines and calendars as YAML, or a problem in one of the usual formats",
+        ),
+    ],
+    time: Annotated[
+        str,
+        typer.Option(
+            "--for", "--time-limit", metavar="TIME", help="How long to look, e.g. 10s or 2min"
+        ),
+    ] = "10s",
+    iterations: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Look for so many iterations instead: the same seed gives the same plan"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the search")] = 1,
+    solver: Annotated[
+        str, typer.Option(help="best, tabu, flow_shop, annealing or cp_sat")
+    ] = "best",
+    format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="gemel, jsplib, fjsp, flow_shop, patterson or psplib; else it is recognised",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="CSV", help="Write the plan here")
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="CSV", help="Repair this plan instead of making a new one"),
+    ] = None,
+    now: Annotated[
+        str | None,
+        typer.Option(metavar="T", help="With --plan: what has begun by then stays as it is"),
+    ] = None,
+    down: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--down", metavar="MACHINE:FROM-TO", help="With --plan: a breakdown. Repeatable"
+        ),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Plan the orders of a file, or repair a plan after a breakdown."""
+    from gemel.doors.cli import scheduling
+
+    scheduling.schedule(
+        file, time, iterations, seed, solver, format, out, plan, now, down or [], as_json=json
+    )
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     from gemel import __version__

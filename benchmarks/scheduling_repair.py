@@ -1,0 +1,124 @@
+"""A machine breaks down: how soon there is a valid plan, and how good it is after a second.
+
+    python -m benchmarks.scheduling_repair
+
+A plan is made, then at 30 % of it the machine that is at work breaks down for 10 % of its length.
+What has begun stays. `right-shift` is the kernel alone, and with it all that makes the answer: the
+problem as it is now, the plan's measures. What could be reached is what the search finds in 20 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.scheduling import instances
+from gemel.parts.solvers.scheduling import (
+    SCHEDULERS,
+    Draft,
+    Way,
+    check,
+    frozen,
+    right_shift,
+    steady,
+)
+from gemel.parts.solvers.scheduling._plans.decode import Decoder
+from gemel.parts.solvers.scheduling.base import Budget, Problem, Schedule
+
+INSTANCES = ("la37", "ta21", "ta41")
+
+
+def broken(problem: Problem, old: Schedule) -> Problem:
+    """The problem when the machine that began last before 30 % of the plan breaks down."""
+    now, span = int(0.3 * old.parts["makespan"]), int(0.1 * old.parts["makespan"])
+    last = int(np.where(old.start < now, old.start, -1).argmax())
+    machine = int(problem.machine[old.mode[last]])
+    return frozen(problem, old, now, [(machine, now, now + span)])
+
+
+def random_shop(operations: int, machines: int) -> Problem:
+    """Jobs of ten operations, each on another machine."""
+    random, draft = np.random.default_rng(0), Draft()
+    numbers = [draft.machine(f"M{k}") for k in range(machines)]
+    for j in range(operations // 10):
+        job, last = draft.job(f"J{j}"), []
+        for k in random.permutation(numbers)[:10]:
+            way = Way(int(k), int(random.integers(1, 100)))
+            last = [draft.operation(job, [way], after=last)]
+    return draft.build()
+
+
+def speed() -> list[dict[str, Any]]:
+    """Time of the right-shift, the best of ten."""
+    found = []
+    part = SCHEDULERS.build({"kind": "tabu", "lanes": 1})
+    for operations, machines in ((1_000, 20), (10_000, 50)):
+        problem = random_shop(operations, machines)
+        old = part.solve(problem, seed=1, budget=Budget(2.0), clock=time.perf_counter_ns)
+        now = broken(problem, old)
+        decoder = Decoder(now)
+        order, mode = decoder.order_of(old), np.where(now.fixed, now.fixed_mode, old.mode)
+        kernel, whole = [], []
+        for _ in range(10):
+            begun = time.perf_counter()
+            decoder.place(order, mode, old.start)
+            kernel.append(time.perf_counter() - begun)
+            begun = time.perf_counter()
+            shifted = right_shift(broken(problem, old), old)
+            whole.append(time.perf_counter() - begun)
+            assert not check(now, shifted)
+        found.append({
+            "": f"{operations:,} operations", "kernel ms": 1e3 * min(kernel),
+            "whole answer ms": 1e3 * min(whole),
+            "kernel ms per 1,000": 1e6 * min(kernel) / operations,
+        })  # fmt: skip
+    return found
+
+
+def better(data: Path) -> list[dict[str, Any]]:
+    """What the search makes of the plan that was put off, in 0.1, 0.5, 1 and 20 seconds."""
+    found = []
+    part = SCHEDULERS.build({"kind": "tabu", "lanes": 1})
+    for one in instances(data, "jsp"):
+        if one.name not in INSTANCES:
+            continue
+        problem = one.problem()
+        old = part.solve(problem, seed=1, budget=Budget(5.0), clock=time.perf_counter_ns)
+        now = broken(problem, old)
+        shifted = right_shift(now, old)
+        asked = steady(now, shifted)
+        start = replace(shifted, value=asked.objective.value(shifted.parts))
+        values = {}
+        for seconds in (0.1, 0.5, 1.0, 20.0):
+            plan = part.solve(
+                asked, seed=1, budget=Budget(seconds), clock=time.perf_counter_ns, start=start
+            )
+            assert not check(asked, plan)
+            values[seconds] = plan
+        gain = start.value - values[20.0].value
+        found.append({
+            "": one.name, "plan": old.value, "put off": shifted.parts["makespan"],
+            **{f"after {s:g} s": p.parts["makespan"] for s, p in values.items()},
+            "moved, put off": shifted.parts["moved"], "moved, 1 s": values[1.0].parts["moved"],
+            "share of what 20 s gain, 1 s": (start.value - values[1.0].value) / (gain or 1.0),
+        })  # fmt: skip
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("--data", help="data folder; GEMEL_DATA or ../shared/data if not given")
+    given = parser.parse_args()
+    data = Path(given.data or os.environ.get("GEMEL_DATA", "../shared/data"))
+    for row in (*speed(), *better(data)):
+        print(row)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""What a plan costs, and how work and closed time come together."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gemel.core.time import HOUR
+
+if TYPE_CHECKING:
+    from gemel.parts.solvers.scheduling.base import Integers, Problem, Schedule
+
+__all__ = ["closed_of", "finish", "horizon", "measure", "pieces", "plan", "setup_between", "turns"]
+
+
+def closed_of(problem: Problem, machine: int) -> Integers:
+    """int64[c,2]: when a machine is closed, in order, overlaps joined."""
+    rows = problem.closed[problem.closed[:, 0] == machine, 1:]
+    joined: list[list[int]] = []
+    for first, last in sorted((int(a), int(b)) for a, b in rows):
+        if joined and first <= joined[-1][1]:
+            joined[-1][1] = max(joined[-1][1], last)
+        else:
+            joined.append([first, last])
+    return np.array(joined, np.int64).reshape(-1, 2)
+
+
+def finish(start: int, duration: int, closed: Integers) -> int:
+    """When work that may pause is over; a start in closed time begins at its end."""
+    end = start + duration
+    for first, last in closed:
+        if first >= end:
+            break
+        if last > start:
+            end += last - max(first, start)
+    return int(end)
+
+
+def horizon(problem: Problem) -> int:
+    """A tick by which everything can be over: one after another, after all that is closed."""
+    longest = np.zeros(len(problem), np.int64)
+    np.maximum.at(longest, problem.mode_of, problem.duration)
+    total = int(longest.sum()) + int(problem.lag.sum())
+    if problem.setup.size:
+        total += int(problem.setup.max()) * len(problem)
+    starts = [problem.now, int(problem.release.max(initial=0))]
+    if len(problem.closed):
+        starts.append(int(problem.closed[:, 2].max()))
+        # What may pause before all calendars end, and what waits for a gap that is long enough.
+    fixed = problem.fixed
+    if fixed.any():
+        starts.append(int((problem.fixed_start[fixed] + longest[fixed]).max()))
+    return max(starts) + total + 1
+
+
+def setup_between(problem: Problem, machine: int, before: int, after: int) -> int:
+    """Ticks from one operation to the next on a machine; before NONE: from its initial family."""
+    if not problem.setup.size:
+        return 0
+    first = problem.initial[machine] if before < 0 else problem.family[before]
+    last = problem.family[after]
+    return int(problem.setup[machine, first, last]) if first >= 0 and last >= 0 else 0
+
+
+def turns(problem: Problem, mode: Integers, start: Integers, end: Integers) -> list[Integers]:
+    """For each machine its operations in the order of time."""
+    machine = problem.machine[mode]
+    order = np.lexsort((end, start, machine))
+    edges = np.searchsorted(machine[order], np.arange(len(problem.machines) + 1))
+    return [order[a:b].astype(np.int64) for a, b in pairwise(edges)]
+
+
+def pieces(problem: Problem, machine: int, until: int) -> list[tuple[int, int, float]]:
+    """Open times of a machine with their price: (first, after the last, per kWh)."""
+    closed = closed_of(problem, machine) if machine >= 0 else np.zeros((0, 2), np.int64)
+    edges = sorted({0, until, *(int(x) for x in problem.price_from if x < until),
+                    *(int(x) for x in closed.ravel() if x < until)})  # fmt: skip
+    found = []
+    for first, last in pairwise(edges):
+        if not any(a <= first < b for a, b in closed):
+            at = int(np.searchsorted(problem.price_from, first, side="right")) - 1
+            found.append((first, last, float(problem.price[at])))
+    return found
+
+
+def measure(problem: Problem, mode: Integers, start: Integers, end: Integers) -> dict[str, float]:
+    """The parts of the objective, and `late_jobs`."""
+    jobs = len(problem.jobs)
+    done = np.zeros(jobs, np.int64)
+    np.maximum.at(done, problem.job, end)
+    late = np.maximum(0, done - problem.due)
+    setup = 0
+    if problem.setup.size:
+        for machine, row in enumerate(turns(problem, mode, start, end)):
+            for before, after in zip([-1, *row], row, strict=False):
+                setup += setup_between(problem, machine, int(before), int(after))
+    has = problem.reference[:, 1] < 2**60
+    moved = has & ((problem.reference[:, 0] != problem.machine[mode])
+                   | (problem.reference[:, 1] != start))  # fmt: skip
+    return {
+        "makespan": float(end.max(initial=0)),
+        "tardiness": float((problem.weight * late).sum()),
+        "late_jobs": float((late > 0).sum()),
+        "flow_time": float((problem.weight * (done - problem.release)).sum()),
+        "setup": float(setup),
+        "energy": _energy(problem, mode, start, end),
+        "moved": float(moved.sum()),
+    }
+
+
+def _energy(problem: Problem, mode: Integers, start: Integers, end: Integers) -> float:
+    power = problem.power[mode]
+    if not len(problem.price) or not power.any():
+        return 0.0
+    until, total = int(end.max(initial=0)) + 1, 0.0
+    for machine in np.unique(problem.machine[mode]):
+        rows = np.flatnonzero((problem.machine[mode] == machine) & (power > 0))
+        for first, last, price in pieces(problem, int(machine), until):
+            work = np.minimum(end[rows], last) - np.maximum(start[rows], first)
+            total += price * float((np.maximum(0, work) * power[rows]).sum())
+    return total * problem.tick / HOUR
+
+
+def plan(
+    problem: Problem,
+    mode: Integers,
+    start: Integers,
+    end: Integers,
+    left: Integers | None = None,
+    bound: float = 0.0,
+    history: tuple[tuple[float, int, float], ...] = (),
+) -> Schedule:
+    """A schedule with its measures."""
+    from gemel.parts.solvers.scheduling.base import Schedule
+
+    parts = measure(problem, mode, start, end)
+    kept = end.copy() if left is None else left.copy()
+    value = problem.objective.value(parts)
+    return Schedule(
+        mode.copy(), start.copy(), end.copy(), kept, value, parts, min(bound, value), history
+    )

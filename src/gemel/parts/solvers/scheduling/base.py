@@ -1,0 +1,274 @@
+"""The interface of schedulers: who works on what, where and when.
+
+A `Problem` is columns: operations of jobs, ways to do them (modes), what must wait for what, and
+what machines, people and time allow. A scheduler looks for a `Schedule` whose objective is as small
+as it can find, and says by a bound how far from the best it may be. What a schedule must obey is
+told by `check`, which knows no search; its measure by `measure`. Both are in `_plans`.
+
+Times are whole ticks from a common zero; a problem says how long a tick is.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from gemel.core.errors import ConfigurationError
+from gemel.core.frame import Values
+from gemel.core.kind import Part
+from gemel.core.time import SECOND, Clock
+
+__all__ = [
+    "LARGEST", "NEVER", "NONE", "Budget", "Flags", "Integers", "Objective", "Problem", "Schedule",
+    "Scheduler", "Stop", "Told", "never",
+]  # fmt: skip
+
+Integers: TypeAlias = npt.NDArray[np.int64]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+
+NONE: Final = -1
+"""No machine, no family, not fixed."""
+NEVER: Final = 2**60
+"""A due date that nobody gave."""
+LARGEST: Final = 200_000
+"""Most operations of one problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What is to be small: a weighted sum of parts, each in its own unit.
+
+    makespan    end of the last operation, ticks
+    tardiness   sum over jobs of weight x lateness, ticks
+    flow_time   sum over jobs of weight x (end - release), ticks
+    setup       sum of set-up times, ticks
+    energy      cost at the tariff, in its currency
+    moved       operations that stand elsewhere than in the reference plan, count
+    """
+
+    makespan: float = 1.0
+    tardiness: float = 0.0
+    flow_time: float = 0.0
+    setup: float = 0.0
+    energy: float = 0.0
+    moved: float = 0.0
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            weight = getattr(self, one.name)
+            if not 0 <= weight < float("inf"):
+                raise ConfigurationError(
+                    f"objective: weight of {one.name} is {weight}, must be ≥ 0"
+                )
+
+    def weights(self) -> dict[str, float]:
+        """Parts that count, with their weights."""
+        told = {one.name: float(getattr(self, one.name)) for one in fields(self)}
+        return {name: weight for name, weight in told.items() if weight}
+
+    def value(self, parts: dict[str, float]) -> float:
+        """The weighted sum of measured parts."""
+        return float(sum(weight * parts[name] for name, weight in self.weights().items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is to be planned, for j jobs, n operations, m modes, p precedences, k machines,
+    r resources and f set-up families.
+
+    jobs, machines, resources, families   their names
+    names          of operations; n
+    job            int64[n]   job of each operation
+    family         int64[n]   set-up family, NONE: never a set-up
+    breakable      bool[n]    may pause while its machine is closed
+    fixed_mode, fixed_start  int64[n]  of operations that have begun or are frozen; NONE: free
+    mode_of        int64[m]   operation of each mode, never falling
+    machine        int64[m]   NONE: needs no machine
+    duration       int64[m]   working time, ticks
+    demand         int64[m,r] of each resource
+    power          float64[m] kW while working
+    before, after  int64[p]   operations; `after` begins at the end of `before` or later
+    lag            int64[p]   ticks that must lie between
+    no_wait        bool[p]    exactly these ticks lie between
+    release, due, deadline    int64[j]; NEVER where there is none
+    weight         float64[j] of a job's tardiness and flow time
+    capacity       int64[r]
+    renewable      bool[r]    given back at the end (people, tools) or used up (material)
+    setup          int64[k,f,f]  ticks from one family to another; of size 0 without set-ups
+    initial        int64[k]   family that a machine is set up for; NONE: for any
+    buffer         int64[k]   places before a machine; NONE: enough. A part that finds none stays on
+                              the machine where it is, and blocks it
+    closed         int64[c,3] machine, first tick, tick after the last
+    price_from     int64[b]   ticks from which prices hold, rising
+    price          float64[b] per kWh
+    reference      int64[n,2] machine and start in the plan that is to be kept to; NEVER: none
+    now            no free operation starts before this tick
+    tick           ns;  origin: ns UTC of tick 0, None where times are only relative
+    """
+
+    jobs: tuple[str, ...]
+    machines: tuple[str, ...]
+    resources: tuple[str, ...]
+    families: tuple[str, ...]
+    names: tuple[str, ...]
+    job: Integers
+    family: Integers
+    breakable: Flags
+    fixed_mode: Integers
+    fixed_start: Integers
+    mode_of: Integers
+    machine: Integers
+    duration: Integers
+    demand: Integers
+    power: Values
+    before: Integers
+    after: Integers
+    lag: Integers
+    no_wait: Flags
+    release: Integers
+    due: Integers
+    deadline: Integers
+    weight: Values
+    capacity: Integers
+    renewable: Flags
+    setup: Integers
+    initial: Integers
+    buffer: Integers
+    closed: Integers
+    price_from: Integers
+    price: Values
+    reference: Integers
+    objective: Objective = field(default_factory=Objective)
+    now: int = 0
+    tick: int = SECOND
+    origin: int | None = None
+
+    def __post_init__(self) -> None:
+        from gemel.parts.solvers.scheduling._plans.sound import demand_sound
+
+        demand_sound(self)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def first_mode(self) -> Integers:
+        """int64[n+1]: modes of operation i are first_mode[i] to first_mode[i+1] - 1."""
+        counts = np.bincount(self.mode_of, minlength=len(self))
+        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+    @property
+    def fixed(self) -> Flags:
+        """bool[n]: has begun, or is frozen."""
+        fixed: Flags = self.fixed_start != NONE
+        return fixed
+
+    @property
+    def horizon(self) -> int:
+        """A tick by which everything can be over, one after another."""
+        from gemel.parts.solvers.scheduling._plans.measure import horizon
+
+        return horizon(self)
+
+
+Status: TypeAlias = Literal["optimal", "feasible"]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A plan: for each of n operations its mode, start and end.
+
+    left       int64[n]  when the part leaves the machine: its end, or later where it is blocked
+    value      the objective, and its `parts`
+    bound      no plan has a smaller value
+    history    (seconds, iterations, value) of each better plan that was found
+    """
+
+    mode: Integers
+    start: Integers
+    end: Integers
+    left: Integers
+    value: float
+    parts: dict[str, float]
+    bound: float = 0.0
+    history: tuple[tuple[float, int, float], ...] = ()
+
+    @property
+    def status(self) -> Status:
+        """Whether it is proved that there is no better one."""
+        return (
+            "optimal" if self.bound >= self.value - 1e-6 * max(1.0, abs(self.value)) else "feasible"
+        )
+
+    @property
+    def gap(self) -> float:
+        """How much better the best could be, as a share of this value, at most."""
+        return max(0.0, (self.value - self.bound) / self.value) if self.value > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When to stop looking: after so many seconds, iterations, or at a good enough value."""
+
+    seconds: float | None = None
+    iterations: int | None = None
+    good_enough: float = -float("inf")
+
+    def __post_init__(self) -> None:
+        if self.seconds is None and self.iterations is None:
+            raise ConfigurationError("a search needs a budget: seconds, iterations or both")
+        for name in ("seconds", "iterations"):
+            given = getattr(self, name)
+            if given is not None and not 0 <= given < 1e15:
+                raise ConfigurationError(f"budget: {name} is {given}, must be at least 0")
+
+
+class Told(Protocol):
+    """Is given each better plan as it is found, from the thread that called `solve`."""
+
+    def __call__(self, schedule: Schedule, /) -> Any: ...
+
+
+Stop: TypeAlias = Callable[[], bool]
+"""Asked now and then, at least ten times a second; true ends the search with the best so far."""
+
+
+def never() -> bool:
+    """Nobody cancels."""
+    return False
+
+
+class Scheduler(Part):
+    """Settings of a scheduler."""
+
+    api: ClassVar[int] = 1
+
+    @abstractmethod
+    def uncovered(self, problem: Problem) -> tuple[str, ...]:
+        """What of a problem it cannot do, in words; empty where it can do all."""
+
+    @abstractmethod
+    def solve(
+        self,
+        problem: Problem,
+        *,
+        seed: int,
+        budget: Budget,
+        clock: Clock,
+        start: Schedule | None = None,
+        told: Told | None = None,
+        stop: Stop = never,
+    ) -> Schedule:
+        """The best plan that it found.
+
+        The same problem, seed, start and number of iterations give the same plan; with seconds, how
+        far it comes depends on the machine. `start` is a plan of the same operations, from which
+        it goes on; it need not obey the rules any more. Raises `ConfigurationError` for what is
+        `uncovered`, `Infeasible` with the conflict where no plan can obey the rules, `Unavailable`
+        where the budget was over before any plan was found.
+        """

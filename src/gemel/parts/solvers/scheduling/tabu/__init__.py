@@ -1,0 +1,5 @@
+"""Tabu search for job shops and flexible job shops."""
+
+from gemel.parts.solvers.scheduling.tabu.part import Tabu
+
+__all__ = ["Tabu"]

@@ -1,0 +1,78 @@
+"""The part of the plant file: settings of the tabu search."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from gemel.core.errors import ConfigurationError
+from gemel.core.time import Clock
+from gemel.parts.solvers.scheduling.base import (
+    Budget,
+    Problem,
+    Schedule,
+    Scheduler,
+    Stop,
+    Told,
+    never,
+)
+from gemel.parts.solvers.scheduling.tabu.search import search, warm
+from gemel.parts.solvers.scheduling.tabu.shop import Line, shop, uncovered
+
+__all__ = ["Tabu"]
+
+
+class Tabu(Scheduler):
+    """Tabu search for job shops and flexible job shops, makespan first.
+
+    Each search moves one operation at a time on a critical path: within its machine (neighbourhood
+    N7 of Zhang, Li, Guan and Rao, Computers & Operations Research 34 (2007) 3229, with estimates of
+    Balas and Vazacopoulos) or to another machine (after Mastrolilli and Gambardella, J.
+    Scheduling 3 (2000) 3). Searches begin between two good solutions of a common pool (path
+    relinking, after Peng, Lü and Cheng, Computers & Operations Research 53 (2015) 154). What is
+    fixed stays, and `moved` of the objective keeps the plan near to the old one. The bound is that
+    of single machines and jobs; `cp_sat` finds better ones.
+    """
+
+    lanes: int = Field(
+        2, ge=1, le=64, description="Searches beside each other, each on a thread; part of the seed"
+    )
+    pool: int = Field(12, ge=2, le=200, description="Good solutions that are kept")
+    stall: int = Field(
+        12_500, ge=10, description="Moves without a better plan after which a search ends"
+    )
+
+    def uncovered(self, problem: Problem) -> tuple[str, ...]:
+        return uncovered(problem)
+
+    def solve(
+        self,
+        problem: Problem,
+        *,
+        seed: int,
+        budget: Budget,
+        clock: Clock,
+        start: Schedule | None = None,
+        told: Told | None = None,
+        stop: Stop = never,
+    ) -> Schedule:
+        if words := self.uncovered(problem):
+            raise ConfigurationError(f"tabu does not cover {', '.join(words)}; take best or cp_sat")
+        warm()
+        made = shop(problem)
+        history: list[tuple[float, int, float]] = []
+
+        def better(line: Line, seconds: float, iterations: int) -> None:
+            history.append((seconds, iterations, line.value))
+            if told is not None:
+                told(made.schedule(line, tuple(history)))
+
+        if not len(made.which):
+            nothing = np.zeros(0, np.int64)
+            return made.schedule(Line(0.0, nothing, nothing))
+        best = search(
+            made, seed=seed, budget=budget, clock=clock, lanes=self.lanes, size=self.pool,
+            stall=self.stall, start=None if start is None else made.line(start), better=better,
+            stop=stop,
+        )  # fmt: skip
+        return made.schedule(best, tuple(history))
