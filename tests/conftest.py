@@ -8,6 +8,10 @@ their own clocks: they come when the story has been set up and leaves them a cor
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("gemel", deadline=None)  # a busy machine is no mistake
+settings.load_profile("gemel")
 
 WAITING = (
     "tests/browser/test_story.py",

@@ -64,11 +64,11 @@ def test_changes_are_common_to_all() -> None:
 
 
 def test_what_is_not_finished_is_left_out() -> None:
-    tries = [f"mill.time*{1 - i / 10_000:.4f}" for i in range(2_000)]
-    found = what_if(LINE, tries, Trial(200, replications=2), progress=lambda _d, _a: False)
+    tries = [f"mill.time*{1 - i / 10_000:.4f}" for i in range(1_100)]
+    found = what_if(LINE, tries, Trial(50), progress=lambda _d, _a: False)
     record = found.record()
     assert not record["finished"]
-    assert len(record["alternatives"]) < 2_001
+    assert len(record["alternatives"]) < 1_101
     assert record["bottleneck"] is None
     assert {a["alternative"] for a in record["alternatives"]} <= {*tries, "as it is"}
 

@@ -163,7 +163,8 @@ def test_nonsense_is_refused_by_name() -> None:
     made.close(saw, 5, 5)
     with pytest.raises(ConfigurationError, match=r"'saw' is closed from 5 to 5"):
         made.build()
-    made, saw, _ = draft()
+    made, saw, job = draft()
+    made.operation(job, [Way(saw, 1)])
     many = made.job("M", release=9, deadline=3)
     made.operation(many, [Way(saw, 1)])
     with pytest.raises(ConfigurationError, match=r"job 'M' must be over before it may begin"):

@@ -2,13 +2,27 @@
 
 import json
 import re
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
-from tests.cli.test_commands import gemel
 from tests.solvers.test_scheduling_exact import FT06
+from typer.testing import CliRunner
+
+from gemel.core.errors import GemelError
+from gemel.doors.cli.main import app
 
 ROOT = Path(__file__).parents[2]
+
+
+def gemel(*arguments: str, folder: Path, code: int = 0) -> str:
+    """What the command says, or what the person is told who made a mistake."""
+    with chdir(folder):
+        done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == code, done.output
+    if isinstance(done.exception, GemelError):
+        return str(done.exception)
+    return done.output if code else done.stdout
 
 
 def test_the_page_runs() -> None:
@@ -16,7 +30,7 @@ def test_the_page_runs() -> None:
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     names: dict[str, Any] = {}
     for block in blocks:
-        exec(block, names)  # noqa: S102
+        exec(block, names)  # noqa: S102 - the page is ours
     assert (names["plan"].value, names["plan"].status) == (9.0, "optimal")
     assert names["check"](names["problem"], names["plan"]) == ()
 
