@@ -95,7 +95,7 @@ def run(*, quick: bool) -> dict[str, Any]:
     cells = dict.fromkeys(work, 3 * periods * replications) | {"plain Python": 3 * few}
     rates = {name: cells[name] / took[name] for name in work}
     ways = {f"cells {c:,}": Serial(cells=c) for c in (500, 2_000, 8_000)}
-    times = seconds({n: lambda s=s: s.plan(network) for n, s in ways.items()}, 3)  # type: ignore[misc]
+    times = seconds({n: lambda s=s: s.plan(network) for n, s in ways.items()}, 3)  # type: ignore[misc]  # bound
     rows = {
         n: {"seconds": times[n], "cost": s.plan(network).cost, **s.echelon(network)}
         for n, s in ways.items()
@@ -125,7 +125,7 @@ def _maintenance() -> dict[str, float]:
     for name, asset in assets.items():
         upkeep = Upkeep.read({"assets": {"a": {**costs, **asset}}})
         solver = MAINTENANCE.build({"kind": name.partition(",")[0]})
-        work[name] = lambda s=solver, u=upkeep: s.plan(u, "a")  # type: ignore[misc]
+        work[name] = lambda s=solver, u=upkeep: s.plan(u, "a")  # type: ignore[misc]  # bound
     return seconds(work, 2)
 
 

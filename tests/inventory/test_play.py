@@ -134,7 +134,7 @@ def test_disrupted_supply_costs_what_theory_says() -> None:
 
 def test_seeds_streams_and_trace() -> None:
     network = Network.read(NETWORKS["two shops"])
-    rules = {n: Rule(**r) for n, r in RULES["two shops"].items()}  # type: ignore[arg-type]
+    rules = {n: Rule(**r) for n, r in RULES["two shops"].items()}  # type: ignore[arg-type]  # by name
     first = played(network, [rules], replications=4, seed=3, trace=True)
     again = played(network, [rules], replications=4, seed=3, trace=True)
     assert np.array_equal(first.cost, again.cost)

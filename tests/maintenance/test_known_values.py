@@ -47,7 +47,7 @@ def test_what_does_not_wear_is_never_replaced(shape: float) -> None:
 def test_age_replacement_by_plain_quadrature(life: dict[str, Any]) -> None:
     """The closed integrals against Gauss and Legendre, the best age against all of a fine grid."""
     plan = planned("age", life=life)
-    law = upkeep(life=life).assets["a"].life.law(3_600_000_000_000)  # type: ignore[union-attr]
+    law = upkeep(life=life).assets["a"].life.law(3_600_000_000_000)  # type: ignore[union-attr]  # given
 
     def cost(age: float) -> float:
         t, weight = panels(0, age, 60)
@@ -140,7 +140,7 @@ def test_markov_is_never_dearer_than_a_threshold() -> None:
         markov = MAINTENANCE.build({"kind": "markov", "cells": 100, "longest": 34})
         condition = MAINTENANCE.build({"kind": "condition"})
         best = markov.plan(asset, "a").cost
-        process = asset.assets["a"].wear.process()  # type: ignore[union-attr]
+        process = asset.assets["a"].wear.process()  # type: ignore[union-attr]  # given
         step = process.mean_life / 50
         for wait in (2, 9, 33):
             for near in (1.0, 4.0, 7.0):

@@ -20,7 +20,7 @@ def limits(track: Points) -> tuple[float, float, float]:
 
 
 def made(kind: ChartKind, values: np.ndarray, sizes: object = None) -> tuple[Points, ...]:
-    return points(phase_one(kind, values, sizes), values, sizes)  # type: ignore[arg-type]
+    return points(phase_one(kind, values, sizes), values, sizes)  # type: ignore[arg-type]  # by name
 
 
 def test_means_and_ranges_of_piston_rings() -> None:
@@ -225,7 +225,7 @@ def test_what_is_no_count_is_refused(
 def test_wrong_settings_are_refused() -> None:
     values = VISCOSITY
     with pytest.raises(DataError, match="no chart 'x'"):
-        phase_one("x", values)  # type: ignore[arg-type]
+        phase_one("x", values)  # type: ignore[arg-type]  # by name
     with pytest.raises(DataError, match="made from subgroups"):
         phase_one("xbar-r", values)
     with pytest.raises(DataError, match="parameter is 2"):

@@ -149,7 +149,7 @@ def test_tolerance_and_verdict() -> None:
 @pytest.mark.parametrize("method", ["anova", "range"])
 def test_a_gauge_that_never_errs(method: str) -> None:
     exact = np.broadcast_to(np.arange(5.0)[:, None, None], (5, 3, 2))
-    found = gauge(exact, method=method)  # type: ignore[arg-type]
+    found = gauge(exact, method=method)  # type: ignore[arg-type]  # a parameter
     assert found.categories is None
     assert found.component("GRR").deviation == 0
     assert found.verdict() == "good"

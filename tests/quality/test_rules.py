@@ -143,6 +143,6 @@ def test_a_sentence_says_what_happened() -> None:
 
 def test_unknown_rules_and_other_states_are_refused() -> None:
     with pytest.raises(DataError, match="known: none, limits, western-electric, nelson"):
-        Running("nielsen")  # type: ignore[arg-type]
+        Running("nielsen")  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(DataError, match="state of other rules"):
         Running("nelson", Running("limits").state())

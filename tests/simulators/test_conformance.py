@@ -14,7 +14,7 @@ def _examples() -> list[Any]:
     return [
         pytest.param((name, number), id=f"{name}-{number}")
         for name in SIMULATORS.files()
-        for number in range(len(EXAMPLES.get(name, [None])))  # type: ignore[arg-type]
+        for number in range(len(EXAMPLES.get(name, [None])))  # type: ignore[arg-type]  # of none
     ]
 
 

@@ -64,7 +64,7 @@ TAI_20_5_1 = """20 5
 def solve(kind: str, problem: Problem, **budget: float) -> Schedule:
     settings = {"cp_sat": {"workers": 1}, "tabu": {"lanes": 1}, "best": {"lanes": 1}}
     part = SCHEDULERS.build({"kind": kind, **settings.get(kind, {})})
-    limit = Budget(**budget) if budget else Budget(iterations=20_000)  # type: ignore[arg-type]
+    limit = Budget(**budget) if budget else Budget(iterations=20_000)  # type: ignore[arg-type]  # by name
     found = part.solve(problem, seed=1, budget=limit, clock=time.perf_counter_ns)
     assert check(problem, found) == ()
     return found

@@ -47,47 +47,47 @@ class Constants:
         return 3 / sqrt(self.n)
 
     @property
-    def A2(self) -> float:  # noqa: N802
+    def A2(self) -> float:  # noqa: N802 - its name in the field
         return self.A / self.d2
 
     @property
-    def A3(self) -> float:  # noqa: N802
+    def A3(self) -> float:  # noqa: N802 - its name in the field
         return self.A / self.c4
 
     @property
-    def B3(self) -> float:  # noqa: N802
+    def B3(self) -> float:  # noqa: N802 - its name in the field
         return max(1 - 3 * self.c5 / self.c4, 0.0)
 
     @property
-    def B4(self) -> float:  # noqa: N802
+    def B4(self) -> float:  # noqa: N802 - its name in the field
         return 1 + 3 * self.c5 / self.c4
 
     @property
-    def B5(self) -> float:  # noqa: N802
+    def B5(self) -> float:  # noqa: N802 - its name in the field
         return max(self.c4 - 3 * self.c5, 0.0)
 
     @property
-    def B6(self) -> float:  # noqa: N802
+    def B6(self) -> float:  # noqa: N802 - its name in the field
         return self.c4 + 3 * self.c5
 
     @property
-    def D1(self) -> float:  # noqa: N802
+    def D1(self) -> float:  # noqa: N802 - its name in the field
         return max(self.d2 - 3 * self.d3, 0.0)
 
     @property
-    def D2(self) -> float:  # noqa: N802
+    def D2(self) -> float:  # noqa: N802 - its name in the field
         return self.d2 + 3 * self.d3
 
     @property
-    def D3(self) -> float:  # noqa: N802
+    def D3(self) -> float:  # noqa: N802 - its name in the field
         return max(1 - 3 * self.d3 / self.d2, 0.0)
 
     @property
-    def D4(self) -> float:  # noqa: N802
+    def D4(self) -> float:  # noqa: N802 - its name in the field
         return 1 + 3 * self.d3 / self.d2
 
     @property
-    def E2(self) -> float:  # noqa: N802
+    def E2(self) -> float:  # noqa: N802 - its name in the field
         return 3 / self.d2
 
 

@@ -52,7 +52,7 @@ class Rule(Settings):
             given = getattr(self, name) is not None
             if given != (name in wanted):
                 raise ValueError(f"{self.kind} takes {' and '.join(wanted)}")
-        if self.kind == "s_s" and self.level < self.reorder:  # type: ignore[operator]
+        if self.kind == "s_s" and self.level < self.reorder:  # type: ignore[operator]  # both are given
             raise ValueError(f"level {self.level:g} is below reorder {self.reorder:g}")
         return self
 

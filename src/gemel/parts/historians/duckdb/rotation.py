@@ -113,7 +113,7 @@ class Rotation:
         self._closing.append(self._thread.submit(self._close, live))
 
     def _close(self, live: Live) -> None:
-        going_on = lambda: not self._stopping  # noqa: E731
+        going_on = lambda: not self._stopping  # noqa: E731 - one name, two meanings
         try:
             sealed = seal(self._engine, live, self._files, self._clock(), going_on)
         except (duckdb.Error, Damaged, OSError) as error:

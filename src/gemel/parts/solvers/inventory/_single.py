@@ -90,7 +90,7 @@ def spread_reasons(network: Network) -> list[str]:
 def given_rule(network: Network, rules: dict[str, Rule] | object, kind: str) -> Rule:
     """The rule of the one stage. Raises `Refused` where it is of another kind."""
     name, _ = only_stage(network)
-    rule = rules.get(name) if isinstance(rules, dict) else rules[name]  # type: ignore[index]
+    rule = rules.get(name) if isinstance(rules, dict) else rules[name]  # type: ignore[index]  # or a list
     if rule is None or rule.kind != kind:
         has = "none" if rule is None else rule.kind
         raise Refused(f"rule of '{name}' is {has}, must be {kind}")

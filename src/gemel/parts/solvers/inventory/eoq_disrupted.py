@@ -64,7 +64,7 @@ class EoqDisrupted(StockSolver):
         """Cost of a period, its parts, and the share of demand that is served."""
         name, stage = only_stage(network)
         assert stage.demand is not None  # noqa: S101 - uncovered looked
-        assert stage.disruption is not None  # noqa: S101
+        assert stage.disruption is not None  # noqa: S101 - the same
         rate, h = stage.demand.rate, network.holding(name) or 0.0
         fails = 1 / network.periods(stage.disruption.every)
         recovers = 1 / network.periods(stage.disruption.lasts)

@@ -60,7 +60,7 @@ class RQ(StockSolver):
         fitting(self, network)
         rule = given_rule(network, rules, "r_q")
         assert rule.reorder is not None  # noqa: S101 - a rule of this kind has both
-        assert rule.quantity is not None  # noqa: S101
+        assert rule.quantity is not None  # noqa: S101 - the same
         return self._told(network, rule.reorder, rule.quantity, exact=False)
 
     def _told(self, network: Network, reorder: float, quantity: float, *, exact: bool) -> Plan:

@@ -56,7 +56,7 @@ class SS(StockSolver):
         fitting(self, network)
         rule = given_rule(network, rules, "s_s")
         assert rule.reorder is not None  # noqa: S101 - a rule of this kind has both
-        assert rule.level is not None  # noqa: S101
+        assert rule.level is not None  # noqa: S101 - the same
         _, _, lot = _given(network)
         low, high = floor(rule.reorder / lot + 1e-9), ceil(rule.level / lot - 1e-9)
         return self._told(network, low, max(high, low + 1), exact=False)

@@ -71,7 +71,7 @@ class WithSpares(MaintenanceSolver):
         """Costs of one machine: its share of the stock included."""
         one = upkeep.assets[asset]
         assert one.life is not None  # noqa: S101 - uncovered looked
-        assert one.spare is not None  # noqa: S101
+        assert one.spare is not None  # noqa: S101 - uncovered looked
         law = one.life.law(upkeep.period)
         fails = 1.0 if age == inf else 1 - float(law.survives(age))
         _, parts, length = prices(upkeep, one).rates(fails, float(law.lived(age)))
@@ -100,7 +100,7 @@ def _on_order(upkeep: Upkeep, one: Asset, length: float) -> Counted:
 def _spares(upkeep: Upkeep, one: Asset, age: float) -> int:
     """The best number: enough with probability b / (b + h)."""
     assert one.life is not None  # noqa: S101 - uncovered looked
-    assert one.spare is not None  # noqa: S101
+    assert one.spare is not None  # noqa: S101 - uncovered looked
     law = one.life.law(upkeep.period)
     fails = 1.0 if age == inf else 1 - float(law.survives(age))
     _, _, length = prices(upkeep, one).rates(fails, float(law.lived(age)))

@@ -154,7 +154,7 @@ def _draw(state: Integers, below: int) -> int:
     x ^= x >> np.uint64(7)
     x ^= x << np.uint64(17)
     state[0] = np.int64(x)
-    return np.int64((x >> np.uint64(11)) % np.uint64(below))  # type: ignore[return-value]
+    return np.int64((x >> np.uint64(11)) % np.uint64(below))  # type: ignore[return-value]  # to numba
 
 
 @njit(nogil=True, cache=True)
@@ -177,7 +177,7 @@ def _makespan(time: Integers, order: Integers) -> int:
         for m in range(len(free)):
             done = max(done, free[m]) + time[job, m]
             free[m] = done
-    return free[-1]  # type: ignore[no-any-return]
+    return free[-1]  # type: ignore[no-any-return]  # to numba
 
 
 @njit(nogil=True, cache=True)

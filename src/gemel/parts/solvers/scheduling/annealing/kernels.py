@@ -69,7 +69,7 @@ def value_of(
                 reference[i, 1] != start[i] or reference[i, 0] != machine[mode[i]]
             ):
                 total += weights[5]
-    return total  # type: ignore[no-any-return]
+    return total  # type: ignore[no-any-return]  # an element, to numba
 
 
 @njit(nogil=True, cache=True)
@@ -79,7 +79,7 @@ def _draw(state: Integers, below: int) -> int:
     x ^= x >> np.uint64(7)
     x ^= x << np.uint64(17)
     state[0] = np.int64(x)
-    return np.int64((x >> np.uint64(11)) % np.uint64(below))  # type: ignore[return-value]
+    return np.int64((x >> np.uint64(11)) % np.uint64(below))  # type: ignore[return-value]  # to numba
 
 
 @njit(nogil=True, cache=True)

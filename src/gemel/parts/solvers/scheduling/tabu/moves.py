@@ -35,7 +35,7 @@ def draw(state: Integers, below: int) -> int:
     x ^= x >> np.uint64(7)
     x ^= x << np.uint64(17)
     state[0] = np.int64(x)
-    return np.int64((x >> np.uint64(11)) % np.uint64(below))  # type: ignore[return-value]
+    return np.int64((x >> np.uint64(11)) % np.uint64(below))  # type: ignore[return-value]  # to numba
 
 
 @njit(nogil=True, cache=True)
@@ -79,7 +79,7 @@ def forward(
         rest += length[x]
         longest = max(longest, scratch[count] + rest)
         x = mp[x]
-    return longest  # type: ignore[no-any-return]
+    return longest  # type: ignore[no-any-return]  # to numba
 
 
 @njit(nogil=True, cache=True)
@@ -118,7 +118,7 @@ def back(
         x = mp[x]
     if js[v] >= 0:
         rest = max(rest, tail[js[v]])
-    return max(longest, first + rest + length[v])  # type: ignore[no-any-return]
+    return max(longest, first + rest + length[v])  # type: ignore[no-any-return]  # to numba
 
 
 @njit(nogil=True, cache=True)
