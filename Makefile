@@ -10,8 +10,8 @@ APT := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get
 export UV_SYSTEM_CERTS := 1
 export NODE_USE_SYSTEM_CA := 1
 
-# Two files of tests beside each other: some mostly wait (see tests/conftest.py).
-BESIDE ?= --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+# Three files of tests beside each other, on two cores: some mostly wait (see tests/conftest.py).
+BESIDE ?= --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench faults docs lock clean

@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
+from itertools import count
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ import numpy as np
 import pytest
 
 from gemel.core.errors import ConfigurationError, Infeasible, Unavailable
+from gemel.core.time import SECOND
 from gemel.parts.solvers.scheduling import Draft, Scheduler, Way, check
 from gemel.parts.solvers.scheduling.base import NEVER, NONE, Budget, Objective, Problem, Schedule
 
@@ -190,15 +192,13 @@ class SchedulerSuite:
     def test_cancelled_it_gives_the_best_so_far(
         self, scheduler: Scheduler, problem: Problem
     ) -> None:
-        budget = Budget(seconds=60.0)
-        _solve(scheduler, problem)  # what must be compiled is
-        begun = time.monotonic()
+        """Who would not stop looks for an hour, and the test does not end."""
+        budget = Budget(seconds=3600.0)
         told: list[Schedule] = []
         plan = scheduler.solve(
             problem, seed=1, budget=budget, clock=time.perf_counter_ns, told=told.append,
             stop=lambda: bool(told),
         )  # fmt: skip
-        assert time.monotonic() - begun < 30
         assert check(problem, plan) == ()
 
     def test_goes_on_from_a_plan(self, scheduler: Scheduler, problem: Problem) -> None:
@@ -218,13 +218,11 @@ class SchedulerSuite:
         assert check(longer, _solve(scheduler, longer, start=before)) == ()
 
     def test_keeps_to_the_time(self, scheduler: Scheduler, problem: Problem) -> None:
-        _solve(scheduler, problem)
-        begun = time.monotonic()
-        plan = scheduler.solve(
-            problem, seed=1, budget=Budget(seconds=0.3), clock=time.perf_counter_ns
-        )
+        """By the clock that it is given, which here goes a minute at each look."""
+        looks = count(step=60 * SECOND)
+        budget = Budget(seconds=3600.0)
+        plan = scheduler.solve(problem, seed=1, budget=budget, clock=lambda: next(looks))
         assert check(problem, plan) == ()
-        assert time.monotonic() - begun < 20  # a promise of tenths; machines may be busy
 
     def test_leaves_its_input_untouched(self, scheduler: Scheduler, problem: Problem) -> None:
         before = deepcopy(problem)
