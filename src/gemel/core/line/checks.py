@@ -209,10 +209,11 @@ def _way(edges: dict[str, set[str]], begin: str, end: str, inside: set[str]) -> 
     queue = [begin]
     for name in queue:
         if name == end:
-            way, here = [], name
+            way: list[str] = []
+            here: str | None = name
             while here is not None:
                 way.append(here)
-                here = came[here]  # type: ignore[assignment]  # ends with None
+                here = came[here]
             return way[::-1]
         for other in sorted(edges[name] & inside):
             if other not in came:

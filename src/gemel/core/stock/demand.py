@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from math import gcd, sqrt
@@ -130,23 +131,23 @@ class Counted:
         return Counted(total / total.sum(), self.lot)
 
 
-class _Demand(Settings):
+class _Demand(Settings, ABC):
     """What is wanted in a period of the network."""
 
+    @abstractmethod
     def over(self, periods: float, spread: float = 0.0) -> Law | None:
         """The law of what is wanted over some periods, whose number may itself be spread; None
         where this demand has none."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def rate(self) -> float:
         """Mean of a period."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def deviation(self) -> float:
         """Standard deviation of a period."""
-        raise NotImplementedError
 
 
 class ConstantDemand(_Demand):

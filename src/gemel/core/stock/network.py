@@ -52,7 +52,8 @@ class Rule(Settings):
             given = getattr(self, name) is not None
             if given != (name in wanted):
                 raise ValueError(f"{self.kind} takes {' and '.join(wanted)}")
-        if self.kind == "s_s" and self.level < self.reorder:  # type: ignore[operator]  # both are given
+        low, high = self.reorder, self.level
+        if self.kind == "s_s" and low is not None and high is not None and high < low:
             raise ValueError(f"level {self.level:g} is below reorder {self.reorder:g}")
         return self
 

@@ -12,16 +12,18 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from gemel.core.frame import Values
-from gemel.core.probability import gamma_cdf, gamma_pdf, normal_cdf, normal_pdf, normal_quantile
+from gemel.core.probability import gamma_cdf, normal_cdf, normal_quantile
 from gemel.core.settings import Settings
 from gemel.core.time import Duration
 
 __all__ = [
     "EmpiricalLife",
     "ExponentialLife",
+    "GammaLaw",
     "GammaLife",
     "Law",
     "Life",
+    "LognormalLaw",
     "LognormalLife",
     "Seen",
     "WeibullLaw",
@@ -43,8 +45,6 @@ class Law(Protocol):
     def survives(self, t: npt.ArrayLike) -> Any:
         """P(life > t)."""
         ...
-
-    def density(self, t: npt.ArrayLike) -> Any: ...
 
     def lived(self, t: npt.ArrayLike) -> Any:
         """E min(life, t): the integral of `survives` up to t."""
@@ -74,10 +74,6 @@ class WeibullLaw:
     def survives(self, t: npt.ArrayLike) -> Any:
         return np.exp(-self.hazard_sum(t))
 
-    def density(self, t: npt.ArrayLike) -> Any:
-        t = np.maximum(np.asarray(t, np.float64), 1e-300)
-        return self.shape / t * self.hazard_sum(t) * self.survives(t)
-
     def lived(self, t: npt.ArrayLike) -> Any:
         return self.mean * gamma_cdf(1 / self.shape, self.hazard_sum(t))
 
@@ -97,9 +93,6 @@ class GammaLaw:
 
     def survives(self, t: npt.ArrayLike) -> Any:
         return 1 - gamma_cdf(self.shape, np.asarray(t, np.float64) / self.scale)
-
-    def density(self, t: npt.ArrayLike) -> Any:
-        return gamma_pdf(self.shape, np.asarray(t, np.float64) / self.scale) / self.scale
 
     def hazard_sum(self, t: npt.ArrayLike) -> Any:
         return -np.log(np.maximum(self.survives(t), 1e-300))
@@ -131,10 +124,6 @@ class LognormalLaw:
 
     def survives(self, t: npt.ArrayLike) -> Any:
         return normal_cdf(-self._z(t))
-
-    def density(self, t: npt.ArrayLike) -> Any:
-        t = np.maximum(np.asarray(t, np.float64), 1e-300)
-        return normal_pdf(self._z(t)) / (t * self.spread)
 
     def hazard_sum(self, t: npt.ArrayLike) -> Any:
         return -np.log(np.maximum(self.survives(t), 1e-300))
@@ -179,9 +168,6 @@ class Seen:
     def survives(self, t: npt.ArrayLike) -> Any:
         ages, share = self.steps
         return np.append(1.0, share)[np.searchsorted(ages, t, side="right")]
-
-    def density(self, t: npt.ArrayLike) -> Any:
-        raise NotImplementedError("lives that were seen have no density")
 
     def lived(self, t: npt.ArrayLike) -> Any:
         ages, share = self.steps

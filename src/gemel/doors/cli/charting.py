@@ -12,15 +12,15 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from gemel.core.control.charts import KINDS, Chart, Points, phase_one, points
-from gemel.core.control.rules import RULE_SETS, Violation, violations
+from gemel.core.control.charts import KINDS, Chart, ChartKind, Points, phase_one, points
+from gemel.core.control.rules import RULE_SETS, RuleSet, Violation, violations
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
 from gemel.doors.cli import telling
 from gemel.doors.cli.telling import Data, number, plain
 from gemel.parts.connectors.files.columns import read_columns
 
-__all__ = ["chart"]
+__all__ = ["chart", "quality"]
 
 _SHOWN = 20
 """Violations in the table; JSON has all of them."""
@@ -42,17 +42,19 @@ def chart(
     as_json: bool,
 ) -> None:
     """See `gemel chart --help`."""
-    telling.one_of(rules, RULE_SETS, "--rules")
-    if kind is not None:
-        telling.one_of(kind, KINDS, "--kind")
+    rule_set = telling.one_of(rules, RULE_SETS, "--rules")
+    asked = None if kind is None else telling.one_of(kind, KINDS, "--kind")
     grouped = subgroup is not None or by is not None
-    _fits(kind, grouped, size)
+    _fits(asked, grouped, size)
     numeric = [column] if size is None else [column, size]
     read = read_columns(file, numeric, [by] if by else [])
     with telling.named(file, column):
         data = telling.grouped(read, subgroup) if grouped else telling.single(read)
-    if kind is None:
-        kind = "i-mr" if not grouped else "xbar-r" if data.values.shape[1] <= 10 else "xbar-s"
+    made_as: ChartKind
+    if asked is not None:
+        made_as = asked
+    else:
+        made_as = "i-mr" if not grouped else "xbar-r" if data.values.shape[1] <= 10 else "xbar-s"
     n = len(data.values)
     used = n if first is None else first
     if used > n:
@@ -60,9 +62,9 @@ def chart(
     chosen = None if data.sizes is None else data.sizes[:used]
     with telling.named(file, column):
         first_rows = data.values[:used]
-        made = phase_one(kind, first_rows, chosen, laney=laney)  # type: ignore[arg-type]  # one_of checked it
+        made = phase_one(made_as, first_rows, chosen, laney=laney)
         tracks = points(made, data.values, data.sizes)
-    found = _judged(tracks, kind, rules)
+    found = _judged(tracks, made_as, rule_set)
     sentence = _control_sentence(made, tracks, found, rules)
     notes = list(data.notes)
     if made.points < _FEW:
@@ -91,15 +93,17 @@ def _fits(kind: str | None, grouped: bool, size: str | None) -> None:
         raise typer.BadParameter("--size is for --kind p, np and u")
 
 
-def _judged(tracks: Sequence[Points], kind: str, rules: str) -> list[tuple[Points, Violation]]:
+def _judged(
+    tracks: Sequence[Points], kind: ChartKind, rules: RuleSet
+) -> list[tuple[Points, Violation]]:
     """Violations of all tracks. Rules other than that of the limits are for the location of charts
     whose points are independent."""
     found = []
     for place, track in enumerate(tracks):
-        asked = rules
+        asked: RuleSet = rules
         if rules != "none" and (place > 0 or kind in ("ewma", "cusum")):
             asked = "limits"
-        broken = violations(asked, track.z())  # type: ignore[arg-type]  # one_of checked it
+        broken = violations(asked, track.z())
         found += [(track, v) for v in broken]
     return sorted(found, key=lambda pair: (pair[1].first, pair[1].last))
 

@@ -105,7 +105,7 @@ def gauge(
     as_json: bool,
 ) -> None:
     """See `gemel gauge --help`."""
-    telling.one_of(method, ("anova", "range"), "--method")
+    chosen = telling.one_of(method, _METHODS, "--method")
     if part == appraiser:
         raise typer.BadParameter(f"--part and --appraiser are both '{part}'")
     read = read_columns(file, [value], [part, appraiser])
@@ -117,7 +117,7 @@ def gauge(
         study = measuring.crossed(read.labels[0], read.labels[1], read.numbers[0])
         found = measuring.gauge(
             study,
-            method=method,  # type: ignore[arg-type]  # one_of checked it
+            method=chosen,
             tolerance=tolerance,
             confidence=confidence,
         )
@@ -149,6 +149,7 @@ def gauge(
     telling.say(console, sentence, [*pooled, *read.notes])
 
 
+_METHODS: tuple[measuring.Method, ...] = ("anova", "range")
 _COMPONENTS = {
     "EV": "equipment", "AV": "appraisers", "INT": "appraisers × parts", "GRR": "gauge",
     "PV": "parts", "TV": "total",

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import floor, log10
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ from rich.table import Table
 from gemel.core.errors import DataError, did_you_mean
 from gemel.core.frame import Values
 from gemel.parts.connectors.files.columns import Columns
+
+W = TypeVar("W", bound=str)
 
 __all__ = [
     "Data", "console", "grouped", "named", "number", "one_of", "plain", "say", "single", "table",
@@ -74,10 +76,12 @@ def _empty(count: int) -> Iterable[str]:
     return [f"rows without a value, left out: {count}"] if count else []
 
 
-def one_of(word: str, known: Iterable[str], option: str) -> None:
-    """Raises wrong usage for a word that an option does not take."""
-    if word not in known:
-        raise typer.BadParameter(f"{option} {word} is not known; {did_you_mean(word, known)}")
+def one_of(word: str, known: Iterable[W], option: str) -> W:
+    """The word, as one of those that an option takes. Raises wrong usage for another."""
+    for one in known:
+        if one == word:
+            return one
+    raise typer.BadParameter(f"{option} {word} is not known; {did_you_mean(word, known)}")
 
 
 def console() -> Console:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from gemel.client.asynchronous import Plain
+from gemel.core.time import SECOND
 from gemel.doors.web.control_chart import control_chart, histogram, short
 from gemel.doors.web.frame import Surroundings
 from gemel.doors.web.markup import Child, Html, figure, h, join, many, panel, table, words
@@ -13,6 +14,7 @@ from gemel.doors.web.viewer import Part, Viewer
 __all__ = ["build"]
 
 _SPANS = (("1h", "1 hour"), ("8h", "8 hours"), ("24h", "24 hours"), ("7d", "7 days"))
+_RENEW = 30 * SECOND
 _ENOUGH = 1.33
 """The Cpk that is usually asked for."""
 
@@ -26,7 +28,14 @@ async def build(around: Surroundings) -> Html:
     items = await viewer.client.quality(f"-{span}")
     shown = Part("quality", _all(viewer, items, span))
 
+    asked_at = viewer.now
+
     async def look_again() -> None:
+        # Days of history are read for it: a chart of hours need not be new every two seconds.
+        nonlocal asked_at
+        if viewer.now - asked_at < _RENEW:
+            return
+        asked_at = viewer.now
         shown.show(_all(viewer, await viewer.client.quality(f"-{span}"), span))
 
     viewer.refresh(look_again)

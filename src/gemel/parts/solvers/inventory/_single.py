@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gemel.core.errors import DataError, Refused
 from gemel.core.stock.demand import Counted, Law, Normally
 from gemel.core.stock.network import Network, Rule, Stage
@@ -87,10 +89,10 @@ def spread_reasons(network: Network) -> list[str]:
     return []
 
 
-def given_rule(network: Network, rules: dict[str, Rule] | object, kind: str) -> Rule:
+def given_rule(network: Network, rules: Mapping[str, Rule], kind: str) -> Rule:
     """The rule of the one stage. Raises `Refused` where it is of another kind."""
     name, _ = only_stage(network)
-    rule = rules.get(name) if isinstance(rules, dict) else rules[name]  # type: ignore[index]  # or a list
+    rule = rules.get(name)
     if rule is None or rule.kind != kind:
         has = "none" if rule is None else rule.kind
         raise Refused(f"rule of '{name}' is {has}, must be {kind}")

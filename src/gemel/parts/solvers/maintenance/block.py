@@ -7,7 +7,7 @@ from math import inf
 import numpy as np
 
 from gemel.core.errors import Refused
-from gemel.core.wear.life import Law, Seen
+from gemel.core.wear.life import GammaLaw, Law, LognormalLaw, WeibullLaw
 from gemel.core.wear.upkeep import Upkeep
 from gemel.parts.solvers.maintenance._least import least
 from gemel.parts.solvers.maintenance.base import (
@@ -88,5 +88,5 @@ def _law(upkeep: Upkeep, asset: str) -> Law:
 
 
 def _hazard_sum(law: Law, t: float) -> float:
-    assert not isinstance(law, Seen)  # noqa: S101 - uncovered looked
-    return float(law.hazard_sum(t))  # type: ignore[attr-defined]  # all laws but Seen have it
+    assert isinstance(law, WeibullLaw | GammaLaw | LognormalLaw)  # noqa: S101 - uncovered looked
+    return float(law.hazard_sum(t))

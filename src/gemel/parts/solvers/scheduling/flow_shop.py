@@ -11,6 +11,7 @@ from pydantic import Field
 
 from gemel.core.errors import ConfigurationError
 from gemel.core.time import SECOND, Clock
+from gemel.parts.solvers.scheduling._plans.chance import draw
 from gemel.parts.solvers.scheduling._plans.measure import plan
 from gemel.parts.solvers.scheduling.base import (
     NEVER,
@@ -148,16 +149,6 @@ def _bound(time: Integers) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _draw(state: Integers, below: int) -> int:
-    x = np.uint64(state[0])
-    x ^= x << np.uint64(13)
-    x ^= x >> np.uint64(7)
-    x ^= x << np.uint64(17)
-    state[0] = np.int64(x)
-    return np.int64((x >> np.uint64(11)) % np.uint64(below))  # type: ignore[return-value]  # to numba
-
-
-@njit(nogil=True, cache=True)
 def _starts(time: Integers, order: Integers) -> Integers:
     n, k = len(order), time.shape[1]
     start, free = np.zeros((n, k), np.int64), np.zeros(k, np.int64)
@@ -250,7 +241,7 @@ def _improve(
         for at in range(length):
             turn[at] = order[at]
         for at in range(length - 1, 0, -1):
-            other = _draw(state, at + 1)
+            other = draw(state, at + 1)
             turn[at], turn[other] = turn[other], turn[at]
         for one in range(length):
             job, here = turn[one], 0
@@ -279,7 +270,7 @@ def _greedy(
     for _ in range(count):
         trial[:] = order
         for one in range(out):
-            at = _draw(state, n - one)
+            at = draw(state, n - one)
             taken[one] = trial[at]
             _drop(trial, n - one, at)
         length = n - out
@@ -290,7 +281,7 @@ def _greedy(
             _put(trial, length, place, taken[one])
             length += 1
         found = _improve(time, trial, n, found, state, head, tail, turn)
-        luck = -np.log((_draw(state, 1_000_000) + 1) / 1_000_001)
+        luck = -np.log((draw(state, 1_000_000) + 1) / 1_000_001)
         if found <= span or found - span < heat * luck:
             span = found
             order[:] = trial

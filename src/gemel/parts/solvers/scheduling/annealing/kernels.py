@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from gemel.core.frame import Values
+from gemel.parts.solvers.scheduling._plans.chance import draw
 from gemel.parts.solvers.scheduling._plans.decode import place
 from gemel.parts.solvers.scheduling.base import NEVER, Flags, Integers
 
@@ -73,16 +74,6 @@ def value_of(
 
 
 @njit(nogil=True, cache=True)
-def _draw(state: Integers, below: int) -> int:
-    x = np.uint64(state[0])
-    x ^= x << np.uint64(13)
-    x ^= x >> np.uint64(7)
-    x ^= x << np.uint64(17)
-    state[0] = np.int64(x)
-    return np.int64((x >> np.uint64(11)) % np.uint64(below))  # type: ignore[return-value]  # to numba
-
-
-@njit(nogil=True, cache=True)
 def anneal(
     count: int, temperature: float, now: float, best: float, order: Integers, mode: Integers,
     wait: Integers, best_order: Integers, best_mode: Integers, best_wait: Integers,
@@ -98,24 +89,24 @@ def anneal(
     """So many changes at one temperature; gives the value now and the best."""
     n = len(order)
     for _ in range(count):
-        kind = _draw(state, 10)
+        kind = draw(state, 10)
         i, old, a, b = 0, np.int64(0), 0, 0
         if kind < 3 and len(choices):
-            i = choices[_draw(state, len(choices))]
+            i = choices[draw(state, len(choices))]
             old = mode[i]
-            mode[i] = first_mode[i] + _draw(state, first_mode[i + 1] - first_mode[i])
+            mode[i] = first_mode[i] + draw(state, first_mode[i + 1] - first_mode[i])
             if mode[i] == old:
                 continue
             kind = 0
         elif kind == 9 and len(later):
-            i = order[_draw(state, n)]
+            i = order[draw(state, n)]
             old = wait[i]
-            wait[i] = 0 if old > 0 else later[_draw(state, len(later))]
+            wait[i] = 0 if old > 0 else later[draw(state, len(later))]
             kind = 1
         else:
-            a = _draw(state, n)
-            reach = n if _draw(state, 3) == 0 else min(n, 12)
-            b = min(n - 1, max(0, a + _draw(state, 2 * reach + 1) - reach))
+            a = draw(state, n)
+            reach = n if draw(state, 3) == 0 else min(n, 12)
+            b = min(n - 1, max(0, a + draw(state, 2 * reach + 1) - reach))
             b = _shift(order, a, b, before_first, before)
             if a == b:
                 continue
@@ -126,7 +117,7 @@ def anneal(
             capacity, job, release, due, deadline, weight, initial, power, price_first, price_time,
             price, reference, weights,
         )  # fmt: skip
-        luck = -np.log((_draw(state, 1_000_000) + 1) / 1_000_001)
+        luck = -np.log((draw(state, 1_000_000) + 1) / 1_000_001)
         if value <= now + temperature * luck:
             now = value
             if now < best:

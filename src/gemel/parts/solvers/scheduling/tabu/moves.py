@@ -9,12 +9,11 @@ longest way from the start of an operation to the end of all, its own duration i
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
 from gemel.parts.solvers.scheduling.base import Flags, Integers
 
-__all__ = ["KEYS", "ahead", "back", "cell", "draw", "forward", "insert", "settle", "tails"]
+__all__ = ["KEYS", "ahead", "back", "cell", "forward", "insert", "settle", "tails"]
 
 KEYS = 1 << 17
 """Cells of the tabu list. Two arcs in one cell forbid a little too much, which does no harm."""
@@ -25,17 +24,6 @@ def cell(a: int, b: int) -> int:
     """Where the tabu list keeps the pair (a, b)."""
     mixed = (a * 2654435761 + b * 40503 * 65537 + 12345) & 0x7FFFFFFFFFFF
     return ((mixed >> 13) ^ mixed) & (KEYS - 1)
-
-
-@njit(nogil=True, cache=True)
-def draw(state: Integers, below: int) -> int:
-    """A whole number from 0 to below - 1 (xorshift; the state is one number, never 0)."""
-    x = np.uint64(state[0])
-    x ^= x << np.uint64(13)
-    x ^= x >> np.uint64(7)
-    x ^= x << np.uint64(17)
-    state[0] = np.int64(x)
-    return np.int64((x >> np.uint64(11)) % np.uint64(below))  # type: ignore[return-value]  # to numba
 
 
 @njit(nogil=True, cache=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from gemel.parts.solvers.scheduling._plans.chance import draw
 from gemel.parts.solvers.scheduling._plans.draft import Draft
 from gemel.parts.solvers.scheduling._plans.measure import closed_of, finish, plan
 from gemel.parts.solvers.scheduling.base import NEVER, NONE, Flags, Integers, Problem, Schedule
 from gemel.parts.solvers.scheduling.tabu.bounds import bound_of
-from gemel.parts.solvers.scheduling.tabu.moves import draw
 
 __all__ = ["Line", "Shop", "line_up", "no_problem", "shop", "starts", "uncovered"]
 

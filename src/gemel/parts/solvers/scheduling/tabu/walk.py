@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from gemel.parts.solvers.scheduling._plans.chance import draw
 from gemel.parts.solvers.scheduling.base import Integers
 from gemel.parts.solvers.scheduling.tabu.moves import (
     KEYS,
     ahead,
     back,
     cell,
-    draw,
     forward,
     insert,
     settle,

@@ -1,0 +1,22 @@
+"""Chance inside of compiled searches."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from gemel.parts.solvers.scheduling.base import Integers
+
+__all__ = ["draw"]
+
+
+@njit(nogil=True, cache=True)
+def draw(state: Integers, below: int) -> int:
+    """A whole number from 0 to below - 1 (xorshift; the state is one number, never 0)."""
+    x = np.uint64(state[0])
+    x ^= x << np.uint64(13)
+    x ^= x >> np.uint64(7)
+    x ^= x << np.uint64(17)
+    state[0] = np.int64(x)
+    # To mypy it is another type than int; to numba an int is one of 64 bits.
+    return np.int64((x >> np.uint64(11)) % np.uint64(below))  # type: ignore[return-value]
