@@ -12,7 +12,7 @@ from gemel.core.errors import ConfigurationError
 from gemel.core.line import Line
 from gemel.parts.simulators.base import Trial
 from gemel.runtime.configuration import check, load
-from gemel.twin.planning import what_if
+from gemel.twin.planning import refuse_long, what_if
 
 LINE = Line.read(
     {
@@ -71,6 +71,16 @@ def test_what_is_not_finished_is_left_out() -> None:
     assert len(record["alternatives"]) < 1_101
     assert record["bottleneck"] is None
     assert {a["alternative"] for a in record["alternatives"]} <= {*tries, "as it is"}
+
+
+def test_what_takes_far_too_long_is_refused_before_it_begins() -> None:
+    refuse_long(LINE, Trial(None, 8 * 3_600.0, replications=20), 4)
+    for trial in (Trial(None, 3.6e6, replications=1_000), Trial(10_000_000, replications=100)):
+        with pytest.raises(ConfigurationError, match=r"a minute is enough for 1e\+09: take fewer"):
+            refuse_long(LINE, trial, 4)
+    oven = Line.read({"stations": {"oven": {"time": "60 s", "batch": {"most": 8}}}})
+    with pytest.raises(ConfigurationError, match=r"enough for 1e\+07"):
+        refuse_long(oven, Trial(1_000_000, replications=10), 0)
 
 
 def test_a_plant_file_has_lines_with_its_shifts(tmp_path: Path) -> None:

@@ -49,8 +49,8 @@ async def lines(daemon: Running, _: Viewer) -> list[dict[str, Any]]:
 
 @router.post("/lines/{name}/what-if")
 async def what_if(name: str, asked: WhatIfAsked, daemon: Running, _: Viewer) -> dict[str, Any]:
-    """Play a line and alternatives to it on the same luck. Takes up to a minute; what is not
-    finished then is left out, and `finished` is false."""
+    """Play a line and alternatives to it on the same luck. What would take much longer than a
+    minute is refused; what is not finished then is left out, and `finished` is false."""
     if name not in daemon.plan.lines:
         raise Unknown(f"no line '{name}'; {did_you_mean(name, daemon.plan.lines)}")
     line = daemon.plan.lines[name]
@@ -61,6 +61,7 @@ async def what_if(name: str, asked: WhatIfAsked, daemon: Running, _: Viewer) -> 
         from gemel.twin import planning
 
         trial = Trial(None, 3_600 * asked.hours, asked.warm_up, asked.replications, asked.seed)
+        planning.refuse_long(line, trial, len(asked.tries))
         with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "what-if") as executor:
             return planning.what_if(
                 line, asked.tries, trial, changes=asked.changes, executor=executor,

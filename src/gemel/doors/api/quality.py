@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from fastapi import APIRouter
 
-from gemel.core.errors import DataError, Unknown, did_you_mean
+from gemel.core.errors import ConfigurationError, DataError, Unknown, did_you_mean
 from gemel.core.frame import Values
 from gemel.core.plant import PlantSignal
 from gemel.core.time import SECOND, isoformat, parse_time, zone
@@ -41,6 +41,8 @@ async def quality_of(path: str, daemon: Running, _: Viewer, start: str = "-8h") 
     planned = daemon.planned.get(path)
     if planned is None:
         raise Unknown(f"no signal '{path}'; {did_you_mean(path, daemon.planned)}")
+    if planned.signal.type != "number":
+        raise ConfigurationError(f"'{path}' is {planned.signal.type}; only numbers are charted")
     now, local = daemon.clock(), zone(daemon.plan.plant.plant.time_zone)
     return await asyncio.to_thread(_about, daemon, planned, parse_time(start, local, now), now)
 

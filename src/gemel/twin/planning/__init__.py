@@ -7,6 +7,14 @@ tried, `what_if` plays it side by side, `bottleneck` says what limits a line and
 from gemel.twin.planning.alternatives import alternatives
 from gemel.twin.planning.bottleneck import Bottleneck, bottleneck
 from gemel.twin.planning.choice import simulator_for
-from gemel.twin.planning.what_if import WhatIf, what_if
+from gemel.twin.planning.what_if import WhatIf, refuse_long, what_if
 
-__all__ = ["Bottleneck", "WhatIf", "alternatives", "bottleneck", "simulator_for", "what_if"]
+__all__ = [
+    "Bottleneck",
+    "WhatIf",
+    "alternatives",
+    "bottleneck",
+    "refuse_long",
+    "simulator_for",
+    "what_if",
+]

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from gemel.core.errors import ConfigurationError
 from gemel.core.line import Line
 from gemel.core.line.statistics import best_of, estimate
 from gemel.parts.simulators.base import STATES, Progress, Run, Scenarios, Simulator, Trial
@@ -16,11 +17,14 @@ from gemel.twin.planning.alternatives import alternatives
 from gemel.twin.planning.bottleneck import Bottleneck, bottleneck
 from gemel.twin.planning.choice import simulator_for
 
-__all__ = ["AS_IT_IS", "WhatIf", "what_if"]
+__all__ = ["AS_IT_IS", "WhatIf", "refuse_long", "what_if"]
 
 AS_IT_IS: Final = "as it is"
 _SLOW: Final = 3_000_000
 """Parts times stations that events play in about a minute; more is not repeated per station."""
+_MINUTE: Final = {"flow_line": 1e9}
+_MINUTE_OF_EVENTS: Final = 1e7
+"""Visits of parts to stations that are played in about a minute."""
 _PARTS: Final = 10_000
 """Taken for the parts of a horizon, where only their number is asked."""
 
@@ -86,6 +90,23 @@ def what_if(
     if run.done.all():
         limit = _limit(line, name, played, trial, scenarios, executor)
     return WhatIf(line, name, trial, (common or AS_IT_IS, *tries), run, limit)
+
+
+def refuse_long(line: Line, trial: Trial, tries: int) -> None:
+    """Raises `ConfigurationError` for what somebody who waits would not see the end of: a run is
+    ended between blocks of scenarios, never inside of one."""
+    parts = float(trial.parts or 0)
+    if trial.horizon_s is not None:
+        slowest = max(s.time.mean_s / s.servers for s in line.stations.values())
+        parts = trial.horizon_s / max(slowest, 1e-9)
+    stations = len(line.stations)
+    visits = parts * stations * trial.replications * (tries + 2 + stations)
+    most = _MINUTE.get(simulator_for(line)[0], _MINUTE_OF_EVENTS)
+    if visits > most:
+        raise ConfigurationError(
+            f"about {visits:.1e} visits of parts to stations, a minute is enough for {most:.0e}: "
+            "take fewer hours, replications or alternatives, or `gemel simulate` on a file"
+        )
 
 
 def _limit(
