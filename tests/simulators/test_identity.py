@@ -3,6 +3,7 @@ times on the same draws."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import simpy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gemel.core.line import Draws, Line
+from gemel.core.line import Draws, Line, Snapshot
 from gemel.core.line.luck import failures_in_operation
 from gemel.parts.simulators import SIMULATORS
 from gemel.parts.simulators.base import Scenarios, Trial
@@ -89,6 +90,68 @@ def lines(draw: st.DrawFn) -> Line:
     return Line.read(data)
 
 
+@st.composite
+def begun(draw: st.DrawFn) -> tuple[Line, Snapshot]:
+    """The same, and what stands where when it begins."""
+    line = draw(lines().filter(lambda line: not FLOW.uncovered(line, Snapshot())))
+    kinds = st.sampled_from(list(line.products) or [""])
+    stations: dict[str, Any] = {}
+    for name, station in line.stations.items():
+        now: dict[str, Any] = {}
+        repairs = [{"repair_left": draw(times)}]
+        if station.failures:
+            cause = draw(st.sampled_from(list(station.failures)))
+            repairs += [{"cause": cause, "repaired_for": "3 s"}, {"repaired_for": "1 s"}]
+        repair = draw(st.sampled_from([{}, {}, *repairs]))
+        work = draw(
+            st.sampled_from(
+                [
+                    {},
+                    {"worked": "2 s"},
+                    {"work_left": "7 s"},
+                    {"work_left": {"mean": "9 s", "cv": 1}},
+                ]
+                + ([{"done": True}] if line.followers(name) else [])
+            )
+        )
+        part = draw(st.booleans())
+        if part:
+            age = f"{draw(st.integers(0, 100))} s"
+            now["busy"] = [{"product": draw(kinds), "age": age, **work, **repair}]
+        elif repair:
+            now["busy"] = [{"count": 0, **repair}]
+        elif line.products:
+            now["family"] = draw(st.sampled_from(["a", "b", ""]))
+        # A place is kept for what has begun under blocking before service.
+        most = 3 if station.places is None else max(station.places - 1, 0)
+        now["waiting"] = [{"product": draw(kinds)} for _ in range(draw(st.integers(0, most)))]
+        if station.places == 0 and any(
+            line.stations[f].blocking == "before" for f in line.feeders(name)
+        ):
+            now.pop("busy", None)
+        stations[name] = now
+    orders = [{"product": draw(kinds), "count": draw(st.integers(1, 9))} for _ in range(2)]
+    return line, Snapshot.read({"stations": stations, "orders": orders})
+
+
+@settings(
+    max_examples=200, deadline=None, derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)  # fmt: skip
+@given(begun(), st.integers(0, 1000))
+def test_both_go_on_from_a_snapshot(both: tuple[Line, Snapshot], seed: int) -> None:
+    line, start = both
+    random = np.random.default_rng(seed)
+    scenarios = Scenarios.same(line, 2)
+    for column in (scenarios.time, scenarios.between, scenarios.repair):
+        column[1] = random.uniform(0.5, 1.5, column.shape[1])
+    trial = Trial(parts=120, seed=seed, keep=("departures", "states"), start=start, warm_up=0.0)
+    one, other = (left(s.run(line, trial, scenarios)) for s in (FLOW, EVENTS))
+    for found, expected in zip(one[:, 0], other[:, 0], strict=True):
+        known = min(120, int(np.searchsorted(found, _until(line, trial))))
+        assert found[:known] == pytest.approx(expected[:known], rel=1e-9)
+
+
 @settings(
     max_examples=150, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
@@ -120,7 +183,9 @@ def _until(line: Line, trial: Trial) -> float:
     alone = Line(stations={"m0": first}, products=line.products, sequence=line.sequence)
     factor = Scenarios.same(alone)
     factor.time[:] = 0.5
-    return float(FLOW.run(alone, trial, factor).end[0, 0])
+    inside = 0 if trial.start is None else trial.start.parts
+    few = replace(trial, parts=120 - inside, start=None)
+    return float(FLOW.run(alone, few, factor).end[0, 0])
 
 
 class TestSimPy:

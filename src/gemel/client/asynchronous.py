@@ -178,11 +178,20 @@ class AsyncClient:
         """The lines of the plant file."""
         return list(await self.get("/api/lines"))
 
+    async def line_now(self, line: str) -> Plain:
+        """What stands where in a line now."""
+        return _plain(await self.get(_of("lines", line, "now")))
+
     async def what_if(
-        self, line: str, tries: Sequence[str], hours: float = 8.0, replications: int = 20
-    ) -> Plain:
-        """Play a line and alternatives to it on the same luck."""
-        body = {"tries": list(tries), "hours": hours, "replications": replications}
+        self, line: str, tries: Sequence[str], hours: float = 8.0, replications: int = 20, *,
+        now: bool = False, repairs: Mapping[str, str] | None = None,
+    ) -> Plain:  # fmt: skip
+        """Play a line and alternatives to it on the same luck, empty at the start or as it is
+        now; `repairs` say how long that of a station still takes."""
+        body = {
+            "tries": list(tries), "hours": hours, "replications": replications, "now": now,
+            "repairs": dict(repairs or {}),
+        }  # fmt: skip
         return _plain(await self.post(_of("lines", line, "what-if"), body))
 
     # Production

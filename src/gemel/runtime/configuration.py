@@ -278,14 +278,19 @@ def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
     alarms = {name: AlarmSettings.read(s) for name, s in plant.alarms.items()}
     shifts = document.data.get("shifts")
     lines = {name: _build_line(name, _with_shifts(s, shifts)) for name, s in plant.lines.items()}
+    paths = {planned.path for planned in signals}
     for name, line in lines.items():
         for key, station in line.stations.items():
-            if station.asset and station.asset not in plant.assets:
-                hint = did_you_mean(station.asset, plant.assets)
-                raise ConfigurationError(
-                    f"line '{name}', station '{key}': no asset '{station.asset}'; {hint}",
-                    document.where(("lines", name, "stations", key, "asset")),
-                )
+            for what, path_of, known in (
+                ("asset", station.asset, plant.assets), ("waiting", station.waiting, paths),
+            ):  # fmt: skip
+                if path_of and path_of not in known:
+                    kind = "asset" if what == "asset" else "signal"
+                    raise ConfigurationError(
+                        f"line '{name}', station '{key}': no {kind} '{path_of}'; "
+                        f"{did_you_mean(path_of, known)}",
+                        document.where(("lines", name, "stations", key, what)),
+                    )
     reasoners = {name: _build_reasoner(name, s) for name, s in plant.reasoners.items()}
     operations = OperationsSettings.read(plant.operations, document.where(("operations",)))
     return Plan(

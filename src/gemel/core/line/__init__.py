@@ -16,20 +16,26 @@ from gemel.core.line.settings import (
     Station,
     Step,
 )
+from gemel.core.line.snapshot import Busy, JobOrder, Lot, Now, Snapshot
 
 __all__ = [
     "Arrivals",
     "Batch",
+    "Busy",
     "Crew",
     "Distribution",
     "Draws",
     "Failure",
+    "JobOrder",
     "Line",
+    "Lot",
     "Need",
+    "Now",
     "Power",
     "Product",
     "Rework",
     "Setup",
+    "Snapshot",
     "Station",
     "Step",
     "Time",

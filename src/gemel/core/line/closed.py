@@ -112,8 +112,8 @@ def weekly(shifts: tuple[Shift, ...], begins: str, until: float) -> tuple[Values
 
 
 def _seconds(clock: str) -> float:
-    hour, minute = clock.split(":")
-    return 3_600.0 * int(hour) + 60.0 * int(minute)
+    hour, minute, *second = clock.split(":")
+    return 3_600.0 * int(hour) + 60.0 * int(minute) + sum(int(s) for s in second)
 
 
 def closed_times(

@@ -151,6 +151,19 @@ class Distribution(Settings):
         transforms.times(kind, p, np.ascontiguousarray(u, np.float64), out)
         return out
 
+    def share_below(self, time: float) -> float:
+        """Share of the times that are below `time` in seconds, to about 1e-15."""
+        low, high = 0.0, 1.0
+        while high - low > 2.0**-52:
+            middle = (low + high) / 2
+            if middle in (low, high):
+                break
+            if float(self.quantiles(np.array([middle]))[0]) < time:
+                low = middle
+            else:
+                high = middle
+        return low
+
     @property
     def mean_s(self) -> float:
         """The mean in seconds, exactly."""

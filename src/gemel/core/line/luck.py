@@ -53,21 +53,27 @@ def change_time(setup: Setup, before: str, after: str) -> Distribution:
     return setup.changes.get(f"{before} > {after}", setup.time)
 
 
-def setups(line: Line, name: str, draws: Draws, replication: int, kind: Numbers) -> Values:
-    """Seconds of set-up before each part, float64[n]; the first finds the station set up for it."""
+def setups(
+    line: Line, name: str, draws: Draws, replication: int, kind: Numbers, before: str = ""
+) -> Values:
+    """Seconds of set-up before each part, float64[n]; the first finds the station set up for it,
+    or for the family `before`."""
     setup = line.stations[name].setup
     out = np.zeros(len(kind))
     if setup is None or len(kind) == 0:
         return out
     family = families(line)
-    number = np.array([sorted(set(family)).index(f) for f in family])[kind]
-    rows = np.flatnonzero(np.diff(number)) + 1
+    last = before or family[kind[0]]
+    known = sorted({*family, last})
+    number = np.array([known.index(f) for f in family])[kind]
+    rows = np.flatnonzero(np.diff(number, prepend=known.index(last)))
     if not setup.changes:
         out[rows] = draws.times(replication, (name, "setup"), len(rows), setup.time)
         return out
     chance = draws.uniforms(replication, (name, "setup"), len(rows))
     for i, row in enumerate(rows.tolist()):
-        time = change_time(setup, family[kind[row - 1]], family[kind[row]])
+        old = family[kind[row - 1]] if row else last
+        time = change_time(setup, old, family[kind[row]])
         out[row] = time.quantiles(chance[i : i + 1])[0]
     return out
 

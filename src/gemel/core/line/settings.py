@@ -19,12 +19,12 @@ from gemel.core.settings import Settings
 from gemel.core.time import Duration
 
 __all__ = [
-    "Arrivals", "Batch", "Crew", "Failure", "Line", "Need", "Power", "Product", "Rework", "Setup",
-    "Station", "Step",
+    "Arrivals", "Batch", "Crew", "Failure", "Line", "Name", "Need", "Power", "Product", "Rework",
+    "Setup", "Station", "Step", "check_begin",
 ]  # fmt: skip
 
 _NAME = re.compile(r"[^\s/\[\]{}*?.,=][^\[\]{}*?.,=]*")
-_BEGIN = re.compile(r"(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):[0-5]\d")
+_BEGIN = re.compile(r"(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
 
 
 def _check_name(name: str) -> str:
@@ -33,7 +33,8 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _check_begin(text: str) -> str:
+def check_begin(text: str) -> str:
+    """A time of the week; raises `ValueError`."""
     if not _BEGIN.fullmatch(text):
         raise ValueError(f"'{text}' is not a time of the week; write e.g. 'mon 06:00'")
     return text
@@ -123,6 +124,9 @@ class Station(Settings):
 
     title: str = Field("", description="Name for people; the key where it is empty")
     asset: str = Field("", description="Path of the asset in the plant file")
+    waiting: str = Field(
+        "", description="Path of the signal that counts the parts waiting in front of it"
+    )
     after: tuple[str, ...] | None = Field(
         None, description="Stations that feed it; the one listed before if not given, [] = none"
     )
@@ -227,7 +231,7 @@ class Line(Settings):
     calendars: dict[Name, tuple[Shift, ...]] = Field(
         {}, description="Shifts of the week, by name of the calendar"
     )
-    begins: Annotated[str, AfterValidator(_check_begin)] = Field(
+    begins: Annotated[str, AfterValidator(check_begin)] = Field(
         "mon 00:00", description="Time of the week at which a simulation begins"
     )
 

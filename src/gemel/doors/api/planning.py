@@ -6,13 +6,15 @@ import asyncio
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from gemel.core.errors import Unknown, did_you_mean
 from gemel.doors.api.access import Running, Viewer
+from gemel.runtime.daemon import Daemon
+from gemel.runtime.live_lines import line_of, live_line
 
 router = APIRouter(tags=["planning"])
 
@@ -29,6 +31,10 @@ class WhatIfAsked(BaseModel):
     warm_up: float = Field(0.1, ge=0, lt=1)
     replications: int = Field(20, ge=1, le=1_000)
     seed: int = Field(0, ge=0)
+    now: bool = Field(False, description="Begin with what stands in the line now")
+    repairs: dict[str, str] = Field(
+        {}, max_length=100, description="How long the repair of a station still takes, e.g. '2 h'"
+    )
 
 
 @router.get("/lines")
@@ -47,25 +53,42 @@ async def lines(daemon: Running, _: Viewer) -> list[dict[str, Any]]:
     ]
 
 
+@router.get("/lines/{name}/now")
+async def now(name: str, daemon: Running, _: Viewer) -> dict[str, Any]:
+    """What stands where in a line now, as a simulation begins with it, and what is not known."""
+    found = await asyncio.to_thread(live_line, daemon, name)
+    return {
+        "snapshot": found.written,
+        "parts": found.snapshot.parts,
+        "remarks": list(found.remarks),
+    }
+
+
 @router.post("/lines/{name}/what-if")
 async def what_if(name: str, asked: WhatIfAsked, daemon: Running, _: Viewer) -> dict[str, Any]:
-    """Play a line and alternatives to it on the same luck. What would take much longer than a
-    minute is refused; what is not finished then is left out, and `finished` is false."""
-    if name not in daemon.plan.lines:
-        raise Unknown(f"no line '{name}'; {did_you_mean(name, daemon.plan.lines)}")
-    line = daemon.plan.lines[name]
+    """Play a line and alternatives to it on the same luck, from an empty line or from now on. What
+    would take much longer than a minute is refused; what is not finished then is left out, and
+    `finished` is false."""
+    return await asyncio.to_thread(_played, daemon, name, asked)
+
+
+def _played(daemon: Daemon, name: str, asked: WhatIfAsked) -> dict[str, Any]:
+    from gemel.parts.simulators.base import Trial  # compiled; most plants never ask
+    from gemel.twin import planning
+
+    line = line_of(daemon, name)
     until = time.monotonic() + _PATIENCE_S
-
-    def play() -> dict[str, Any]:
-        from gemel.parts.simulators.base import Trial  # compiled; most plants never ask
-        from gemel.twin import planning
-
-        trial = Trial(None, 3_600 * asked.hours, asked.warm_up, asked.replications, asked.seed)
-        planning.refuse_long(line, trial, len(asked.tries))
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "what-if") as executor:
-            return planning.what_if(
-                line, asked.tries, trial, changes=asked.changes, executor=executor,
-                progress=lambda _done, _all: time.monotonic() < until,
-            ).record()  # fmt: skip
-
-    return await asyncio.to_thread(play)
+    trial = Trial(None, 3_600 * asked.hours, asked.warm_up, asked.replications, asked.seed)
+    more: dict[str, Any] = {}
+    if asked.now:
+        begun = live_line(daemon, name, asked.repairs)
+        line = begun.snapshot.line(line)
+        trial = replace(trial, warm_up=0.0, start=begun.snapshot)
+        more = {"remarks": list(begun.remarks), "parts_at_start": begun.snapshot.parts}
+    planning.refuse_long(line, trial, len(asked.tries))
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "what-if") as executor:
+        found = planning.what_if(
+            line, asked.tries, trial, changes=asked.changes, executor=executor,
+            progress=lambda _done, _all: time.monotonic() < until,
+        )  # fmt: skip
+    return found.record() | more

@@ -331,6 +331,10 @@ def simulate(
     threads: Annotated[
         int | None, typer.Option(min=1, help="At once; as many as processors if not given")
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Begin with what stands in the line: see gemel snapshot"),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Play out a line: throughput, parts in it, states of its stations, and what limits it."""
@@ -338,8 +342,22 @@ def simulate(
 
     simulating.simulate(
         file, parts, horizon, replications, change or [], alternative or [], warm_up, seed,
-        simulator, threads, as_json=json,
+        simulator, threads, start, as_json=json,
     )  # fmt: skip
+
+
+@app.command()
+def snapshot(
+    line: Annotated[str, typer.Argument(metavar="LINE", help="Its name in the plant file")],
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it here; else it is printed")
+    ] = None,
+    data: DataFolder = Path("gemel-data"),
+) -> None:
+    """Say what stands where in a line of a running twin, for gemel simulate --start."""
+    from gemel.doors.cli import simulating
+
+    simulating.snapshot(line, output, data)
 
 
 @app.command()

@@ -9,21 +9,24 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import typer
+import yaml
 from rich.table import Table
 
 from gemel.core.line import Line
 from gemel.core.line.statistics import Estimate, batch_means, best_of, estimate, warm_up
 from gemel.core.time import SECOND, parse_duration
 from gemel.doors.cli import telling
+from gemel.doors.cli.asking import running
 from gemel.doors.cli.telling import number, plain
 from gemel.parts.simulators.base import STATES, Run, Scenarios, Simulator, Trial
-from gemel.runtime.lines import read_line
+from gemel.runtime.lines import read_line, read_snapshot
 from gemel.twin.planning import Bottleneck, alternatives, simulator_for, what_if
 
-__all__ = ["simulate"]
+__all__ = ["simulate", "snapshot"]
 
 _PARTS = 10_000
 _UNSETTLED = 0.2
@@ -41,6 +44,7 @@ def simulate(
     seed: int,
     simulator: str | None,
     threads: int | None,
+    start: Path | None,
     *,
     as_json: bool,
 ) -> None:
@@ -51,15 +55,20 @@ def simulate(
     seconds = None if horizon is None else parse_duration(horizon) / SECOND
     if seconds is None:
         parts = _PARTS if parts is None else parts
-    trial = Trial(parts, seconds, left_out, replications, seed)
+    begun = None if start is None else read_snapshot(start)
+    if begun is not None:
+        line, left_out = begun.line(line), 0.0
+    trial = Trial(parts, seconds, left_out, replications, seed, start=begun)
     with _threads(threads) as executor:
         found = what_if(line, tries, trial, changes=changes, simulator=simulator, executor=executor)
     if as_json:
         typer.echo(json.dumps(plain(found.record()), indent=2))
         return
     name, run, limit = found.simulator, found.run, found.limit
-    played, common = simulator_for(line, name)[1], ", ".join(changes)
+    played, common = simulator_for(line, name, begun)[1], ", ".join(changes)
     settled, single = _first_run(line, played, trial, alternatives(line, [common]))
+    if begun is not None:
+        settled = 0.0  # what is to come, settled or not, is what was asked for
     console = telling.console()
     console.print(_states(line, run))
     console.print()
@@ -77,6 +86,19 @@ def simulate(
     if tries:
         notes.insert(0, _which(run, list(found.names)))
     telling.say(console, _sentence(run, limit, single), notes)
+
+
+def snapshot(line: str, output: Path | None, data: Path) -> None:
+    """See `gemel snapshot --help`."""
+    found = running(data).get(f"/api/lines/{quote(line, safe='')}/now")
+    text = yaml.safe_dump(found["snapshot"], sort_keys=False, allow_unicode=True)
+    for remark in found["remarks"]:
+        typer.echo(f"not known: {remark}", err=True)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    output.write_text(text, encoding="utf-8")
+    typer.echo(f"{found['parts']:,} parts in the line; written to {output}")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from gemel.core.errors import ConfigurationError, DataError
 from gemel.core.frame import Values
 from gemel.core.kind import Part
-from gemel.core.line import Line
+from gemel.core.line import Line, Snapshot
 
 __all__ = [
     "MOST_PARTS",
@@ -55,6 +55,7 @@ class Trial:
     first         number of the first replication
     keep          'states': how long each station was in which state; 'departures': times at which
                   parts left the line
+    start         what stands where at the beginning; an empty line if nothing
     """
 
     parts: int | None = None
@@ -64,6 +65,7 @@ class Trial:
     seed: int = 0
     first: int = 0
     keep: tuple[str, ...] = ("states",)
+    start: Snapshot | None = None
 
     def __post_init__(self) -> None:
         if (self.parts is None) == (self.horizon_s is None):
@@ -194,8 +196,9 @@ class Simulator(Part):
     api: ClassVar[int] = 1
 
     @abstractmethod
-    def uncovered(self, line: Line) -> tuple[str, ...]:
-        """What of the line it cannot play, a sentence each; nothing if it can."""
+    def uncovered(self, line: Line, start: Snapshot | None = None) -> tuple[str, ...]:
+        """What of the line, or of beginning with `start`, it cannot play, a sentence each; nothing
+        if it can."""
 
     @abstractmethod
     def run(
@@ -211,13 +214,16 @@ class Simulator(Part):
         """Play `line` as `trial` says, for each of `scenarios`, or as it is.
 
         The same arguments give the same numbers, whatever threads `executor` has. What `resume`
-        has done already is taken from it. Raises `ConfigurationError` for a line that it does not
+        has done already is taken from it. Parts that are in the line at the start are counted among
+        those that go through it. Raises `ConfigurationError` for a line that it does not
         cover, `DataError` for scenarios that do not fit or a line that stands still.
         """
 
-    def refuse_uncovered(self, line: Line) -> None:
-        """Raises `ConfigurationError` with all reasons."""
-        reasons = self.uncovered(line)
+    def refuse_uncovered(self, line: Line, start: Snapshot | None = None) -> None:
+        """Raises `ConfigurationError` with all reasons, or for what cannot be of this line."""
+        if start is not None:
+            start.check(line)
+        reasons = self.uncovered(line, start)
         if reasons:
             name = type(self).__module__.rpartition(".")[2]
             raise ConfigurationError(

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from gemel.core.frame import Values
-from gemel.core.line import Draws, Line
+from gemel.core.line import Draws, Line, Snapshot
 from gemel.parts.simulators.base import (
     STATES,
     Progress,
@@ -33,7 +33,7 @@ class Events(Simulator):
 
     api: ClassVar[int] = 1
 
-    def uncovered(self, line: Line) -> tuple[str, ...]:
+    def uncovered(self, line: Line, start: Snapshot | None = None) -> tuple[str, ...]:
         return tuple(
             f"'{name}' fails by the calendar, and its repair takes people"
             for name, station in line.stations.items()
@@ -50,7 +50,7 @@ class Events(Simulator):
         progress: Progress | None = None,
         resume: Run | None = None,
     ) -> Run:
-        self.refuse_uncovered(line)
+        self.refuse_uncovered(line, trial.start)
         scenarios = Scenarios.same(line) if scenarios is None else scenarios
         scenarios.check(line)
         run = Run.empty(line, trial, len(scenarios)) if resume is None else resume
@@ -79,12 +79,13 @@ def _play(
 ) -> Floor:  # fmt: skip
     columns = (scenarios.time, scenarios.between, scenarios.repair, scenarios.places)
     factors = list(zip(*(c[s].tolist() for c in columns), strict=True))
-    floor = Floor(line, draws, trial.first + r, factors)
+    floor = Floor(line, draws, trial.first + r, factors, trial.start)
     if trial.horizon_s is not None:
-        while floor.step(trial.warm_up * trial.horizon_s):
-            pass
-        floor.now = trial.warm_up * trial.horizon_s
-        floor.measure_from_now()
+        if trial.warm_up:
+            while floor.step(trial.warm_up * trial.horizon_s):
+                pass
+            floor.now = trial.warm_up * trial.horizon_s
+            floor.measure_from_now()
         while floor.step(trial.horizon_s):
             pass
         floor.now = trial.horizon_s
@@ -93,7 +94,8 @@ def _play(
     warm = int(trial.warm_up * parts)
     while len(floor.departures) < warm and floor.step(np.inf):
         pass
-    floor.measure_from_now()
+    if warm:
+        floor.measure_from_now()
     while len(floor.departures) < parts and floor.step(np.inf):
         pass
     return floor
@@ -125,6 +127,9 @@ def _states(place: Place, start: float, end: float) -> Values:
     span = (end - start) * servers
     off, down = place.clock.off_and_down(start, end)
     sums = dict(place.sums)
+    work, repairs = place.ahead(end)
+    sums["working"] -= work
+    sums["down"] -= repairs
     for job in place.busy:
         if job.done:
             sums["blocked"] += place.clock.open_between(max(job.done, start), end)

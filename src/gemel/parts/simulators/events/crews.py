@@ -57,6 +57,11 @@ class Crews:
             crew.waiting.append((number, come))
         return False
 
+    def seize(self, name: str, number: int) -> None:
+        """People who are at work at the start; fewer than none are free if the shift has changed
+        under them."""
+        self._crews[name].free -= number
+
     def ask(self, now: float, name: str, number: int, call: Callable[[], None]) -> None:
         """Call as soon as they are there and free."""
         self._crews[name].waiting.append((number, call))

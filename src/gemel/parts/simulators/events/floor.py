@@ -14,11 +14,12 @@ from itertools import count
 from typing import Any
 
 from gemel.core.errors import DataError
-from gemel.core.line import Draws, Line
+from gemel.core.line import Draws, Line, Snapshot
 from gemel.core.line.luck import change_time, families
 from gemel.parts.simulators.events.crews import Crews
 from gemel.parts.simulators.events.luck import Stream, kinds
 from gemel.parts.simulators.events.place import Item, Job, Place
+from gemel.parts.simulators.events.underway import put
 
 __all__ = ["Floor"]
 
@@ -28,7 +29,7 @@ class Floor:
 
     def __init__(
         self, line: Line, draws: Draws, replication: int,
-        factors: list[tuple[float, float, float, int]],
+        factors: list[tuple[float, float, float, int]], start: Snapshot | None = None,
     ) -> None:  # fmt: skip
         self.line, self.draws, self.replication = line, draws, replication
         self.now = 0.0
@@ -42,8 +43,8 @@ class Floor:
             for name, f in zip(line.stations, factors, strict=True)
         }
         self.followers = {n: [self.places[f] for f in line.followers(n)] for n in self.places}
-        self._crews = Crews(line, self.at, self._todo.append)
-        self.kind = kinds(line, draws, replication)
+        self.crews = Crews(line, self.at, self._todo.append)
+        self.kind = kinds(line, draws, replication, start)
         self.routed = any(p.route for p in self.products)
         self.inside = self.exits = self.good = self.lost = self.all_arrived = 0
         self.area = self.lead = self.last = 0.0
@@ -58,6 +59,8 @@ class Floor:
             if place.station.arrivals is not None:
                 self._next_arrival(place)
             self._todo.append(place)
+        if start is not None:
+            put(self, start)
         self._look()
 
     # What happens next
@@ -88,7 +91,7 @@ class Floor:
                 pass
             if place.granted and place.station.needs is not None:  # it cannot begin after all
                 number, place.granted = place.granted, 0
-                self._crews.give_back(self.now, place.station.needs.crew, number)
+                self.crews.give_back(self.now, place.station.needs.crew, number)
 
     def _stands_still(self) -> None:
         waits = [
@@ -172,7 +175,7 @@ class Floor:
                 return False
             job.step = picked[0].step
             if s.blocking == "before":  # its fate is drawn once, however often it tries to begin
-                job.fate, job.target = self._fate(place, picked, job.k)
+                job.fate, job.target = self.fate(place, picked, job.k)
                 place.chosen = picked, job
         if s.blocking == "before" and job.target is not None:
             if not job.target.room(place.name, len(picked)):
@@ -180,7 +183,7 @@ class Floor:
                 return False
             job.target.count(place.name, len(picked))
             job.reserved = True
-        if s.needs is not None and not self._crews.take(
+        if s.needs is not None and not self.crews.take(
             self.now, s.needs.crew, s.needs.number, place
         ):
             if job.reserved and job.target is not None:
@@ -194,7 +197,7 @@ class Floor:
         job.items = self._withdraw(place, picked)
         place.starts += 1
         place.busy.append(job)
-        self._work(place, job)
+        self.work(place, job)
         return True
 
     def _pick(self, place: Place) -> list[Item]:
@@ -253,6 +256,8 @@ class Floor:
 
     def _nominal(self, place: Place, item: Item, job: Job) -> float:
         """Time of the k-th start, by the distribution of its part."""
+        if job.nominal is not None:
+            return job.nominal
         key = (item.product, job.step)
         stream = place.times.get(key)
         if stream is None:
@@ -262,7 +267,7 @@ class Floor:
             )
         return stream[job.k]
 
-    def _work(self, place: Place, job: Job) -> None:
+    def work(self, place: Place, job: Job) -> None:
         s, item = place.station, job.items[0]
         setup = self._setup_time(place, item)
         nominal = self._nominal(place, item, job)
@@ -276,9 +281,8 @@ class Floor:
         sums["set-up"] += setup
         if place.alone or not (failures or setup):
             sums["down"] += rest
-            self.at(
-                place.clock.completed(self.now, (work + setup) + rest), self._finished, place, job
-            )
+            job.ends, job.rest = place.clock.completed(self.now, (work + setup) + rest), rest
+            self.at(job.ends, self._finished, place, job)
             return
         phases: list[tuple[float, str, int, str]] = []
         if setup and s.setup is not None:
@@ -308,11 +312,11 @@ class Floor:
 
         def end() -> None:
             if crew:
-                self._crews.give_back(self.now, crew, number)
+                self.crews.give_back(self.now, crew, number)
             self._phase(place, job, rest)
 
         if crew:
-            self._crews.ask(self.now, crew, number, begin)
+            self.crews.ask(self.now, crew, number, begin)
         else:
             begin()
 
@@ -337,12 +341,16 @@ class Floor:
     def _finished(self, place: Place, job: Job) -> None:
         job.done = self.now
         if place.station.needs is not None:
-            self._crews.give_back(self.now, place.station.needs.crew, place.station.needs.number)
+            self.crews.give_back(self.now, place.station.needs.crew, place.station.needs.number)
+        self.done(place, job)
+
+    def done(self, place: Place, job: Job) -> None:
+        """The parts of a job want to leave."""
         if not job.reserved and not job.fate:
-            job.fate, job.target = self._fate(place, job.items, job.k)
+            job.fate, job.target = self.fate(place, job.items, job.k)
         self._leave(place, job)
 
-    def _fate(self, place: Place, items: list[Item], k: int) -> tuple[str, Place | None]:
+    def fate(self, place: Place, items: list[Item], k: int) -> tuple[str, Place | None]:
         """What becomes of the parts that are this station's k-th, and where they go."""
         s, item = place.station, items[0]
         if s.scrap or s.rework is not None:
@@ -382,6 +390,18 @@ class Floor:
     def _route_target(self, item: Item) -> Place:
         step = self.products[item.product].route[item.step]
         return min((self.places[name] for name in step.stations), key=lambda p: p.load)
+
+    def done_at_start(self, place: Place, job: Job) -> None:
+        job.done = self.now
+        self.done(place, job)
+
+    def idle(self, place: Place, job: Job) -> None:
+        """A server that was only repaired is there again."""
+        place.busy.remove(job)
+        self.look_at(place)
+
+    def look_at(self, place: Place) -> None:
+        self._todo.append(place)
 
     def _leave(self, place: Place, job: Job) -> None:
         target = job.target
@@ -445,13 +465,13 @@ class Floor:
 
         def end() -> None:
             if s.carriers:
-                self._crews.give_back(self.now, s.carriers, 1)
+                self.crews.give_back(self.now, s.carriers, 1)
             target.count(source.name, -len(job.items))
             for item in job.items:
                 self._enter(target, item, source.name)
 
         if s.carriers:
-            self._crews.ask(self.now, s.carriers, 1, begin)
+            self.crews.ask(self.now, s.carriers, 1, begin)
         else:
             begin()
 
@@ -480,4 +500,5 @@ class Floor:
         self.area = self.lead = 0.0
         self.good = self.exits = self.lost = self.all_arrived = 0
         for place in self.places.values():
-            place.sums = dict.fromkeys(place.sums, 0.0)
+            work, down = place.ahead(self.now)
+            place.sums = {**dict.fromkeys(place.sums, 0.0), "working": work, "down": down}

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gemel.core.frame import Values
-from gemel.core.line import Distribution, Draws, Line, Station
+from gemel.core.line import Distribution, Draws, Line, Snapshot, Station
 from gemel.core.line.closed import Closed, closed_times, completed, open_until, weekly
 from gemel.core.line.luck import failures_by_cause, products
+from gemel.core.line.underway import first_products
 
 __all__ = ["Clock", "CrewClock", "Failures", "Stream", "kinds"]
 
@@ -41,9 +42,15 @@ class Stream:
         return cls(lambda n: draws.times(replication, names, n, distribution))
 
 
-def kinds(line: Line, draws: Draws, replication: int) -> Stream:
-    """Number of the product of the k-th part."""
-    return Stream(lambda n: products(line, draws, replication, n).astype(np.float64))
+def kinds(line: Line, draws: Draws, replication: int, start: Snapshot | None = None) -> Stream:
+    """Number of the product of the k-th part that comes; what is ordered comes first."""
+    ordered = np.zeros(0, np.int64) if start is None else first_products(line, start)
+
+    def make(n: int) -> Values:
+        usual = products(line, draws, replication, n)
+        return np.concatenate([ordered, usual])[:n].astype(np.float64)
+
+    return Stream(make)
 
 
 class Failures:

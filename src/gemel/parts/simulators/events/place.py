@@ -35,6 +35,11 @@ class Job:
     target: Place | None = None
     done: float = 0.0
     reserved: bool = False
+    nominal: float | None = None
+    """Of one that is under way at the start."""
+    ends: float = 0.0
+    rest: float = 0.0
+    """When work and repairs that are accounted for already are over, and how long the repairs."""
 
 
 class Place:
@@ -45,7 +50,7 @@ class Place:
         factors: tuple[float, float, float, int],
     ) -> None:  # fmt: skip
         self.name, self.station = name, line.stations[name]
-        self.time, between, mend, places = factors
+        self.time, between, self.mend, places = factors
         s: Station = self.station
         servers = s.batch.most if s.batch is not None else s.servers
         self.limit = None if places < 0 else places + servers
@@ -68,7 +73,7 @@ class Place:
         self.last_arrival = 0.0
         self.fates = Stream.uniforms(draws, r, name, "scrap")
         self.splits = Stream.uniforms(draws, r, name, "split")
-        self.failures = Failures(s, name, draws, r, self.time, between, mend)
+        self.failures = Failures(s, name, draws, r, self.time, between, self.mend)
         self.clock = Clock(line, name, draws, r)
         self.times: dict[tuple[int, int], Stream] = {}
         self.setups: dict[tuple[str, str], Stream] = {}
@@ -92,6 +97,17 @@ class Place:
         """Parts have left; those that an assembly made were one of each feeder."""
         for feeder in self.inside:
             self.inside[feeder] -= parts
+
+    def ahead(self, now: float) -> tuple[float, float]:
+        """Seconds of work and of repairs that are accounted for, but come after `now`."""
+        work = down = 0.0
+        for job in self.busy:
+            if job.ends > now:
+                left = self.clock.open_between(now, job.ends)
+                repairs = min(left, job.rest)
+                down += repairs
+                work += left - repairs
+        return work, down
 
     @property
     def load(self) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from typing import ClassVar
 
-from gemel.core.line import Line
+from gemel.core.line import Line, Snapshot
 from gemel.parts.simulators.base import Progress, Run, Scenarios, Simulator, Trial
 from gemel.parts.simulators.flow_line.job import Job
 from gemel.parts.simulators.flow_line.kernel import LANES
@@ -27,8 +27,11 @@ class FlowLine(Simulator):
 
     api: ClassVar[int] = 1
 
-    def uncovered(self, line: Line) -> tuple[str, ...]:
-        return tuple(_reasons(line))
+    def uncovered(self, line: Line, start: Snapshot | None = None) -> tuple[str, ...]:
+        found = _reasons(line)
+        if start is not None and any(s.join == "assembly" for s in line.stations.values()):
+            found.append("it begins with parts in front of an assembly")
+        return tuple(found)
 
     def run(
         self,
@@ -40,7 +43,7 @@ class FlowLine(Simulator):
         progress: Progress | None = None,
         resume: Run | None = None,
     ) -> Run:
-        self.refuse_uncovered(line)
+        self.refuse_uncovered(line, trial.start)
         scenarios = Scenarios.same(line) if scenarios is None else scenarios
         scenarios.check(line)
         run = Run.empty(line, trial, len(scenarios)) if resume is None else resume

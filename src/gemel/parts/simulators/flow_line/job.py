@@ -41,7 +41,8 @@ class Job:
         limits = [
             len(s.arrivals.at) for s in line.stations.values() if s.arrivals and s.arrivals.at
         ]
-        self.most = min([MOST_PARTS, *limits])
+        inside = 0 if trial.start is None else trial.start.parts
+        self.most = min([MOST_PARTS, *(inside + limit for limit in limits)])
         self.parts = min(trial.parts or self._guess(), self.most)
         self.kept: Values | None = None
         if "departures" in trial.keep:
@@ -80,7 +81,8 @@ class Job:
             for s in self.line.stations.values()
         ]
         slowest = max(max(times), 1e-9)
-        wanted = ceil(1.3 * horizon / slowest) + 20
+        inside = 0 if self.trial.start is None else self.trial.start.parts
+        wanted = ceil(1.3 * horizon / slowest) + 20 + inside
         if wanted > MOST_PARTS:
             raise DataError(
                 f"about {wanted:,} parts would leave within the horizon, at most {MOST_PARTS:,} "
@@ -92,7 +94,7 @@ class Job:
         some = self.scenarios.part(blocks[0][0], blocks[-1][1])
         return sheet(
             self.line, self.draws, self.trial.first + r, parts, some.time.max(axis=0),
-            some.between.min(axis=0),
+            some.between.min(axis=0), self.trial.start,
         )  # fmt: skip
 
     def _measure(self, block: Block, r: int, drawn: Sheet, parts: int, warm: int) -> Values:
@@ -125,7 +127,8 @@ class Job:
                 parts, warm, drawn.way, drawn.feeds, drawn.feed, drawn.work, drawn.worked,
                 drawn.setup, drawn.arrivals, drawn.has_arrivals, drawn.failure_from,
                 drawn.failure_at, drawn.repair, *closed, drawn.before, *columns, alike, drawn.good,
-                keep, self.detail, out, departures, spans, seen, starved, down,
+                drawn.begun.entry, drawn.begun.born, drawn.begun.hold, keep, self.detail, out,
+                departures, spans, seen, starved, down,
             )  # fmt: skip
             end = float(out[0].max())
             if not self.by_clock or end <= until:

@@ -33,14 +33,14 @@ def play(
     parts: int, warm: int, way: Any, feeds: Any, feed: Any, work: Any, worked: Any, setup: Any,
     arrivals: Any, has_arrivals: Any, failure_from: Any, failure_at: Any, repair: Any,
     closed_from: Any, closed_begin: Any, closed_end: Any, closed_before: Any, before: Any,
-    time: Any, between: Any, mend: Any, places: Any, alike: Any, good: Any,
-    keep: bool, detail: bool, out: Any, departures: Any, spans: Any, seen: Any, starved: Any,
-    down: Any,
+    time: Any, between: Any, mend: Any, places: Any, alike: Any, good: Any, entry: Any,
+    born: Any, hold: Any, keep: bool, detail: bool, out: Any, departures: Any, spans: Any,
+    seen: Any, starved: Any, down: Any,
 ) -> None:  # fmt: skip
     """Play `parts` parts for L scenarios.
 
-    way            int16[parts or 1, m]  follower of each station for each part, or for all; −1 the
-                   part leaves, −2 it is not there
+    way            int16[rows, m]        follower of each station for each part, the last row for
+                   all others; −1 the part leaves, −2 it is not there
     feeds, feed    int64[m + 1], int64   feeders of each station
     work, worked   float64[m, n]         time of work by own count of the station, and its sum
     setup          float64[m, n], or [m, 0] where there is none
@@ -50,6 +50,9 @@ def play(
     before         bool[m]               blocks before service
     time, between, mend, places          [m, L]; `alike` bool[m]: places are the same in all
     good           bool[parts]           whether the part leaves as a good one
+    entry, born    int64[w], float64[w]  where parts stand that are in the line at the beginning,
+                   and when they came into it
+    hold           float64[m] or [0]     how long stations are repaired at the beginning
     out            float64[6, L]         end, begin of measuring, good parts, time of them in the
                    line, time of all in the line, parts
     departures     float64[parts, L] if `keep`
@@ -69,11 +72,24 @@ def play(
         size[i] = most + 2
         begin_of[i] = rows
         rows += size[i]
-    ring = np.zeros(rows * lanes)
+    # Rows apart for repairs under way: old departures are looked for among those of the station.
+    ring = np.zeros((rows + len(hold)) * lanes)
     ready, free = lanes, 2 * lanes
     count = np.zeros(m, np.int64)
     slot = np.zeros(m, np.int64)  # count modulo size
     latest = (begin_of + size - 1) * lanes
+    for i in range(len(hold)):
+        latest[i] = (rows + i) * lanes
+        first_closed, last_closed = closed_from[i], closed_from[i + 1]
+        for s in range(lanes):
+            rest = mend[i, s] * hold[i]
+            down[i, s] = rest
+            if last_closed > first_closed:
+                rest = completed(
+                    0.0, rest, closed_begin[first_closed:last_closed],
+                    closed_end[first_closed:last_closed], closed_before[first_closed:last_closed],
+                )  # fmt: skip
+            ring[latest[i] + s] = rest
     threshold = np.full((m, lanes), np.inf)
     nearest = np.full(m, np.inf)
     failed = np.zeros((m, lanes), np.int64)
@@ -84,7 +100,7 @@ def play(
                 nearest[i] = min(nearest[i], threshold[i, s])
     extra, first, entry_sum = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
     new = np.zeros(lanes)
-    single_way = len(way) == 1
+    last_way, begun = len(way) - 1, len(entry)
     has_setup = setup.shape[1] > 0
     left = 0
     for k in range(parts):
@@ -93,18 +109,25 @@ def play(
                 out[1, s] = out[0, s]
                 out[2, s] = out[3, s] = out[4, s] = out[5, s] = 0.0
             for i in range(m):
-                for s in range(lanes):
-                    spans[i, 0, s] = ring[latest[i] + s]
-                    starved[i, s] = down[i, s] = 0.0
+                if count[i] > 0:
+                    for s in range(lanes):
+                        spans[i, 0, s] = ring[latest[i] + s]
+                        starved[i, s] = down[i, s] = 0.0
                 seen[i, 0] = count[i]
-        entries = 0
-        row = 0 if single_way else k
+        entries, enters = 0, -1
+        if k < begun:
+            entries, enters = 1, entry[k]
+            first[:] = born[k]
+            entry_sum[:] = 0.0
+        row = k if k < last_way else last_way
         for i in range(m):
             j = way[row, i]
             if j == -2:
                 continue
             c, last, feeders = count[i], latest[i], feeds[i + 1] - feeds[i]
-            if feeders == 1:
+            if i == enters:
+                came = 0
+            elif feeders == 1:
                 came = latest[feed[feeds[i]]]
             elif feeders > 1:
                 came = ready
@@ -148,7 +171,7 @@ def play(
                 else:
                     _step(ring, last, came, behind, time, i, w, e, new)
             ring[target : target + lanes] = new
-            if feeders == 0:
+            if feeders == 0 and i != enters:
                 _born(
                     ring, last, came, behind, has_arrivals[i], before[i], entries == 0, first,
                     entry_sum,

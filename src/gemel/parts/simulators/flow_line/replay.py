@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
 from gemel.parts.simulators.flow_line.kernel import LANES, play
+from gemel.parts.simulators.flow_line.underway import NOTHING
 
 __all__ = ["replay"]
 
@@ -49,7 +50,8 @@ def replay(work: Values, rest: Values, places: npt.NDArray[np.int64], factors: V
             np.zeros((m, n)), np.ascontiguousarray(rest), np.zeros((m, 0)), np.zeros(m, np.bool_),
             none, np.zeros(0), np.zeros(0), none, np.zeros(0), np.zeros(0), np.zeros(0),
             np.zeros(m, np.bool_), time, ones, ones, np.tile(room, (1, lanes)),
-            np.ones(m, np.bool_), np.ones(n, np.bool_), True, False, np.zeros((6, lanes)),
+            np.ones(m, np.bool_), np.ones(n, np.bool_), NOTHING.entry, NOTHING.born, NOTHING.hold,
+            True, False, np.zeros((6, lanes)),
             departures, np.zeros((m, 2, lanes)), np.zeros((m, 2), np.int64), ones.copy(),
             ones.copy(),
         )  # fmt: skip

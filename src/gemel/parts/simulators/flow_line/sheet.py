@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from gemel.core.frame import Values
-from gemel.core.line import Draws, Line, Station
+from gemel.core.line import Draws, Line, Snapshot, Station
 from gemel.core.line.closed import Closed, closed_times
 from gemel.core.line.luck import failures_in_operation, products, setups
+from gemel.core.line.underway import first_products
+from gemel.parts.simulators.flow_line.underway import NOTHING, Underway, underway
 
 __all__ = ["Sheet", "order_of", "sheet"]
 
@@ -39,6 +41,7 @@ class Sheet:
     repair: Values
     before: npt.NDArray[np.bool_]
     good: npt.NDArray[np.bool_]
+    begun: Underway
 
     @cached_property
     def worked(self) -> Values:
@@ -58,16 +61,22 @@ def order_of(line: Line) -> list[str]:
 
 
 def sheet(
-    line: Line, draws: Draws, replication: int, parts: int, slowest: Values, soonest: Values
-) -> Sheet:
-    """For `parts` parts. `slowest` and `soonest` are, by station of the line, the greatest factor
-    of time and the least of the time between failures among the scenarios: so many failures are
-    drawn."""
+    line: Line, draws: Draws, replication: int, parts: int, slowest: Values, soonest: Values,
+    start: Snapshot | None = None,
+) -> Sheet:  # fmt: skip
+    """For `parts` parts, those of `start` first. `slowest` and `soonest` are, by station of the
+    line, the greatest factor of time and the least of the time between failures among the
+    scenarios: so many failures are drawn."""
     order = order_of(line)
     place = {name: i for i, name in enumerate(order)}
     original = np.array([line.names.index(name) for name in order], np.int64)
-    kind = products(line, draws, replication, parts)
-    visitors, way, good = _ways(line, order, place, draws, replication, parts)
+    begun = NOTHING if start is None else underway(line, start, order, draws, replication)
+    parts = max(parts, len(begun.entry))
+    new = products(line, draws, replication, parts)
+    if start is not None:
+        new = np.concatenate([begun.kind, first_products(line, start), new])[:parts]
+    kind = new
+    visitors, way, good = _ways(line, order, place, draws, replication, parts, begun)
     m = len(order)
     work = np.zeros((m, parts))
     some_setup = any(line.stations[n].setup is not None for n in order) and len(line.products) > 1
@@ -79,10 +88,14 @@ def sheet(
         n = parts if here is None else len(here)
         mine = kind if here is None else kind[here]
         _work(line, name, station, draws, replication, mine, work[i, :n])
+        if name in begun.work and n:
+            work[i, 0] = begun.work[name]
         if some_setup and station.setup is not None:
-            setup[i, :n] = setups(line, name, draws, replication, mine)
+            before = begun.family.get(name, "")
+            setup[i, :n] = setups(line, name, draws, replication, mine, before)
         if station.arrivals is not None:
-            arrivals[i] = arrival_times(station, name, draws, replication, parts)
+            there = int((begun.entry == i).sum())
+            arrivals[i, there:] = arrival_times(station, name, draws, replication, parts - there)
     found = [
         failures_in_operation(
             line.stations[name], name, draws, replication,
@@ -97,7 +110,7 @@ def sheet(
         np.array([line.stations[n].arrivals is not None for n in order]),
         _starts([at for at, _ in found]), np.concatenate([at for at, _ in found]),
         np.concatenate([rest for _, rest in found]),
-        np.array([line.stations[n].blocking == "before" for n in order]), good,
+        np.array([line.stations[n].blocking == "before" for n in order]), good, begun,
     )  # fmt: skip
 
 
@@ -117,23 +130,36 @@ def _work(
 
 
 def _ways(
-    line: Line, order: list[str], place: dict[str, int], draws: Draws, replication: int, parts: int
-) -> tuple[list[Numbers | None], npt.NDArray[np.int16], npt.NDArray[np.bool_]]:
+    line: Line, order: list[str], place: dict[str, int], draws: Draws, replication: int,
+    parts: int, begun: Underway,
+) -> tuple[list[Numbers | None], npt.NDArray[np.int16], npt.NDArray[np.bool_]]:  # fmt: skip
     """Which parts come to each station (None: all), where each goes from there, and which leave as
-    good ones."""
+    good ones. Where all parts go the same way, a row for each that is under way at the start, and
+    one for all others."""
     m = len(order)
     good = np.ones(parts, np.bool_)
     followers = [[place[f] for f in line.followers(name)] for name in order]
     if all(len(f) <= 1 for f in followers) and not any(s.scrap for s in line.stations.values()):
         only = np.array([[f[0] if f else GONE for f in followers]], np.int16)
-        return [None] * m, only, good
+        if not len(begun.entry):
+            return [None] * m, only, good
+        rows = np.repeat(only, len(begun.entry) + 1, axis=0)
+        come: list[Numbers | None] = []
+        for i in range(m):
+            beyond = np.array([not _reaches(at, i, followers) for at in range(m)])
+            passed = np.flatnonzero(beyond[begun.entry])
+            rows[passed, i] = ELSEWHERE
+            come.append(np.delete(np.arange(parts), passed))
+        return come, rows, good
     way = np.full((parts, m), ELSEWHERE, np.int16)
     coming: list[Numbers | None] = [None] * m
     everyone = np.arange(parts)
     for i, name in enumerate(order):
         station = line.stations[name]
         feeders = [place[f] for f in line.feeders(name)]
-        here = everyone if not feeders else np.flatnonzero(way[:, feeders[0]] == i)
+        fed = way[:, feeders[0]] == i if feeders else everyone >= len(begun.entry)
+        fed[: len(begun.entry)] |= begun.entry == i
+        here = np.flatnonzero(fed)
         coming[i] = here
         bad = np.zeros(len(here), np.bool_)
         if station.scrap:
@@ -151,6 +177,16 @@ def _ways(
         else:
             way[on, i] = np.array(followers[i])[np.arange(len(on)) % len(followers[i])]
     return coming, way, good
+
+
+def _reaches(begin: int, station: int, followers: list[list[int]]) -> bool:
+    """Whether who is at `begin` comes to `station`, where nobody has two followers."""
+    at = begin
+    while at != station:
+        if not followers[at]:
+            return False
+        at = followers[at][0]
+    return True
 
 
 def arrival_times(
