@@ -85,6 +85,7 @@ from and judged by itself, once, has a ROC area of 0.82. NEU: images of one kind
 in number often overlap, so stretches of fifteen stay together; neighbours across the ends of two
 stretches may still be on both sides.
 """
+RUN, RUN_ENDS = "<!-- run -->", "<!-- end of run -->"
 SETTINGS = ["altitude", "mach", "throttle"]
 SENSORS = [f"s{i}" for i in range(1, 22)]
 
@@ -441,7 +442,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=PAGE)
     given = parser.parse_args()
     page = given.output.read_text() if given.output.exists() else HEAD
-    began = time.monotonic()
+    began, worked = time.monotonic(), time.process_time()
     written = {case.name: partial(section, case) for case in CASES} | STUDIES
     for name, write in written.items():
         if name not in given.only:
@@ -453,6 +454,15 @@ def main() -> None:
         print(text, flush=True)
         old = re.compile(f"{re.escape(mark)}.*?{re.escape(end)}\n", re.DOTALL)
         page = old.sub(lambda _, text=text: text, page) if old.search(page) else f"{page}\n{text}"
+        given.output.write_text(page)
+    if set(given.only) == set(written):
+        text = (
+            f"{RUN}\nAll sections in one run: {(time.monotonic() - began) / 60:.0f} min, "
+            f"{(time.process_time() - worked) / 60:.0f} min of it of a processor, "
+            f"{datetime.now(UTC):%Y-%m-%d}.\n{RUN_ENDS}\n"
+        )
+        old = re.compile(f"{re.escape(RUN)}.*?{re.escape(RUN_ENDS)}\n", re.DOTALL)
+        page = old.sub(lambda _: text, page) if old.search(page) else f"{page}\n{text}"
         given.output.write_text(page)
     print(f"{time.monotonic() - began:.0f} s")
 
