@@ -194,6 +194,40 @@ class AsyncClient:
         }  # fmt: skip
         return _plain(await self.post(_of("lines", line, "what-if"), body))
 
+    async def schedules(self) -> list[Plain]:
+        """All schedules."""
+        return list(await self.get("/api/schedules"))
+
+    async def schedule(self, name: str) -> Plain:
+        """What holds, what is proposed, what runs and what is down."""
+        return _plain(await self.get(f"/api/schedules/{quote(name, safe='')}"))
+
+    async def plan(
+        self, name: str, *, seconds: float | None = None, near: bool = False,
+        assumed: Mapping[str, str] | None = None, why: str = "asked for",
+    ) -> Plain:  # fmt: skip
+        """Look for a plan from now on; it is proposed."""
+        body = {"seconds": seconds, "near": near, "assumed": assumed, "why": why}
+        return _plain(await self.post(_of("schedules", name, "plan"), body))
+
+    async def machine_down(self, name: str, machine: str, takes: str) -> Plain:
+        """A machine is down for so long; '0 s': it runs again."""
+        body = {"machine": machine, "takes": takes}
+        return _plain(await self.post(_of("schedules", name, "down"), body))
+
+    async def move(self, name: str, operation: str, machine: str, start: str) -> Plain:
+        """Put an operation elsewhere."""
+        body = {"operation": operation, "machine": machine, "start": start}
+        return _plain(await self.post(_of("schedules", name, "move"), body))
+
+    async def release_plan(self, name: str, number: int) -> Plain:
+        """The proposed plan holds."""
+        return _plain(await self.post(_of("schedules", name, "release"), {"number": number}))
+
+    async def discard_plan(self, name: str, number: int) -> Plain:
+        """The proposed plan is thrown away."""
+        return _plain(await self.post(_of("schedules", name, "discard"), {"number": number}))
+
     # Production
 
     async def kpis(self) -> Plain | None:

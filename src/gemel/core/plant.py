@@ -215,6 +215,7 @@ class Plant(Settings):
     reasoners: dict[str, PartSettings] = Field({}, description="What proposes, by name")
     alarms: dict[str, PartSettings] = Field({}, description="ISA-18.2 alarms, by name")
     lines: dict[str, PartSettings] = Field({}, description="Lines to be played out, by name")
+    schedules: dict[str, PartSettings] = Field({}, description="What is planned, by name")
     shifts: tuple[Shift, ...] = Field((), description="Shift calendar, in the plant's time zone")
     operations: PartSettings = Field({}, description="Meaning of states and counts, holidays")
     retention: Retention = Retention()

@@ -78,12 +78,33 @@ def _learning() -> list[_Step]:
     ]  # fmt: skip
 
 
+def _planning() -> list[_Step]:
+    return [
+        _Step("live", "The line is live", "Five machines, mirrored as they run.", "/"),
+        _Step(
+            "tried", "Play out three alternatives",
+            "They begin with the bottles that stand in the line now.", "/what-if",
+        ),
+        _Step("planned", "Plan with the best", "Orders of a day on two lines.", "/schedule"),
+        _Step("released", "Release the plan", "Its job orders go out.", "/schedule"),
+        _Step("broken", "The capper trips", "Noticed as a breakdown of the line.", "/schedule"),
+        _Step(
+            "repaired", "Release the repaired plan",
+            "Near to what held; say how long the repair takes, and it is planned again.",
+            "/schedule",
+        ),
+    ]  # fmt: skip
+
+
+_STORIES = {"learning": _learning, "planning": _planning}
+
+
 class Story:
-    """Follows the events of the virtual line's story, or of the one about learning."""
+    """Follows the events of the virtual line's story, or of one about learning or planning."""
 
     def __init__(self, daemon: Daemon, url: str, scenario: str = "story") -> None:
         self._daemon = daemon
-        self._steps = _learning() if scenario == "learning" else _story()
+        self._steps = _STORIES.get(scenario, _story)()
         self._url = url
 
     async def report(self) -> dict[str, Any]:
@@ -113,11 +134,30 @@ class Story:
             return await self._gap(events)
         if key == "life":
             return self._life()
+        if key in ("tried", "planned", "released", "broken", "repaired"):
+            return self._plans(key)
         if key == "yours":
             return "ready" if all(s.done for s in self._steps[:-1]) else ""
         for event in events:
             if said := _said(key, event):
                 return said
+        return ""
+
+    def _plans(self, key: str) -> str:
+        planning = self._daemon.planning
+        if key == "tried":
+            return planning.tried
+        for book in planning.books.values():
+            held, proposed = book.held, book.proposed
+            number = held.number if held is not None else 0
+            if key == "planned" and (held is not None or proposed is not None):
+                return f"plan {number or 1}"
+            if key == "released" and held is not None:
+                return f"plan {number} holds"
+            if key == "broken" and book.down:
+                return ", ".join(sorted(book.down))
+            if key == "repaired" and held is not None and held.down:
+                return f"plan {number}: {held.why}"
         return ""
 
     def _life(self) -> str:

@@ -22,6 +22,7 @@ from gemel.parts.connectors import CONNECTORS, Connector
 from gemel.parts.detectors import DETECTORS, Detector
 from gemel.parts.reasoners import REASONERS, Reasoner
 from gemel.runtime.memory import uncollected
+from gemel.runtime.schedule_settings import build_schedule, schedules
 from gemel.runtime.yaml12 import Document, parse
 from gemel.twin.alarms import AlarmSettings
 from gemel.twin.alarms import check as check_alarms
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from gemel.core.line import Line
     from gemel.twin.learning.live.forms import Form
     from gemel.twin.learning.live.rows import Source
+    from gemel.twin.planning.plans.settings import PlanSettings
 
 __all__ = ["Advice", "Plan", "check", "load", "read_document", "source_of"]
 
@@ -54,6 +56,7 @@ class Plan:
     operations: OperationsSettings = field(default_factory=OperationsSettings)
     machines: dict[str, Machine] = field(default_factory=dict)
     lines: dict[str, Line] = field(default_factory=dict)
+    schedules: dict[str, PlanSettings] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -243,6 +246,7 @@ _BUILDERS: dict[str, Callable[[str, dict[str, Any]], Any]] = {
     "alarms": _build_alarm,
     "reasoners": _build_reasoner,
     "lines": _build_line,
+    "schedules": build_schedule,
 }
 
 
@@ -296,6 +300,7 @@ def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
     return Plan(
         path.resolve(), digest, plant, signals, connectors, watches, tasks, alarms, reasoners,
         operations, machines(plant.assets, signals, operations), lines,
+        schedules(plant, lines, paths, folder, document.where),
     )  # fmt: skip
 
 

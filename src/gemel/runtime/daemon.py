@@ -34,6 +34,7 @@ from gemel.runtime.comparing import PlanChange
 from gemel.runtime.configuration import Plan
 from gemel.runtime.links import Links, log_failure
 from gemel.runtime.pipeline import Pipeline
+from gemel.runtime.planning import Planning
 from gemel.runtime.reloading import declare, last_known, limit, reload
 from gemel.runtime.rooms import Rooms
 from gemel.runtime.supervisor import AT_ITS_END, Link
@@ -86,6 +87,7 @@ class Daemon:
         self._listeners: set[Listener] = set()
         self._executor = ThreadPoolExecutor(1, "gemel.fit")
         self._asker = ThreadPoolExecutor(1, "gemel.ask")
+        self._planner = ThreadPoolExecutor(1, "gemel.plan")
         self._tasks: list[asyncio.Task[None]] = []
         self._reloading = asyncio.Lock()
         self._stopping = False
@@ -93,6 +95,7 @@ class Daemon:
     store: Store
     pipeline: Pipeline
     rooms: Rooms
+    planning: Planning
     connectors: Links
     """Their life."""
 
@@ -133,6 +136,8 @@ class Daemon:
             await warm
             self.pipeline.start()
             self._begin(self.rooms.keep_house(store, self.clock), "rooms")
+            self.planning = Planning(self, self._planner)
+            self._begin(self.planning.run(), "planning")
             if connect:
                 self.connect()
             try:
@@ -157,7 +162,8 @@ class Daemon:
         await asyncio.gather(*self._tasks, self.connectors.stop(), return_exceptions=True)
         await self.pipeline.stop()
         await self.rooms.close(self.store)
-        for executor in (self._executor, self._asker):
+        self.planning.stop()
+        for executor in (self._executor, self._asker, self._planner):
             await asyncio.to_thread(executor.shutdown, cancel_futures=True)
 
     # Making

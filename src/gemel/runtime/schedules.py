@@ -27,7 +27,9 @@ from gemel.parts.solvers.scheduling import (
 from gemel.parts.solvers.scheduling.base import LARGEST, Problem, Schedule
 from gemel.runtime.yaml12 import parse
 
-__all__ = ["Times", "read_plan", "read_problem", "rows_of", "write_plan"]
+__all__ = [
+    "Times", "read_description", "read_plan", "read_problem", "rows_of", "write_plan",
+]  # fmt: skip
 
 _COLUMNS: Final = ("operation", "job", "machine", "start", "end", "left")
 _LARGEST: Final = 64 * 1024 * 1024
@@ -111,7 +113,15 @@ def _text(path: Path) -> str:
         raise ConfigurationError("is not text in UTF-8", str(path)) from None
 
 
-def _description(text: str, path: Path) -> Description:
+def read_description(path: Path, start: int, time_zone: str) -> Description:
+    """What a file describes, planned from `start` (ns UTC) on; times in it are local in its
+    `time_zone`, or in the one given. Raises `ConfigurationError` with the line."""
+    return _description(_text(path), path, start, time_zone)
+
+
+def _description(
+    text: str, path: Path, start: int | None = None, time_zone: str = ""
+) -> Description:  # fmt: skip
     document = parse(text, path.name)
     data = document.data
     if not isinstance(data, dict) or "orders" not in data:
@@ -121,6 +131,10 @@ def _description(text: str, path: Path) -> Description:
         )
     if isinstance(data["orders"], str):
         data = data | {"orders": list(_orders(path.parent / data["orders"]))}
+    if start is not None:
+        named = str(data.get("time_zone", time_zone))
+        local = isoformat(start, zone(named))[:16].replace("T", " ")
+        data = data | {"start": local, "time_zone": named}
     try:
         return Description.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:

@@ -61,8 +61,13 @@ LEARNING = Scenario(
 )
 """A bearing wears and is changed in the end, another batch flows differently: models follow."""
 
+PLANNING = Scenario(
+    "planning", faults=(PlannedFault(75.0, "capper_bearing", "Capper", severity=6.0),)
+)
+"""The capper trips while orders are planned."""
+
 RANDOM = Scenario("random", stops_per_hour=4.0, faults_per_hour=6.0)
 
 SCENARIOS: dict[str, Scenario] = {
-    each.name: each for each in (QUIET, STORY, BRIEF, LEARNING, RANDOM)
+    each.name: each for each in (QUIET, STORY, BRIEF, LEARNING, PLANNING, RANDOM)
 }

@@ -34,6 +34,7 @@ from gemel.doors.api import (
     plant,
     plant_file,
     quality,
+    schedules,
     session,
 )
 from gemel.doors.api.access import Viewer
@@ -62,7 +63,7 @@ def create_app(daemon: Daemon, access: Access) -> FastAPI:
     )
     app.state.daemon = daemon
     app.state.access = access
-    rooms = (alarms, decisions, models, quality, planning)
+    rooms = (alarms, decisions, models, quality, planning, schedules)
     for module in (session, plant, live, history, ingest, *rooms, plant_file):
         app.include_router(module.router, prefix="/api")
     app.include_router(plant.metrics)

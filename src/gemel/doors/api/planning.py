@@ -91,4 +91,8 @@ def _played(daemon: Daemon, name: str, asked: WhatIfAsked) -> dict[str, Any]:
             line, asked.tries, trial, changes=asked.changes, executor=executor,
             progress=lambda _done, _all: time.monotonic() < until,
         )  # fmt: skip
-    return found.record() | more
+    told = found.record()
+    if asked.tries and told["alternatives"]:
+        best = max(told["alternatives"], key=lambda one: one["best"])
+        daemon.planning.tried = f"{best['alternative']}, {100 * best['best']:.0f} % sure"
+    return told | more

@@ -70,7 +70,21 @@ def write_plant(folder: Path, url: str) -> Path:
     text = re.sub(r"  - \{name: (Late|Night),.*\n", "", text)
     path = folder / "plant.yaml"
     path.write_text(text, encoding="utf-8")
+    _write_orders(folder, datetime.fromtimestamp(system_clock() / 1e9, local))
     return path
+
+
+def _write_orders(folder: Path, now: datetime) -> None:
+    """The orders of the virtual plant, due from now on as theirs are after 6 o'clock."""
+    for name in ("bottling.yaml", "bottling.csv"):
+        text = files("gemel.virtual").joinpath(name).read_text(encoding="utf-8")
+        shift = now.replace(tzinfo=None, second=0, microsecond=0) - datetime(2026, 1, 5, 6)  # noqa: DTZ001 - a local time of the file
+
+        def later(found: re.Match[str], shift: timedelta = shift) -> str:
+            return f"{datetime.fromisoformat(found[0]) + shift:%Y-%m-%d %H:%M}"
+
+        text = re.sub(r"2026-01-05 \d\d:\d\d", later, text)
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 @contextlib.asynccontextmanager

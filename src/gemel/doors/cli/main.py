@@ -110,7 +110,7 @@ def demo(
     ] = "127.0.0.1:8080",
     browser: Annotated[bool, typer.Option(help="Open the browser")] = True,
     scenario: Annotated[
-        str, typer.Option(help="story, brief, learning, quiet or random")
+        str, typer.Option(help="story, brief, learning, planning, quiet or random")
     ] = "story",
     seed: Annotated[int, typer.Option(help="Of the virtual line")] = 1,
 ) -> None:

@@ -25,6 +25,7 @@ NAVIGATION = (
     ("/models", "Models"),
     ("/labels", "Labels"),
     ("/what-if", "What-if"),
+    ("/schedule", "Schedule"),
     ("/advice", "Advice"),
     None,
     ("/connections", "Connections"),

@@ -23,6 +23,7 @@ from gemel.doors.web import (
     models,
     plant_file,
     quality,
+    schedule,
     trends,
     what_if,
 )
@@ -46,6 +47,7 @@ _PAGES: dict[str, tuple[str, Build]] = {
     "/models": ("Models", models.build),
     "/labels": ("Labels", labels.build),
     "/what-if": ("What-if", what_if.build),
+    "/schedule": ("Schedule", schedule.build),
     "/advice": ("Advice", advice.build),
     "/connections": ("Connections", connections.build),
     "/plant-file": ("Plant file", plant_file.build),

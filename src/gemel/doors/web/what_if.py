@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from gemel.client.asynchronous import Plain
 from gemel.core.errors import ConfigurationError
 from gemel.doors.web.frame import Surroundings
 from gemel.doors.web.markup import Html, figure, form, h, join, label, panel
-from gemel.doors.web.outcome import outcome
+from gemel.doors.web.outcome import best_of, outcome
 from gemel.doors.web.viewer import Part
 
 __all__ = ["build"]
@@ -32,6 +34,7 @@ async def build(around: Surroundings) -> Html:
     seen = any(station["asset"] in machines for station in chosen["stations"])
     first = await viewer.client.what_if(chosen["name"], [], _HOURS, _TIMES, now=seen)
     result = Part("result", outcome(chosen, first, _HOURS, _TIMES))
+    planned = bool(await viewer.client.schedules())
 
     async def play(told: Plain) -> str:
         tries = [text for i in range(_TRIES) if (text := told.get(f"try{i}", "").strip())]
@@ -48,11 +51,23 @@ async def build(around: Surroundings) -> Html:
         found = await viewer.client.what_if(
             chosen["name"], tries, hours, times, now=now, repairs=repairs
         )
-        result.show(outcome(chosen, found, hours, times))
+        more = _plan_with(chosen, found, bool(tries)) if planned else None
+        result.show(outcome(chosen, found, hours, times, more))
         return f"Played {figure(times)} times"
 
     viewer.on("play", play)
     return join(_question(lines, chosen, machines, seen), result.html)
+
+
+def _plan_with(chosen: Plain, found: Plain, tried: bool) -> Html | None:
+    """The way to a plan that counts on the best alternative."""
+    if not found["alternatives"] or not tried:
+        return None
+    best = best_of(found["alternatives"])
+    if best is found["alternatives"][0]:
+        return None
+    where = urlencode({"line": chosen["name"], "changes": best["alternative"]})
+    return h("p", h("a", "Plan with it", href=f"/schedule?{where}"))
 
 
 def _question(lines: list[Plain], chosen: Plain, machines: dict[str, Plain], seen: bool) -> Html:

@@ -2,6 +2,7 @@
 
 import { clock, weekday } from "./format.js";
 import * as live from "./live.js";
+import { mountGantt } from "./gantt.js";
 import { mountCharts } from "./pick.js";
 import { drawSparks } from "./spark.js";
 import { mountTrends } from "./trends.js";
@@ -172,6 +173,7 @@ document.querySelector("[data-app]")?.append(document.getElementById("app"));
 nameTheme();
 live.start();
 mountCharts();
+mountGantt(act);
 mountTrends();
 drawSparks(document);
 showClock();
