@@ -35,7 +35,7 @@ def gantt(plan: Plain, shown: Plain, local: tzinfo, *, movable: bool) -> Html:
 
     late = {one["order"] for one in plan["late"]}
     high = _ROW * len(machines) + 22
-    drawn: list[Child] = [*_hours(begin, end, x, local, high)]
+    drawn: list[Child] = [*_hours(begin, end, x, now, local, high)]
     for k, machine in enumerate(machines):
         y = _ROW * k
         drawn.append(h("text", machine, x=0, y=y + 21))
@@ -60,7 +60,6 @@ def gantt(plan: Plain, shown: Plain, local: tzinfo, *, movable: bool) -> Html:
                   width=round(max(x(b) - x(a), 2), 1), height=_ROW - 5, cls="down")
             )  # fmt: skip
     drawn.append(h("line", x1=x(now), x2=x(now), y1=0, y2=high - 16, cls="now"))
-    drawn.append(h("text", "now", x=x(now) + 3, y=high - 4, cls="said"))
     return h(
         "svg", drawn, viewBox=f"0 0 {_WIDE} {high}", cls="gantt", role="img",
         aria_label="What is made where and when",
@@ -91,19 +90,22 @@ def _bar(row: Plain, k: int, x: Place, local: tzinfo, late: bool, movable: bool)
     )
 
 
-def _hours(begin: datetime, end: datetime, x: Place, local: tzinfo, high: int) -> list[Html]:
+def _hours(
+    begin: datetime, end: datetime, x: Place, now: datetime, local: tzinfo, high: int
+) -> list[Html]:
     hours = (end - begin).total_seconds() / 3_600
     step = next((s for s in _HOURS if hours / s <= 12), _HOURS[-1])
     at = begin.astimezone(local).replace(minute=0, second=0, microsecond=0)
     at = at.replace(hour=at.hour // min(step, 24) * min(step, 24))
-    found = []
+    found = [h("text", "now", x=x(now), y=high - 4, text_anchor="middle")]
     while at <= end:
         if at >= begin:
             text = f"{at:%a %d}" if step >= 24 else f"{at:%H:%M}"
             if step < 24 and at.hour == 0:
                 text = f"{at:%a %d}"
             found.append(h("line", x1=x(at), x2=x(at), y1=0, y2=high - 16, cls="hour"))
-            found.append(h("text", text, x=x(at), y=high - 4, text_anchor="middle"))
+            if abs(x(at) - x(now)) > 45:
+                found.append(h("text", text, x=x(at), y=high - 4, text_anchor="middle"))
         at += timedelta(hours=step)
     return found
 
