@@ -19,7 +19,7 @@ import pytest
 
 from gemel.core.errors import ConfigurationError, DataError
 from gemel.core.frame import Values
-from gemel.core.line import Line
+from gemel.core.line import Line, Snapshot
 from gemel.parts.simulators.base import Run, Scenarios, Simulator, Trial
 
 __all__ = ["SimulatorSuite", "exponential_line", "three_stations"]
@@ -63,8 +63,9 @@ class SimulatorSuite:
 
     Promises: the same arguments give the same numbers, with any number of threads; a scenario gives
     the same alone and among others, a replication alone and in a series; a run that was ended is
-    continued to the same numbers; states add up; shorter times are never slower on the same luck;
-    known lines have their exact throughput; what is not covered is refused with the reason.
+    continued to the same numbers; it begins with what stands in the line; states add up; shorter
+    times are never slower on the same luck; known lines have their exact throughput; what is not
+    covered is refused with the reason.
     """
 
     @pytest.fixture
@@ -211,6 +212,50 @@ class SimulatorSuite:
         assert longer.departures is not None
         assert np.array_equal(longer.departures[0, 0, :-1], times)
         assert longer.departures[0, 0, -1] > 400
+
+    def test_it_begins_with_what_is_there(self, simulator: Simulator, line: Line) -> None:
+        """Parts in the line are the first that leave it, a repair holds them up, and what they have
+        spent there counts."""
+        now = {
+            "wash": {"busy": [{"work_left": "1 s", "age": "9 s"}], "waiting": [{"count": 2}]},
+            "mill": {"busy": [{"work_left": "2 s", "repair_left": "500 s"}]},
+        }
+        trial = Trial(parts=6, warm_up=0.0, keep=("departures",), replications=2, seed=3)
+        empty = simulator.run(line, trial)
+        run = simulator.run(line, replace(trial, start=Snapshot.read({"stations": now})))
+        assert left(run)[0, :, 0] == pytest.approx(1.0)
+        assert (left(run)[0, :, 2] < 100).all(), "three stand behind the mill"
+        assert (left(run)[0, :, 3] > 502).all(), "the fourth waits for its repair"
+        assert (left(empty)[0, :, 5] < 100).all()
+        one = replace(trial, parts=1, start=Snapshot.read({"stations": {"wash": now["wash"]}}))
+        assert simulator.run(line, one).lead[0] == pytest.approx(10.0)
+
+    def test_a_horizon_keeps_all_departures(self, simulator: Simulator, line: Line) -> None:
+        """Also those of much that stood in the line, and of scenarios that are much faster."""
+        now = {"stations": {"wash": {"waiting": [{"count": 400}]}}}
+        trial = Trial(horizon_s=900, warm_up=0.0, keep=("departures",), start=Snapshot.read(now))
+        scenarios = Scenarios.same(line, 2)
+        scenarios.time[1] = 0.1
+        scenarios.repair[1] = 0.0
+        run = simulator.run(line, trial, scenarios)
+        for s in range(2):
+            times = left(run)[s, 0]
+            count = int(np.isfinite(times).sum())
+            assert run.throughput[s, 0] * 900 == pytest.approx(count)
+        assert np.isfinite(left(run)[1]).sum() > 3 * np.isfinite(left(run)[0]).sum()
+
+    def test_an_empty_snapshot_changes_nothing(
+        self, simulator: Simulator, line: Line, trial: Trial
+    ) -> None:
+        begun = simulator.run(line, replace(trial, start=Snapshot()))
+        assert np.array_equal(left(begun), left(simulator.run(line, trial)))
+
+    def test_a_snapshot_of_another_line_is_refused(
+        self, simulator: Simulator, line: Line, trial: Trial
+    ) -> None:
+        start = Snapshot.read({"stations": {"furnace": {"waiting": [{}]}}})
+        with pytest.raises(ConfigurationError, match="furnace"):
+            simulator.run(line, replace(trial, start=start))
 
     def test_what_is_not_covered_is_refused_by_name(self, simulator: Simulator, line: Line) -> None:
         odd = three_stations(batch={"most": 4}, dispatch="spt")

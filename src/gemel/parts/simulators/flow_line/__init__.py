@@ -60,7 +60,7 @@ class FlowLine(Simulator):
                 run.done[first:last] = True
             if progress is not None and not progress(int(run.done.sum()), len(scenarios)):
                 break
-        return run if job.kept is None else run.with_departures(job.kept)
+        return run.with_departures(job.departures()) if job.keeps else run
 
 
 def _reasons(line: Line) -> list[str]:

@@ -44,14 +44,29 @@ class Job:
         inside = 0 if trial.start is None else trial.start.parts
         self.most = min([MOST_PARTS, *(inside + limit for limit in limits)])
         self.parts = min(trial.parts or self._guess(), self.most)
-        self.kept: Values | None = None
-        if "departures" in trial.keep:
-            shape = (len(scenarios), trial.replications, self.parts)
-            self.kept = np.full(shape, np.nan) if run.departures is None else run.departures
+        self.keeps = "departures" in trial.keep
+        self._left: dict[tuple[int, int], Values] = {}
+        """Departures by scenario and replication; how many they are is known at the end."""
         self.by_clock = any(
             s.calendar or any(f.counted_in == "calendar" for f in s.failures.values())
             for s in line.stations.values()
         )
+
+    def departures(self) -> Values:
+        """All that were kept, float64[s, r, n], NaN after the last of each."""
+        before = self.run.departures
+        longest = max([len(times) for times in self._left.values()], default=0)
+        if self.trial.parts is not None:
+            longest = self.parts
+        if before is not None:
+            longest = max(longest, before.shape[2])
+        kept = np.full((*self.run.throughput.shape, longest), np.nan)
+        if before is not None:
+            kept[:, :, : before.shape[2]] = before
+        for (s, r), times in self._left.items():
+            kept[s, r] = np.nan
+            kept[s, r, : len(times)] = times
+        return kept
 
     def play(self, blocks: list[Block], executor: Executor | None) -> None:
         """Blocks of scenarios, in all replications; several threads share out either."""
@@ -108,7 +123,7 @@ class Job:
         time: Values = np.asarray(columns[0], np.float64)
         columns[3] = np.minimum(columns[3], parts)  # more places than parts are no limit
         alike = (columns[3] == columns[3][:, :1]).all(axis=1)
-        keep = self.kept is not None or self.trial.horizon_s is not None
+        keep = self.keeps or self.trial.horizon_s is not None
         until = 0.0
         stretches: Stretches | None = None
         while True:
@@ -153,8 +168,9 @@ class Job:
             )
         if keep:
             departures.sort(axis=0)
-        if self.kept is not None:
-            self.kept[rows, r, :parts] = departures.T
+        if self.keeps and self.trial.horizon_s is None:
+            for lane, s in enumerate(range(*block)):
+                self._left[s, r] = departures[:, lane].copy()
         return departures
 
     def _states(
@@ -194,7 +210,6 @@ class Job:
                 break
             parts = min(2 * parts, self.most)
             drawn = self._sheet([block], r, parts)
-        kept = self.kept
         for s in range(*block):
             leave = departures[:, s - block[0]]
             count = int(np.searchsorted(leave, horizon, side="right"))
@@ -205,6 +220,5 @@ class Job:
                 self.run.throughput[s, r] = (count - first) * share / (horizon - warm)
             else:
                 self.run.throughput[s, r] = self.run.wip[s, r] = 0.0
-            if kept is not None:
-                kept[s, r] = np.nan
-                kept[s, r, : min(count, kept.shape[2])] = leave[: min(count, kept.shape[2])]
+            if self.keeps:
+                self._left[s, r] = leave[:count].copy()
