@@ -32,6 +32,7 @@ from gemel.doors.cli.options import (
     TimeColumn,
     UnitColumn,
 )
+from gemel.doors.cli.whatif import whatif
 
 __all__ = ["app", "main"]
 
@@ -49,6 +50,7 @@ app.add_typer(access.tokens, name="tokens")
 app.add_typer(models.models, name="models")
 app.add_typer(models.labels, name="labels")
 app.add_typer(planning.plan, name="plan")
+app.add_typer(whatif, name="whatif")
 
 
 @app.command()
