@@ -87,3 +87,23 @@ def compare(
     from gemel.doors.cli import experimenting
 
     experimenting.compare(first, second, as_json=json)
+
+
+@whatif.command()
+def sweep(
+    file: ExperimentFile,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Keep every point here as Parquet, and go on from what is there",
+        ),
+    ] = None,
+    workers: WorkersOption = "threads",
+    json: AsJson = False,
+) -> None:
+    """Play out combinations of factors: effects, interactions, a response surface."""
+    from gemel.doors.cli import sweeping
+
+    sweeping.sweep(file, out, workers, as_json=json)

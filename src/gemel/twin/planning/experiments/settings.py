@@ -105,8 +105,10 @@ class Play(Settings):
 class Range(Settings):
     """Between two values; for `time`, `between` and `repair` numbers are factors."""
 
-    least: float | str = Field(alias="from", description="A number, a time or a factor ('*0.8')")
-    most: float | str = Field(alias="to", description="The same, greater")
+    least: int | float | str = Field(
+        alias="from", description="A number, a time or a factor ('*0.8')"
+    )
+    most: int | float | str = Field(alias="to", description="The same, greater")
     whole: bool = Field(False, description="Only whole numbers")
 
 
