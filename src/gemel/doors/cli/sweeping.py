@@ -141,6 +141,8 @@ def _sentence(asked: Grid, told: dict[str, Any], done: Swept) -> str:
     known = [row for row in told["effects"] if row["known"]]
     ended = "" if done.finished else "; ended before all was played, the same command goes on"
     early = "; known well enough, ended early" if done.early else ""
+    if done.replications == 1:
+        return f"of one replication no effect is certain{ended}"
     if not known:
         return f"no effect is certain{ended}{early}"
     title = MEASURES[asked.experiment.objective].title

@@ -107,3 +107,15 @@ def sweep(
     from gemel.doors.cli import sweeping
 
     sweeping.sweep(file, out, workers, as_json=json)
+
+
+@whatif.command()
+def design(
+    file: ExperimentFile,
+    workers: WorkersOption = "threads",
+    json: AsJson = False,
+) -> None:
+    """Say what to expect of a line that does not exist yet: capacity, ramp-up, cost."""
+    from gemel.doors.cli import designing
+
+    designing.design(file, workers, as_json=json)

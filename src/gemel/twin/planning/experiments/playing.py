@@ -18,7 +18,7 @@ from gemel.parts.simulators import SIMULATORS
 from gemel.parts.simulators.base import Run, Scenarios, Trial
 from gemel.twin.planning.choice import simulator_for
 
-__all__ = ["Player", "Task", "common_simulator", "play", "scenarios_of"]
+__all__ = ["Player", "Task", "common_simulator", "play", "run_tasks", "scenarios_of"]
 
 AT_ONCE: Final = 64
 """Scenarios of one task, as many as the recursion plays side by side."""
@@ -94,7 +94,7 @@ class Player:
         """Replications first … first + count − 1 of some variants: a run for each of them, of one
         scenario. None where `progress` ended it."""
         tasks, places = self._tasks(which, first, count)
-        runs = self._play(tasks, progress)
+        runs = run_tasks(tasks, self.executor, self.workers, progress)
         if runs is None:
             return None
         found: list[list[Run]] = [[] for _ in which]
@@ -120,32 +120,35 @@ class Player:
                     places.append([wanted[i] for i in some])
         return tasks, places
 
-    def _play(
-        self, tasks: list[Task], progress: Callable[[int, int], bool] | None
-    ) -> list[Run] | None:
-        found: list[Run] = []
-        if self.executor is None:
-            for task in tasks:
-                found.append(play(task))
-                if progress is not None and not progress(len(found), len(tasks)):
-                    return None
-            return found
-        waiting = iter(tasks)
-        under_way: list[Future[Run]] = []
-        try:
-            ahead = _AHEAD * self.workers
-            while True:
-                some = islice(waiting, ahead - len(under_way))
-                under_way += [self.executor.submit(play, task) for task in some]
-                if not under_way:
-                    break
-                found.append(under_way.pop(0).result())
-                if progress is not None and not progress(len(found), len(tasks)):
-                    return None
-        finally:
-            for future in under_way:
-                future.cancel()
+
+def run_tasks(
+    tasks: Sequence[Task], executor: Executor | None, workers: int,
+    progress: Callable[[int, int], bool] | None = None,
+) -> list[Run] | None:  # fmt: skip
+    """What they give, in their order; None where `progress`, told how many are done, ended it."""
+    found: list[Run] = []
+    if executor is None:
+        for task in tasks:
+            found.append(play(task))
+            if progress is not None and not progress(len(found), len(tasks)):
+                return None
         return found
+    waiting = iter(tasks)
+    under_way: list[Future[Run]] = []
+    try:
+        ahead = _AHEAD * workers
+        while True:
+            some = islice(waiting, ahead - len(under_way))
+            under_way += [executor.submit(play, task) for task in some]
+            if not under_way:
+                break
+            found.append(under_way.pop(0).result())
+            if progress is not None and not progress(len(found), len(tasks)):
+                return None
+    finally:
+        for future in under_way:
+            future.cancel()
+    return found
 
 
 def _row(run: Run, row: int) -> Run:

@@ -40,7 +40,7 @@ def _read_cost(value: Any) -> Any:
 Costs: TypeAlias = Annotated[
     Cost,
     BeforeValidator(_read_cost),
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"$ref": "#/$defs/Cost"}]}),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "object"}]}),
 ]
 
 
@@ -156,7 +156,7 @@ def _read_demand(value: Any) -> Any:
 Demands: TypeAlias = Annotated[
     Demand,
     BeforeValidator(_read_demand),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Demand"}]}),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]}),
 ]
 
 
