@@ -253,8 +253,8 @@ def experiment() -> str:
         [
             NOTICE,
             "# Experiment\n",
-            "A file that `gemel whatif` reads; see [Try before you build](../how-to/experiments.md). "
-            "It is read as the [plant file](plant-file.md) is.\n",
+            "A file that `gemel whatif` reads; see "
+            "[Try before you build](../how-to/experiments.md). It is read as the [plant file](plant-file.md) is.\n",
             prose(Experiment.__doc__ or "") + "\n",
             "## The file\n",
             schema.table(),

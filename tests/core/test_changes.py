@@ -101,6 +101,7 @@ def test_a_factor_stretches_the_whole_distribution() -> None:
     ("path", "value", "where", "said"),
     [
         ("mil.servers", 2, "mil.servers", "did you mean 'mill'?"),
+        ("mill.tme", "*2", "mill.tme", "nothing called 'tme'; did you mean 'time'?"),
         ("mill.servrs", 2, "mill.servrs", "did you mean 'servers'?"),
         ("mill.servers", 0, "mill.servers", "must be at least 1"),
         ("mill.time", 3, "mill.time", "3 needs a unit; write e.g. '3 s'"),

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from gemel.core.errors import ConfigurationError, did_you_mean
 from gemel.core.line.distribution import Distribution
-from gemel.core.line.settings import Arrivals, Line
+from gemel.core.line.settings import Arrivals, Line, Station
 from gemel.core.settings import Settings, problems
 from gemel.core.time import parse_duration
 
@@ -208,15 +208,23 @@ def _paths(data: dict[str, Any], change: Change) -> list[tuple[str, ...]]:
     """Where in the description: from its root, one for each station of ``*``."""
     parts = tuple(change.text.split("."))
     if parts[0] == "*":
-        return [("stations", name, *parts[1:]) for name in data["stations"]]
+        return [_known(("stations", name, *parts[1:])) for name in data["stations"]]
     if parts[0] in Line.model_fields:
-        return [parts]
+        return [_known(parts)]
     if parts[0] in data["stations"]:
-        return [("stations", *parts)]
+        return [_known(("stations", *parts))]
     hint = did_you_mean(parts[0], [*data["stations"], *Line.model_fields])
     raise ConfigurationError(
         f"no station '{parts[0]}'; {hint}; another station is added as 'stations.{parts[0]}'"
     )
+
+
+def _known(path: tuple[str, ...]) -> tuple[str, ...]:
+    """The path, if a station has such a thing."""
+    if path[0] == "stations" and len(path) > 2 and path[2] not in Station.model_fields:
+        hint = did_you_mean(path[2], [*Station.model_fields, *FACTORS])
+        raise ConfigurationError(f"a station has nothing called '{path[2]}'; {hint}")
+    return path
 
 
 def _apply(data: dict[str, Any], path: tuple[str, ...], change: Change) -> None:
