@@ -254,7 +254,8 @@ def experiment() -> str:
             NOTICE,
             "# Experiment\n",
             "A file that `gemel whatif` reads; see "
-            "[Try before you build](../how-to/experiments.md). It is read as the [plant file](plant-file.md) is.\n",
+            "[Try before you build](../how-to/experiments.md). It is read as the "
+            "[plant file](plant-file.md) is.\n",
             prose(Experiment.__doc__ or "") + "\n",
             "## The file\n",
             schema.table(),
