@@ -140,6 +140,15 @@ def test_places_are_checked_where_a_loop_could_fill_up() -> None:
         changed(loop, [Change("test.places", 2), Change("cut.places", 3)])
 
 
+def test_places_of_another_line_are_part_of_it() -> None:
+    found = make(("mill.servers", 2), ("wash.places", 7), ("mill.time", "*0.9"))
+    assert not found.places
+    assert found.line.stations["wash"].places == 7
+    assert dict(found.factors) == {("mill", "time"): 0.9}
+    with pytest.raises(ConfigurationError, match="removed and also changed"):
+        make(("mill", None), ("mill.time", "*0.9"))
+
+
 def test_the_words_of_a_command_line() -> None:
     found = read_changes("filler.time*0.95, *.repair*0.5, capper.servers=2, filler.places=none")
     assert [(c.text, c.value) for c in found] == [

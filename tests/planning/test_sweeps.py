@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -103,7 +107,7 @@ def test_factorials_have_every_combination() -> None:
     points = points_of(settings, levels, 0)
     told = {tuple(lv.value(p) for lv, p in zip(levels, point, strict=True)) for point in points}
     assert len(points) == len(told) == 3 * 2 * 3
-    assert {t[0] for t in told} == {"*0.5", "*1", "*1.5"}
+    assert {t[0] for t in told} == {"*0.5", "*1.0", "*1.5"}
     assert {t[1] for t in told} == {1, 2}
     assert {t[2] for t in told} == {2, 3, 4}
 
@@ -111,9 +115,11 @@ def test_factorials_have_every_combination() -> None:
 def test_what_a_factor_may_be() -> None:
     level = Levels("a.failures.x.repair", Range.model_validate({"from": "1 min", "to": "3 min"}))
     assert level.value(0.0) == "120000000000 ns"
-    assert level.told(1.0) == 180.0
+    assert level.told(np.array([1.0])) == [180.0]
     text = Levels("a.dispatch", ("fifo", "spt", "edd"))
-    assert [text.told(p) for p in (-1, 0, 1)] == ["fifo", "spt", "edd"]
+    assert text.told(np.array([-1.0, 0.0, 1.0])) == ["fifo", "spt", "edd"]
+    unlimited = Levels("a.places", (1, None))
+    assert [unlimited.value(p) for p in (-1, 1)] == [1, None]
     assert not text.is_number
     uneven = Levels("a.places", (1, 2, 11))
     assert uneven.coded(np.array([-1.0, 0.0, 1.0])).tolist() == pytest.approx([-1, -0.8, 1])
@@ -268,6 +274,37 @@ def test_folders_that_do_not_belong(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(Damaged, match="remove it, and it is played again"):
         keeper.get(0, 0, "scrap")
+
+
+def test_a_sweep_that_is_interrupted_keeps_what_is_finished(tmp_path: Path) -> None:
+    """Ctrl-C in a process of its own, and the same command again."""
+    (tmp_path / "line.yaml").write_text(
+        "stations:\n  saw: {time: {mean: 10 s, cv: 0.4}}\n  mill: {time: 12 s, places: 3}\n",
+        encoding="utf-8",
+    )
+    path, out = tmp_path / "sweep.yaml", tmp_path / "out"
+    path.write_text(
+        "line: line.yaml\nplay: {parts: 100}\nsweep:\n  points: 4200\n  replications: 40\n"
+        "  factors:\n    mill.time: {from: 0.8, to: 1.2}\n    saw.time: {from: 0.8, to: 1.2}\n",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "gemel.doors.cli.main", "whatif", "sweep", str(path),
+               "--out", str(out), "--workers", "threads:2"]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        while len(list(out.glob("*.parquet"))) < 3 and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    kept = len(list(out.glob("*.parquet")))
+    assert 3 <= kept < 80
+    assert not list(out.glob(".*.new"))
+    assert "the same command goes on" in said
+    done = CliRunner().invoke(app, [*command[3:], "--json"])
+    told = json.loads(done.stdout)
+    assert told["finished"]
+    assert told["replications"] == 40
+    assert len(list(out.glob("*.parquet"))) == 80
 
 
 def test_the_command(tmp_path: Path) -> None:

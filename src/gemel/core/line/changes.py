@@ -140,38 +140,49 @@ def changed(line: Line, changes: Iterable[Change]) -> Variant:
     Raises `ConfigurationError`; its `where` is the path of the change that is to blame, as it was
     written, or empty where only all of them together make no sense.
     """
+    wanted = list(changes)
     factors: dict[tuple[str, str], float] = {}
     places: dict[str, int] = {}
-    data: dict[str, Any] | None = None
+    rest: list[Change] = []
+    for change in wanted:
+        try:
+            beside = _beside(line, change)
+        except ConfigurationError as error:
+            raise error.at(change.text) from None
+        if beside is None:
+            rest.append(change)
+            continue
+        stations, what, value = beside
+        for name in stations:
+            if what == "places":
+                places[name] = int(value)
+            else:
+                factors[name, what] = factors.get((name, what), 1.0) * value
+    if not rest and (not places or _is_plain(line)):
+        return Variant(line, factors, places)
+    # A loop can fill up and a batch may need places: with another line they are checked, too.
+    rest += [change for change in wanted if change.text.endswith(".places") and change not in rest]
+    other = _other(line, rest)
+    for name in sorted({name for name, _ in factors} - set(other.stations)):
+        raise ConfigurationError(f"station '{name}' is removed and also changed", name)
+    return Variant(other, factors)
+
+
+def _other(line: Line, changes: Iterable[Change]) -> Line:
+    """The line with changes to itself, checked."""
+    data = written(line)
     touched: list[tuple[tuple[str, ...], Change]] = []
     for change in changes:
         try:
-            # A loop can fill up and a batch may need places: then the line itself is changed.
-            beside = _beside(line, change, can_place=_is_plain(line))
-            if beside is not None:
-                stations, what, value = beside
-                for name in stations:
-                    if what == "places":
-                        places[name] = int(value)
-                    else:
-                        factors[name, what] = factors.get((name, what), 1.0) * value
-                continue
-            data = written(line) if data is None else data
             for path in _paths(data, change):
                 _apply(data, path, change)
                 touched.append((path, change))
         except ConfigurationError as error:
             raise error.at(change.text) from None
-    if data is None:
-        return Variant(line, factors, places)
     try:
-        other = Line.model_validate_json(json.dumps(data), strict=True)
+        return Line.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
         raise _blamed(error, touched) from None
-    gone = {name for name, _ in factors} | set(places)
-    for name in sorted(gone - set(other.stations)):
-        raise ConfigurationError(f"station '{name}' is removed and also changed", name)
-    return Variant(other, factors, places)
 
 
 def _is_plain(line: Line) -> bool:
@@ -181,7 +192,7 @@ def _is_plain(line: Line) -> bool:
     )
 
 
-def _beside(line: Line, change: Change, *, can_place: bool) -> tuple[list[str], str, float] | None:
+def _beside(line: Line, change: Change) -> tuple[list[str], str, float] | None:
     """Stations, what of them, and the number, of a change that is played beside the line."""
     parts = change.text.removeprefix("stations.").split(".")
     if len(parts) != 2 or (parts[0] != "*" and parts[0] not in line.stations):
@@ -196,7 +207,7 @@ def _beside(line: Line, change: Change, *, can_place: bool) -> tuple[list[str], 
             f"takes a factor, e.g. '*0.5', found {value!r}; a cause alone is "
             f"'{parts[0]}.failures.CAUSE.{'every' if what == 'between' else what}'"
         )
-    if what == "places" and can_place and factor is None:
+    if what == "places" and factor is None:
         if value is None:
             return stations, what, -1
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:

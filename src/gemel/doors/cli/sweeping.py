@@ -109,7 +109,7 @@ def _show(asked: Grid, told: dict[str, Any], done: Swept, out: Path | None) -> N
     table = telling.table("effect", title, "95 % interval", "what")
     for row in told["effects"][:_SHOWN]:
         half = (row["high"] - row["low"]) / 2
-        note = "" if row["known"] else "may be nothing"
+        note = "" if row["known"] or half != half else "may be nothing"
         if row["mixed_with"]:
             note = f"mixed with {row['mixed_with']}"
         interval = "not known" if half != half else (
@@ -138,13 +138,14 @@ def _show(asked: Grid, told: dict[str, Any], done: Swept, out: Path | None) -> N
 
 
 def _sentence(asked: Grid, told: dict[str, Any], done: Swept) -> str:
-    known = [row for row in told["effects"] if row["known"]]
+    factors = {level.path for level in asked.levels}
+    known = [row for row in told["effects"] if row["known"] and row["term"] in factors]
     ended = "" if done.finished else "; ended before all was played, the same command goes on"
     early = "; known well enough, ended early" if done.early else ""
     if done.replications == 1:
         return f"of one replication no effect is certain{ended}"
     if not known:
-        return f"no effect is certain{ended}{early}"
+        return f"no factor is certain to do anything{ended}{early}"
     title = MEASURES[asked.experiment.objective].title
     first = known[0]
     half = (first["high"] - first["low"]) / 2

@@ -12,6 +12,7 @@ from math import prod
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from gemel.core.errors import ConfigurationError
 from gemel.core.frame import Values
@@ -82,20 +83,29 @@ class Levels:
         if self.whole:
             number = round(self._low) + self.index(point)
         if self._unit == "*":
-            return f"*{max(number, _LEAST_FACTOR):.12g}"
+            return f"*{float(max(number, _LEAST_FACTOR))!r}"
         if self._unit == "s":
             return f"{round(number * 1e9)} ns"
         return int(number) if self.whole else number
 
-    def told(self, point: float) -> float | str:
-        """The value for a table: a number (a factor, seconds), or text."""
-        if self.values is not None and not self.is_number:
-            return str(self.values[self.index(point)])
+    def numbers(self, points: Values) -> Values:
+        """The same for many points as float64[n]: numbers, factors, or seconds; only where it is
+        a number."""
         if self.values is not None:
-            return float(self._numbers[self.index(point)])
+            return np.asarray(self._numbers[self._which(points)])
         if self.whole:
-            return float(round(self._low) + self.index(point))
-        return float(self._low + (self._high - self._low) * (point + 1) / 2)
+            return np.asarray(round(self._low) + self._which(points).astype(np.float64))
+        return np.asarray(self._low + (self._high - self._low) * (points + 1) / 2)
+
+    def told(self, points: Values) -> list[Any]:
+        """Values for a table: numbers, or text."""
+        if self.values is None or self.is_number:
+            return list(self.numbers(points).tolist())
+        return [str(self.values[i]) for i in self._which(points).tolist()]
+
+    def _which(self, points: Values) -> npt.NDArray[np.int64]:
+        many = self.count
+        return np.minimum(((points + 1) / 2 * many).astype(np.int64), many - 1)
 
     def coded(self, points: Values) -> Values:
         """float64[n] between −1 and 1 by the value itself: levels of a list lie as far apart as
@@ -103,7 +113,7 @@ class Levels:
         many = self.count
         if not many:
             return points
-        which = np.minimum(((points + 1) / 2 * many).astype(np.int64), many - 1)
+        which = self._which(points)
         if self.values is None or not self.is_number:
             return np.asarray(2.0 * which / max(many - 1, 1) - 1)
         low, high = self._numbers.min(), self._numbers.max()

@@ -18,7 +18,7 @@ import numpy as np
 from gemel.core.errors import ConfigurationError
 from gemel.core.frame import Values
 from gemel.core.line import Line
-from gemel.core.line.changes import Variant, changed, factor_of, line_hash
+from gemel.core.line.changes import Variant, changed, line_hash
 from gemel.core.line.statistics import estimate
 from gemel.parts.simulators.base import Run, Scenarios, Trial
 from gemel.twin.planning.experiments.comparing import trial_of
@@ -100,10 +100,7 @@ class Grid:
     def told(self, block: int) -> dict[str, list[float | str]]:
         """Values of the factors, for a table."""
         points = self.points[self.rows(block)]
-        return {
-            level.path: [level.told(float(at)) for at in points[:, j]]
-            for j, level in enumerate(self.levels)
-        }
+        return {level.path: level.told(points[:, j]) for j, level in enumerate(self.levels)}
 
     def coded(self, rows: slice) -> Values:
         """Points by their values, between −1 and 1."""
@@ -276,21 +273,16 @@ def _columns_of(grid: Grid, points: Values) -> Scenarios:
     for j, level in enumerate(grid.levels):
         station, what = level.path.removeprefix("stations.").split(".")
         where = slice(None) if station == "*" else slice(at[station], at[station] + 1)
-        if what == "places":
-            values = [level.value(float(p)) for p in points[:, j]]
-            places = np.array([-1 if v is None else int(v) for v in values])
-            found.places[:, where] = places[:, None]
-        else:
-            told = np.array([_factor(level.value(float(p))) for p in points[:, j]])
-            getattr(found, what)[:, where] *= told[:, None]
+        if what != "places":
+            getattr(found, what)[:, where] *= level.numbers(points[:, j])[:, None]
+        elif level.is_number:
+            found.places[:, where] = level.numbers(points[:, j]).astype(np.int64)[:, None]
+        else:  # some have no limit
+            values = [level.value(at) for at in points[:, j].tolist()]
+            found.places[:, where] = np.array([-1 if v is None else int(v) for v in values])[
+                :, None
+            ]
     return found
-
-
-def _factor(value: Any) -> float:
-    factor = factor_of(value)
-    if factor is None:
-        raise AssertionError(f"{value!r} is played beside the line only as a factor")
-    return factor
 
 
 def _columns(grid: Grid, runs: list[Run], rows: list[list[int]]) -> dict[str, Values]:
