@@ -28,6 +28,7 @@ _PILOT: Final = 1_000_000_000
 """Number of the first replication from which a difference that matters is taken: other luck than
 that which is judged, so that it is fixed before."""
 _BATCH: Final = 5
+_SHARES: Final = ("in_time", "scrap", "lost")
 _FEW_SHARES: Final = 100
 """Replications before a share of successes is judged: of few, all may be alike by chance."""
 
@@ -76,8 +77,18 @@ class Compared:
     finished: bool
 
     def told(self, row: int, measure: Measure) -> Estimate:
-        """Mean and interval of one scenario."""
-        return estimate(self.values[measure][row])
+        """Mean and interval of one scenario. Those that were out early met other luck than the
+        line as it is met in all its replications: they are told as its mean and what they differ
+        by on the luck that both met, so that scenarios can be compared by eye."""
+        first, mine = self.values[measure][0], self.values[measure][row]
+        alone = estimate(mine)
+        apart = estimate(mine - first[: len(mine)]) if len(first) >= len(mine) else alone
+        whole = estimate(first)
+        if not row or measure in _SHARES or apart.count < alone.count or not alone.count:
+            return alone
+        value = whole.value + apart.value
+        shift = value - alone.value
+        return Estimate(value, alone.low + shift, alone.high + shift, alone.count)
 
     def gain(self, row: int) -> Estimate:
         """Objective of a scenario less that of the line as it is, on the luck both had."""
@@ -217,7 +228,7 @@ def compare(
         count = begin if not first else max(_BATCH, first // 10)
         rows = np.flatnonzero(race.running).tolist()
         count = min(count, play.most - first)
-        if not source.ask(rows, first, count):
+        if not source.ask(sorted({0, *rows}), first, count):  # all are told against the first
             finished = False
             break
         if keep is not None:
