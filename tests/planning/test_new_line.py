@@ -124,11 +124,11 @@ def test_what_matters_is_told_from_what_does_not() -> None:
 
 
 def test_threads_and_an_early_end() -> None:
-    one = expected(asked(), ONE)
+    one = expected(asked(samples=220), ONE)
     with ThreadPoolExecutor(3) as executor:
-        many = expected(asked(), ONE, executor=executor, workers=3)
+        many = expected(asked(samples=220), ONE, executor=executor, workers=3)
     assert many.rate.tobytes() == one.rate.tobytes()
-    ended = expected(asked(), ONE, progress=lambda done, _all: done < 250)
+    ended = expected(asked(samples=220), ONE, progress=lambda done, _all: done < 210)
     assert not ended.finished
     assert ended.rate.tolist() == one.rate[:200].tolist()
 
