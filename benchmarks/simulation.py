@@ -1,10 +1,11 @@
-"""Lines played out: the recursion, the list of events, and SimPy, on the same random numbers.
+"""Lines played out: the recursion, the list of events, and peers, on the same random numbers.
 
     python -m benchmarks.simulation [--quick]
 
 Ten machines, nine buffers of five places, saturated, blocking after service, log-normal times
 (mean 1 s, cv 0.5), failures from work (mean 100 s between, 10 s to repair, exponential), 10,000
-parts. SimPy has a process per machine and a store per buffer, and is given the same times.
+parts. SimPy has a process per machine and a store per buffer, and is given the same times; so are
+salabim and Ciw where they are installed, once, since they take ten times as long.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.simulation_peers import others, simpy_departures
 from gemel.core.frame import Values
 from gemel.core.line import Draws, Line
 from gemel.core.line.luck import failures_in_operation
@@ -51,30 +53,6 @@ def spent(line: Line, replication: int, parts: int, factor: Values | None = None
         np.add.at(extra, part[part < parts], repair[part < parts])
         rows.append(f * work + extra)
     return np.array(rows)
-
-
-def simpy_departures(times: list[list[float]], places: int) -> list[float]:
-    """Of the last machine."""
-    import simpy
-
-    environment = simpy.Environment()
-    stores = [simpy.Store(environment, capacity=places) for _ in times[1:]]
-    out: list[float] = []
-
-    def machine(i: int) -> Any:
-        for k, length in enumerate(times[i]):
-            if i:
-                yield stores[i - 1].get()
-            yield environment.timeout(length)
-            if i < len(times) - 1:
-                yield stores[i].put(k)
-            else:
-                out.append(environment.now)
-
-    for i in range(len(times)):
-        environment.process(machine(i))
-    environment.run()
-    return out
 
 
 def seconds(call: Callable[[], Any]) -> tuple[float, Any]:
@@ -118,14 +96,21 @@ def run(*, quick: bool = False) -> dict[str, Any]:
         ):
             wanted.setdefault(name, []).append(seconds(call)[0] / times)
         wanted.setdefault("SimPy", []).append(took)
+    peers: dict[str, float] = {}
+    for name, play in others().items():
+        took, left = seconds(lambda play=play: play(expected[0], 5))
+        wanted[name] = [took]
+        peers[name] = float(np.abs(np.array(left) - np.array(last)).max())
     ratios = {
-        name: median(s / t for s, t in zip(wanted["SimPy"], took, strict=True))
+        # Those that were run once stand beside the last round, which was just before.
+        name: median(s / t for s, t in zip(wanted["SimPy"][-len(took) :], took, strict=True))
         for name, took in wanted.items()
     }
     return {
         "parts": parts, "scenarios": many, "replications": fresh, "rounds": rounds,
         "seconds": {name: min(took) for name, took in wanted.items()},
         "ratio": ratios,
+        "peers apart": peers,
         "differences": differences(line, flow, events, kept, speeds, last, expected[1]),
         "exact": exact(quick),
     }  # fmt: skip

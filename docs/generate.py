@@ -37,6 +37,7 @@ from gemel.twin.alarms.settings import AlarmSettings
 from gemel.twin.learning import WatchSettings
 from gemel.twin.learning.live.settings import TaskUse
 from gemel.twin.operations import OperationsSettings
+from gemel.twin.planning.experiments.settings import Cost, Demand, Experiment
 from gemel.virtual import options as virtual
 
 FOLDER = Path(__file__).parent / "reference"
@@ -49,6 +50,7 @@ def pages() -> dict[str, str]:
         "plant-file.md": plant_file(),
         "parts.md": parts(),
         "line.md": line(),
+        "experiment.md": experiment(),
         "stock-and-maintenance.md": stock_and_maintenance(),
         "expressions.md": expressions(),
         "cli.md": commands(),
@@ -241,6 +243,29 @@ def line() -> str:
             "## Distribution { #distribution }\n",
             prose(Distribution.__doc__ or "") + "\n",
             Schema(Distribution).table(),
+        ]
+    )
+
+
+def experiment() -> str:
+    schema = Schema(Experiment)
+    return "\n".join(
+        [
+            NOTICE,
+            "# Experiment\n",
+            "A file that `gemel whatif` reads; see "
+            "[Try before you build](../how-to/experiments.md). It is read as the "
+            "[plant file](plant-file.md) is.\n",
+            prose(Experiment.__doc__ or "") + "\n",
+            "## The file\n",
+            schema.table(),
+            *schema.tables(2),
+            "## Cost { #cost }\n",
+            prose(Cost.__doc__ or "") + " A number alone is an investment.\n",
+            Schema(Cost).table(),
+            "## Demand { #demand }\n",
+            "Written `2800 per hour` (or shift of 8 h, day, week of 168 h), or by its field.\n",
+            Schema(Demand).table(),
         ]
     )
 

@@ -134,6 +134,8 @@ def typed(prefix: str) -> Iterator[tuple[str, str]]:
 def named(line: str) -> tuple[str, list[str]]:
     """The name of the command of a line, which may have two words, and its arguments."""
     _, *words = shlex.split(line, comments=True)
+    if words[0] == "whatif" and " ".join(words[:2]) not in commands():
+        words.insert(1, "play")  # which may be left out
     length = 1 if words[0] in commands() else 2
     return " ".join(words[:length]), words[length:]
 

@@ -233,6 +233,8 @@ def _truncated(mean: float, spread: float, low: float, high: float) -> tuple[flo
 
 
 def _read(value: Any) -> Any:
+    if isinstance(value, dict):  # what comes out of here is Python, where a list is no tuple
+        return {key: tuple(v) if isinstance(v, list) else v for key, v in value.items()}
     return {"mean": value} if isinstance(value, str | int | float) else value
 
 

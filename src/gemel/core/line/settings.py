@@ -95,7 +95,7 @@ class Need(Settings):
 
 
 class Power(Settings):
-    """What a station draws in each state, in kW."""
+    """What each server of a station draws in each state, in kW."""
 
     working: float = Field(0, ge=0, description="While it works, kW")
     setup: float = Field(0, ge=0, description="While it is set up, kW")

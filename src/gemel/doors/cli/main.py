@@ -32,6 +32,7 @@ from gemel.doors.cli.options import (
     TimeColumn,
     UnitColumn,
 )
+from gemel.doors.cli.whatif import whatif
 
 __all__ = ["app", "main"]
 
@@ -50,6 +51,7 @@ app.add_typer(models.models, name="models")
 app.add_typer(models.labels, name="labels")
 app.add_typer(planning.plan, name="plan")
 app.add_typer(plans.plans, name="plans")
+app.add_typer(whatif, name="whatif")
 
 
 @app.command()
@@ -359,6 +361,28 @@ def snapshot(
     from gemel.doors.cli import simulating
 
     simulating.snapshot(line, output, data)
+
+
+@app.command()
+def bottleneck(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A line, or a log of its parts (CSV: part, station, start, end)"
+        ),
+    ],
+    parts: Annotated[int, typer.Option(min=100, help="Of a line: so many in each run")] = 10_000,
+    replications: Annotated[int, typer.Option(min=2, help="Of a line: so many runs")] = 10,
+    windows: Annotated[
+        int, typer.Option(min=1, max=100, help="Stretches of time that are told apart")
+    ] = 6,
+    seed: Annotated[int, typer.Option(min=0, help="Of all luck")] = 0,
+    json: AsJson = False,
+) -> None:
+    """Say what limits a line, by several methods side by side, and how sure each is."""
+    from gemel.doors.cli import limiting
+
+    limiting.tell(file, parts, replications, windows, seed, as_json=json)
 
 
 @app.command()

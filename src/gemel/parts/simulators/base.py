@@ -182,8 +182,8 @@ def energy_per_part(line: Line, states: Values, throughput: Values) -> Values:
     throughput, float64[s]."""
     power = np.array(
         [
-            [p.working, p.idle, p.idle, p.setup, p.down, p.off]
-            for p in (station.power for station in line.stations.values())
+            [s.servers * kw for kw in (p.working, p.idle, p.idle, p.setup, p.down, p.off)]
+            for s, p in ((station, station.power) for station in line.stations.values())
         ]
     )
     with np.errstate(divide="ignore", invalid="ignore"):

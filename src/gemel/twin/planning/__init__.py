@@ -1,7 +1,9 @@
 """Planning: what could happen, what limits, and what to do about it.
 
 `simulator_for` takes the fastest simulator that covers a line, `alternatives` reads what is to be
-tried, `what_if` plays it side by side, `bottleneck` says what limits a line and how sure that is.
+tried, `what_if` plays it side by side, `bottleneck` says what limits a line and how sure that is,
+`side_by_side` what other methods say of it. `experiments` compares scenarios until the best is
+certain, sweeps over factors, and asks what a line will do that does not exist yet.
 """
 
 from gemel.twin.planning.alternatives import alternatives

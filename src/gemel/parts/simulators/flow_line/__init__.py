@@ -15,8 +15,9 @@ from gemel.parts.simulators.base import Progress, Run, Scenarios, Simulator, Tri
 from gemel.parts.simulators.flow_line.job import Job
 from gemel.parts.simulators.flow_line.kernel import LANES
 from gemel.parts.simulators.flow_line.replay import replay
+from gemel.parts.simulators.flow_line.timeline import timeline, untold
 
-__all__ = ["FlowLine", "replay"]
+__all__ = ["FlowLine", "replay", "timeline", "untold"]
 
 _AT_ONCE = 16
 """Blocks of scenarios between two looks at whether to go on."""

@@ -1,0 +1,268 @@
+"""`gemel whatif`: scenarios until the best is certain, and kept results side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from gemel.core.errors import ConfigurationError
+from gemel.core.line.statistics import Estimate, estimate
+from gemel.doors.cli import telling
+from gemel.doors.cli.telling import number, plain
+from gemel.runtime import experiments
+from gemel.runtime.experiments import Kept
+from gemel.runtime.lines import read_line
+from gemel.runtime.workers import workers
+from gemel.twin.planning.experiments.comparing import Columns, Compared, Plan
+from gemel.twin.planning.experiments.comparing import compare as compare_scenarios
+from gemel.twin.planning.experiments.measures import MEASURES
+from gemel.twin.planning.experiments.settings import Measure
+
+__all__ = ["compare", "play", "watched"]
+
+_ALWAYS: Final[tuple[Measure, ...]] = ("good_parts_per_hour", "lead_time_s")
+
+
+def play(
+    file: Path,
+    tries: list[str],
+    objective: str | None,
+    difference: float | None,
+    keep: Path | None,
+    who: str,
+    *,
+    as_json: bool,
+) -> None:
+    """See `gemel whatif play --help`."""
+    plan = _plan(file, tries, objective, difference)
+    protocol = experiments.fingerprint(plan)
+    kept = None if keep is None else _kept(keep, protocol)
+    save: Callable[[Columns], None] | None = None
+    if keep is not None:
+
+        def save(values: Columns) -> None:
+            experiments.write_kept(keep, protocol, {}, values)
+
+    with workers(who) as found, watched("Playing") as progress:
+        compared = compare_scenarios(
+            plan, executor=found.executor, workers=found.count, progress=progress,
+            kept=None if kept is None else kept.values, keep=save,
+        )  # fmt: skip
+    record = compared.record()
+    if keep is not None and compared.finished:
+        experiments.write_kept(keep, protocol, record, compared.values)
+    if as_json:
+        typer.echo(json.dumps(plain(record), indent=2))
+        return
+    _show(compared)
+
+
+def _plan(file: Path, tries: list[str], objective: str | None, difference: float | None) -> Plan:
+    said = {"objective": objective, "difference": difference}
+    given = {key: value for key, value in said.items() if value is not None}
+    if experiments.is_line(file):
+        if not tries:
+            raise typer.BadParameter("a line needs --try, or a file with scenarios")
+        return experiments.tried(read_line(file), tries, given)
+    if tries or given:
+        raise typer.BadParameter(
+            "--try, --objective and --difference are for a file of a line; an experiment has them "
+            "written down"
+        )
+    read = experiments.read_experiment(file)
+    if not read.experiment.scenarios:
+        other = "sweep" if read.experiment.sweep else "design" if read.experiment.new else ""
+        hint = f"; it has something for `gemel whatif {other}`" if other else ""
+        raise ConfigurationError(f"has no `scenarios`{hint}", str(file))
+    return experiments.plan_of(read)
+
+
+def _kept(path: Path, protocol: dict[str, Any]) -> Kept | None:
+    if not path.exists():
+        return None
+    kept = experiments.read_kept(path)
+    differing = sorted(k for k in protocol if kept.protocol.get(k) != plain(protocol[k]))
+    if differing:
+        raise ConfigurationError(
+            f"was kept from something else: {', '.join(differing)} differ; give another --keep",
+            str(path),
+        )
+    return kept
+
+
+@contextmanager
+def watched(what: str) -> Iterator[Callable[[int, int], bool]]:
+    """Progress on the error console; Ctrl-C ends with what is finished, a second one at once."""
+    console = Console(stderr=True)
+    stopped = False
+    with console.status(f"{what} …") as status:
+        import signal
+
+        def stop(_number: int, _frame: Any) -> None:
+            nonlocal stopped
+            if stopped:
+                raise KeyboardInterrupt
+            stopped = True
+            status.update("Ending with what is finished …")
+
+        try:
+            before = signal.signal(signal.SIGINT, stop)
+        except ValueError:  # not on the main thread: nobody presses Ctrl-C there
+            before = None
+
+        def progress(done: int, whole: int) -> bool:
+            if not stopped:
+                status.update(f"{what} … {done:,} of {whole:,}")
+            return not stopped
+
+        try:
+            yield progress
+        finally:
+            if before is not None:
+                signal.signal(signal.SIGINT, before)
+
+
+def _show(compared: Compared) -> None:
+    plan, console = compared.plan, telling.console()
+    aim = plan.experiment.objective
+    wanted = (*_ALWAYS, aim, *plan.experiment.limits)
+    shown = [m for m in MEASURES if m in wanted]
+    table = telling.table(
+        "scenario", *(MEASURES[m].title for m in shown), "gain", "95 % interval", "played", ""
+    )
+    for row, title in enumerate(plan.titles):
+        told = {m: compared.told(row, m) for m in shown}
+        gain, played = compared.gain(row), len(compared.values[aim][row])
+        cells = [number(told[m].value, (told[m].high - told[m].low) / 2) for m in shown]
+        cells += ["", ""] if row == 0 else [_signed(gain), _interval(gain)]
+        table.add_row(title, *cells, str(played), _verdict(compared, row))
+    console.print(table)
+    console.print()
+    trial = compared.trial
+    length = (
+        f"{trial.horizon_s / 3_600:.4g} h" if trial.horizon_s else f"{trial.parts:,} parts"
+    )  # fmt: skip
+    notes = [
+        f"{length} in each replication, the first {100 * trial.warm_up:.3g} % not measured; common "
+        f"luck, seed {trial.seed}, simulator {compared.simulator}",
+        f"the gain is that in {MEASURES[aim].title}; {compared.difference:.3g} matters",
+    ]
+    if not compared.finished:
+        notes.insert(0, "ended before it was certain; with --keep the same command goes on")
+    elif not compared.certain and compared.best is not None:
+        notes.insert(0, f"{plan.experiment.play.most} replications are spent; more in `play.most`, "
+                     "or a greater `difference`")  # fmt: skip
+    telling.say(console, compared.sentence, notes)
+
+
+def _verdict(compared: Compared, row: int) -> str:
+    if compared.breaks[row]:
+        return "breaks a limit"
+    if row == compared.best:
+        return "best" if compared.certain else "best so far"
+    return "possible" if compared.running[row] else "out"
+
+
+def _signed(found: Estimate) -> str:
+    text = number(found.value, (found.high - found.low) / 2)
+    return text if text.startswith("-") else f"+{text}"
+
+
+def _interval(found: Estimate) -> str:
+    if found.low != found.low:
+        return "not known"
+    half = (found.high - found.low) / 2
+    return f"{number(found.low, half)} to {number(found.high, half)}"
+
+
+def compare(first: Path, second: Path, *, as_json: bool) -> None:
+    """See `gemel whatif compare --help`."""
+    one, other = experiments.read_kept(first), experiments.read_kept(second)
+    same_luck = all(
+        one.protocol[k] == other.protocol[k]
+        for k in ("parts", "horizon_ns", "warm_up", "seed", "gemel")
+    )
+    rows = _differences(one, other, same_luck=same_luck)
+    alone = sorted(set(one.protocol["scenarios"]) ^ set(other.protocol["scenarios"]))
+    told = {
+        "first": {"file": str(first), "protocol": one.protocol},
+        "second": {"file": str(second), "protocol": other.protocol},
+        "paired": same_luck,
+        "scenarios": rows,
+        "only_in_one": alone,
+    }  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(plain(told), indent=2))
+        return
+    console = telling.console()
+    table = telling.table("scenario", "measure", str(first.name), str(second.name), "difference",
+                          "95 % interval")  # fmt: skip
+    for row in rows:
+        d = Estimate(**row["difference"])
+        half = (d.high - d.low) / 2
+        table.add_row(
+            row["scenario"], MEASURES[row["measure"]].title, number(row["first"], half),
+            number(row["second"], half), _signed(d), _interval(d),
+        )  # fmt: skip
+    console.print(table)
+    differing = sorted(k for k in one.protocol if one.protocol[k] != other.protocol.get(k))
+    notes = [f"only in one of them: {', '.join(alone)}"] * bool(alone)
+    notes.append("on the same luck, replication by replication" if same_luck
+                 else "on luck of their own: the intervals are wider")  # fmt: skip
+    what = f"what differs in them: {', '.join(differing)}" if differing else "the same protocol"
+    telling.say(console, what, notes)
+
+
+def _differences(one: Kept, other: Kept, *, same_luck: bool) -> list[dict[str, Any]]:
+    rows = []
+    for name in one.protocol["scenarios"]:
+        if name not in other.protocol["scenarios"]:
+            continue
+        i, j = (k.protocol["scenarios"].index(name) for k in (one, other))
+        for measure in MEASURES:
+            if measure not in one.values or measure not in other.values:
+                continue
+            a, b = one.values[measure][i], other.values[measure][j]
+            both = np.concatenate([a, b])
+            if not np.isfinite(both).any() or not np.nanmax(np.abs(both)) > 0:
+                continue
+            found = _paired(a, b) if same_luck else _apart(a, b)
+            rows.append(
+                {
+                    "scenario": name, "measure": measure, "first": float(np.nanmean(a)),
+                    "second": float(np.nanmean(b)),
+                    "difference": {
+                        "value": found.value, "low": found.low, "high": found.high,
+                        "count": found.count,
+                    },
+                }
+            )  # fmt: skip
+    return rows
+
+
+def _paired(a: Any, b: Any) -> Estimate:
+    n = min(len(a), len(b))
+    return estimate(b[:n] - a[:n])
+
+
+def _apart(a: Any, b: Any) -> Estimate:
+    """B. L. Welch's interval (Biometrika 34 (1947) 28)."""
+    from gemel.core.control.quantiles import t_quantile
+
+    a, b = a[np.isfinite(a)], b[np.isfinite(b)]
+    if min(len(a), len(b)) < 2:
+        return Estimate(float(b.mean() - a.mean()), np.nan, np.nan, min(len(a), len(b)))
+    va, vb = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
+    mean = float(b.mean() - a.mean())
+    if va + vb == 0:
+        return Estimate(mean, mean, mean, len(a))
+    degrees = float((va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1)))
+    half = t_quantile(0.975, degrees) * float(np.sqrt(va + vb))
+    return Estimate(mean, mean - half, mean + half, min(len(a), len(b)))

@@ -1,0 +1,155 @@
+"""`gemel whatif sweep`: a design of experiments played out, and what its factors do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+
+from gemel.core.errors import ConfigurationError, DataError
+from gemel.doors.cli import telling
+from gemel.doors.cli.experimenting import watched
+from gemel.doors.cli.telling import number, plain
+from gemel.runtime.experiments import read_experiment
+from gemel.runtime.sweeps import Folder, protocol_of
+from gemel.runtime.workers import workers
+from gemel.twin.planning.experiments.designs import resolution_of
+from gemel.twin.planning.experiments.measures import MEASURES
+from gemel.twin.planning.experiments.sweeping import (
+    Grid,
+    Keeper,
+    Memory,
+    Swept,
+    analysed,
+    best_points,
+    grid,
+)
+from gemel.twin.planning.experiments.sweeping import sweep as play_out
+
+__all__ = ["sweep"]
+
+_KEPT_IN_MEMORY: Final = 1_000_000
+_SHOWN: Final = 15
+
+
+def sweep(file: Path, out: Path | None, who: str, *, as_json: bool) -> None:
+    """See `gemel whatif sweep --help`."""
+    read = read_experiment(file)
+    try:
+        asked = grid(read.experiment, read.line)
+    except ConfigurationError as error:
+        place = ("sweep", "factors", error.where) if error.where else ("sweep",)
+        said = f"factor '{error.where}': {error.message}" if error.where else error.message
+        raise ConfigurationError(said, read.where(*place)) from None
+    runs = len(asked.points) * asked.sweep.replications
+    if out is None and runs > _KEPT_IN_MEMORY:
+        raise typer.BadParameter(
+            f"{runs:,} runs are not kept in memory; give --out, a folder for them"
+        )
+    keeper: Keeper = Memory() if out is None else Folder(out, asked)
+    with workers(who) as found, watched("Playing") as progress:
+        done = play_out(
+            asked, keeper, executor=found.executor, workers=found.count, progress=progress
+        )
+    told = _told(asked, keeper, done)
+    if as_json:
+        typer.echo(json.dumps(plain(told), indent=2))
+        return
+    _show(asked, told, done, out)
+
+
+def _told(asked: Grid, keeper: Keeper, done: Swept) -> dict[str, Any]:
+    aim = asked.experiment.objective
+    told: dict[str, Any] = {
+        "protocol": protocol_of(asked),
+        "replications": done.replications,
+        "finished": done.finished,
+        "ended_early": done.early,
+        "objective": aim,
+    }
+    if asked.sweep.design == "fractional":
+        told["resolution"] = resolution_of(asked.points)
+    if not done.replications:
+        return told
+    told["best"] = best_points(asked, keeper, done.replications, aim)
+    try:
+        effects = analysed(asked, keeper, done.replications, aim)
+    except DataError as error:
+        return {**told, "no_effects": str(error)}
+    told["effects"] = effects.told()
+    surface = effects.surface
+    told["surface"] = {
+        "terms": [effects.terms.title(t) or "mean" for t in effects.terms.terms],
+        "coefficients": surface.coefficients.tolist(),
+        "error": surface.error,
+        "explained": surface.explained,
+        "noise": surface.noise,
+        "judged_on": "tenths of the points, each by a surface fitted on the other nine",
+    }
+    return told
+
+
+def _show(asked: Grid, told: dict[str, Any], done: Swept, out: Path | None) -> None:
+    console, title = telling.console(), MEASURES[asked.experiment.objective].title
+    runs = f"{len(asked.points):,} combinations, {done.replications} replications of each"
+    notes = [f"{runs}; common luck, seed {asked.experiment.play.seed}, simulator {asked.simulator}"]
+    if out is not None:
+        notes.append(f"every run is kept in {out}")
+    if "resolution" in told:
+        words = {3: "main effects are mixed with interactions",
+                 4: "interactions are mixed with each other"}  # fmt: skip
+        mixed = words.get(told["resolution"], "no interaction of two is mixed with another")
+        notes.append(f"resolution {min(told['resolution'], 5)}: {mixed}")
+    if "effects" not in told:
+        said = told.get("no_effects", "ended before one replication was finished")
+        telling.say(console, said, notes)
+        return
+    table = telling.table("effect", title, "95 % interval", "what")
+    for row in told["effects"][:_SHOWN]:
+        half = (row["high"] - row["low"]) / 2
+        note = "" if row["known"] or half != half else "may be nothing"
+        if row["mixed_with"]:
+            note = f"mixed with {row['mixed_with']}"
+        interval = "not known" if half != half else (
+            f"{number(row['low'], half)} to {number(row['high'], half)}"
+        )  # fmt: skip
+        table.add_row(row["term"], number(row["value"], half), interval, note)
+    console.print(table)
+    console.print()
+    paths = [level.path for level in asked.levels]
+    best = telling.table("best points", *paths, title)
+    for row in told["best"]:
+        mine = row[asked.experiment.objective]
+        cells = [number(v) if isinstance(v, float) else v for v in (row[p] for p in paths)]
+        best.add_row(f"{row['point']}", *cells, number(mine["value"], mine["high"] - mine["low"]))
+    console.print(best)
+    console.print()
+    surface = told["surface"]
+    if surface["error"] == surface["error"]:
+        noise = surface["noise"]
+        notes.insert(
+            0, f"a surface of second order is off by {number(surface['error'])} {title} on points "
+            f"that it has not seen ({100 * surface['explained']:.0f} % explained"
+            + (f"; luck moves points by {number(noise)})" if noise == noise else ")"),
+        )  # fmt: skip
+    telling.say(console, _sentence(asked, told, done), notes)
+
+
+def _sentence(asked: Grid, told: dict[str, Any], done: Swept) -> str:
+    factors = {level.path for level in asked.levels}
+    known = [row for row in told["effects"] if row["known"] and row["term"] in factors]
+    ended = "" if done.finished else "; ended before all was played, the same command goes on"
+    early = "; known well enough, ended early" if done.early else ""
+    if done.replications == 1:
+        return f"of one replication no effect is certain{ended}"
+    if not known:
+        return f"no factor is certain to do anything{ended}{early}"
+    title = MEASURES[asked.experiment.objective].title
+    first = known[0]
+    half = (first["high"] - first["low"]) / 2
+    return (
+        f"most is done by {first['term']}: {number(first['value'], half)} {title} from its least "
+        f"to its greatest{ended}{early}"
+    )

@@ -1,0 +1,216 @@
+"""Files of experiments and what is kept of their results: read, checked, written, read again."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from pydantic import ValidationError
+
+from gemel import __version__
+from gemel.core.errors import ConfigurationError, Damaged
+from gemel.core.frame import Values
+from gemel.core.line import Line
+from gemel.core.line.changes import Change, Variant, changed, line_hash, read_changes
+from gemel.core.settings import problems
+from gemel.runtime.lines import read_line
+from gemel.runtime.yaml12 import Document, parse
+from gemel.twin.planning.experiments.comparing import Columns, Plan
+from gemel.twin.planning.experiments.settings import Cost, Experiment, Measure, Scenario
+
+__all__ = [
+    "AS_IT_IS", "File", "Kept", "fingerprint", "is_line", "plan_of", "read_experiment",
+    "read_kept", "tried", "write_kept",
+]  # fmt: skip
+
+AS_IT_IS: Final = "as it is"
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """An experiment, its line, and where everything stands in the file."""
+
+    path: Path
+    experiment: Experiment
+    line: Line
+    document: Document
+
+    def where(self, *path: str | int) -> str:
+        return self.document.where(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a result file holds: the protocol, the answer, and every replication."""
+
+    protocol: dict[str, Any]
+    record: dict[str, Any]
+    values: Columns
+
+
+def is_line(path: Path) -> bool:
+    """Whether a file describes a line, and no experiment."""
+    try:
+        data = parse(path.read_text(encoding="utf-8"), path.name).data
+    except (OSError, UnicodeDecodeError):
+        return True  # `read_line` says what is wrong with it
+    return not isinstance(data, dict) or "stations" in data
+
+
+def read_experiment(path: Path) -> File:
+    """The experiment of a file. Raises `ConfigurationError` with its line in the file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigurationError("no such file", str(path)) from None
+    except (IsADirectoryError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"is no file of an experiment: {error}", str(path)) from None
+    document = parse(text, path.name)
+    if not isinstance(document.data, dict):
+        raise ConfigurationError(
+            "an experiment begins with 'line:', the file of its line", path.name
+        )
+    if document.data.get("format", 1) != FORMAT:
+        raise ConfigurationError(
+            f"format is {document.data['format']!r}, this Gemel reads {FORMAT}",
+            document.where(("format",)),
+        )
+    values = {key: value for key, value in document.data.items() if key != "format"}
+    try:
+        experiment = Experiment.model_validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        first = problems(error, Experiment)[0]
+        place = tuple(p for p in first.path if p != "[key]")
+        words = ".".join(str(p) for p in place)
+        raise ConfigurationError(
+            f"{words}: {first.sentence}" if words else first.sentence, document.where(place)
+        ) from None
+    return File(path, experiment, read_line(path.parent / experiment.line), document)
+
+
+def plan_of(file: File) -> Plan:
+    """The line as it is and the scenarios of a file. Raises `ConfigurationError` with the line."""
+    experiment = file.experiment
+    variants, costs = [Variant(file.line)], [experiment.cost]
+    names, titles = [AS_IT_IS], [AS_IT_IS]
+    for name, scenario in experiment.scenarios.items():
+        if name == AS_IT_IS:
+            raise ConfigurationError(
+                f"'{AS_IT_IS}' is the line of the file; give the scenario another name",
+                file.where("scenarios", name),
+            )
+        variants.append(_variant(file, name, scenario))
+        costs.append(
+            Cost(
+                investment=experiment.cost.investment + scenario.cost.investment,
+                per_hour=experiment.cost.per_hour + scenario.cost.per_hour,
+            )
+        )
+        names.append(name)
+        titles.append(scenario.title or name)
+    return Plan(experiment, tuple(names), tuple(titles), tuple(variants), tuple(costs))
+
+
+def _variant(file: File, name: str, scenario: Scenario) -> Variant:
+    line = read_line(file.path.parent / scenario.line) if scenario.line else file.line
+    try:
+        return changed(line, [Change(path, value) for path, value in scenario.changes.items()])
+    except ConfigurationError as error:
+        place = ("scenarios", name, "changes", *([error.where] if error.where else []))
+        said = error.message
+        if error.where and not said.startswith((error.where, f"stations.{error.where}")):
+            said = f"{error.where}: {said}"
+        raise ConfigurationError(f"scenario '{name}', {said}", file.where(*place)) from None
+
+
+def tried(line: Line, tries: list[str], settings: Mapping[str, Any]) -> Plan:
+    """Alternatives of a command line: each a scenario of its own, with the words as its name."""
+    experiment = Experiment.read({"line": "-", **settings})
+    variants = [Variant(line)]
+    for text in tries:
+        try:
+            variants.append(changed(line, read_changes(text)))
+        except ConfigurationError as error:
+            raise ConfigurationError(f"'{text}': {error}") from None
+    names = (AS_IT_IS, *tries)
+    if len(set(names)) < len(names):
+        raise ConfigurationError("an alternative is given twice")
+    return Plan(experiment, names, names, tuple(variants), (experiment.cost,) * len(names))
+
+
+def fingerprint(plan: Plan) -> dict[str, Any]:
+    """What must be the same for results to go on from each other: lines, changes, luck, measure of
+    time. The version of Gemel is told, too: another may play a line otherwise."""
+    play = plan.experiment.play
+    return {
+        "format": FORMAT,
+        "gemel": __version__,
+        "lines": [line_hash(v.line) for v in plan.variants],
+        "beside": [
+            {**{f"{n}.{w}": f for (n, w), f in v.factors.items()},
+             **{f"{n}.places": p for n, p in v.places.items()}} for v in plan.variants
+        ],
+        "scenarios": list(plan.names),
+        "costs": [c.model_dump() for c in plan.costs],
+        "prices": plan.experiment.prices.model_dump(),
+        "order": plan.experiment.order,
+        "parts": play.parts, "horizon_ns": play.horizon, "warm_up": play.warm_up,
+        "seed": play.seed, "simulator": play.simulator,
+    }  # fmt: skip
+
+
+def write_kept(
+    path: Path, protocol: dict[str, Any], record: dict[str, Any], values: Columns
+) -> None:
+    """Write a result so that a reader finds the old one or the new one, never half of one."""
+    columns = {m: [[float(x) for x in v] for v in vs] for m, vs in values.items()}
+    text = json.dumps(
+        _plain({"protocol": protocol, "result": record, "values": columns}), allow_nan=False
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def read_kept(path: Path) -> Kept:
+    """A result that was kept. Raises `ConfigurationError` or `Damaged`."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        values: dict[Measure, list[Values]] = {
+            m: [np.array([np.nan if x is None else x for x in v], np.float64) for v in vs]
+            for m, vs in data["values"].items()
+        }
+        kept = Kept(dict(data["protocol"]), dict(data["result"]), values)
+        count = len(kept.protocol["scenarios"])
+        sizes = {tuple(len(v) for v in vs) for vs in values.values()}
+    except FileNotFoundError:
+        raise ConfigurationError("no such file", str(path)) from None
+    except (ValueError, KeyError, TypeError, AttributeError, IsADirectoryError) as error:
+        raise Damaged(f"{path}: is no result of `gemel whatif`: {error}") from None
+    if kept.protocol.get("format") != FORMAT:
+        raise ConfigurationError(
+            f"format is {kept.protocol.get('format')!r}, this Gemel reads {FORMAT}", str(path)
+        )
+    if any(len(size) != count for size in sizes) or len(sizes) > 1:
+        raise Damaged(f"{path}: {count} scenarios, but columns of other lengths")
+    return kept
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

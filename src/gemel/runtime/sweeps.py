@@ -1,0 +1,111 @@
+"""A folder of a sweep: what is played, and a Parquet file for each block that is finished.
+
+A block is written beside its place and moved there, so that it is there whole or not at all. Any
+engine reads the folder as one table: ``SELECT * FROM 'folder/*.parquet'``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gemel import __version__
+from gemel.core.errors import ConfigurationError, Damaged
+from gemel.core.frame import Values
+from gemel.core.line.changes import line_hash
+from gemel.twin.planning.experiments.sweeping import Grid
+
+__all__ = ["Folder", "protocol_of"]
+
+
+def protocol_of(grid: Grid) -> dict[str, Any]:
+    """What must be the same for blocks to belong to one table; `replications` may grow."""
+    play, sweep = grid.experiment.play, grid.sweep
+    return {
+        "format": 1,
+        "gemel": __version__,
+        "line": line_hash(grid.line),
+        "simulator": grid.simulator,
+        "factors": sweep.model_dump(mode="json", by_alias=True)["factors"],
+        "design": sweep.design,
+        "points": len(grid.points),
+        "block": grid.size,
+        "parts": play.parts,
+        "horizon_ns": play.horizon,
+        "warm_up": play.warm_up,
+        "seed": play.seed,
+        "cost": grid.experiment.cost.model_dump(),
+        "prices": grid.experiment.prices.model_dump(),
+        "order": grid.experiment.order,
+    }
+
+
+class Folder:
+    """Keeps blocks; see `gemel.twin.planning.experiments.sweeping.Keeper`.
+
+    Raises `ConfigurationError` if the folder holds another sweep.
+    """
+
+    def __init__(self, path: Path, grid: Grid) -> None:
+        self.path, self.grid = path, grid
+        protocol, described = protocol_of(grid), path / "sweep.json"
+        path.mkdir(parents=True, exist_ok=True)
+        if not described.exists():
+            if any(path.glob("*.parquet")):
+                raise ConfigurationError("has Parquet files and is no sweep", str(path))
+            _write(described, json.dumps(protocol, indent=2).encode() + b"\n")
+            return
+        try:
+            there = json.loads(described.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise Damaged(f"{described}: is no JSON: {error}") from None
+        differing = sorted(k for k in protocol if there.get(k) != protocol[k])
+        if differing:
+            raise ConfigurationError(
+                f"holds another sweep: {', '.join(differing)} differ; give another --out", str(path)
+            )
+
+    def has(self, replication: int, block: int) -> bool:
+        return self._file(replication, block).exists()
+
+    def put(self, replication: int, block: int, columns: dict[str, Values]) -> None:
+        rows = self.grid.rows(block)
+        n = rows.stop - rows.start
+        table: dict[str, Any] = {
+            "point": np.arange(rows.start, rows.stop, dtype=np.int64),
+            "replication": np.full(n, replication, np.int32),
+            **self.grid.told(block),
+            **columns,
+        }
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.table(table), sink)
+        _write(self._file(replication, block), sink.getvalue().to_pybytes())
+
+    def get(self, replication: int, block: int, measure: str) -> Values:
+        path = self._file(replication, block)
+        rows = self.grid.rows(block)
+        try:
+            found = pq.read_table(path, columns=[measure]).column(0).to_numpy()
+        except (pa.ArrowInvalid, OSError, KeyError) as error:
+            raise Damaged(f"{path}: {error}; remove it, and it is played again") from None
+        if len(found) != rows.stop - rows.start:
+            raise Damaged(f"{path}: {len(found)} rows; remove it, and it is played again")
+        return np.asarray(found, np.float64)
+
+    def _file(self, replication: int, block: int) -> Path:
+        return self.path / f"r{replication:05d}-b{block:06d}.parquet"
+
+
+def _write(path: Path, content: bytes) -> None:
+    beside = path.with_name(f".{path.name}.new")
+    with beside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
