@@ -229,7 +229,9 @@ class SchedulerSuite:
         plan = _solve(scheduler, problem)
         kept = deepcopy(plan)
         _solve(scheduler, problem, start=plan)
-        for name in problem.__dataclass_fields__:
+        for name, one in problem.__dataclass_fields__.items():
+            if not one.compare:
+                continue  # what was computed of it
             np.testing.assert_array_equal(getattr(problem, name), getattr(before, name))
         np.testing.assert_array_equal(plan.start, kept.start)
 

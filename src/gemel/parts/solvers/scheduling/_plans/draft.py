@@ -48,14 +48,19 @@ class Draft:
     _resources: list[tuple[str, int, bool]] = field(default_factory=list)
     _buffer: list[int] = field(default_factory=list)
     _initial: list[str | None] = field(default_factory=list)
+    _standby: list[tuple[float, float]] = field(default_factory=list)
     _closed: list[tuple[int, int, int]] = field(default_factory=list)
     _setups: dict[tuple[int, str, str], int] = field(default_factory=dict)
     _families: dict[str, int] = field(default_factory=dict)
     _prices: list[tuple[int, float]] = field(default_factory=list)
 
-    def machine(self, name: str, buffer: int = NONE, initial: str | None = None) -> int:
-        """Its number."""
+    def machine(
+        self, name: str, buffer: int = NONE, initial: str | None = None, standby: float = 0.0,
+        restart: float = np.inf,
+    ) -> int:  # fmt: skip
+        """Its number; `standby` in kW, `restart` in kWh."""
         self.machines.append(name)
+        self._standby.append((standby, restart))
         self._buffer.append(buffer)
         self._initial.append(initial)
         if initial is not None:
@@ -135,6 +140,8 @@ class Draft:
         arcs = np.array(self._arcs, np.int64).reshape(-1, 4)
         columns = np.array([one[1:] for one in self._operations], np.int64).reshape(-1, 5)
         fixed = columns[:, 4] != NONE
+        standby = np.array(self._standby if any(one[0] for one in self._standby) else [])
+        standby = standby.reshape(-1, 2)
         initial = [NONE if name is None else self._families[name] for name in self._initial]
         return Problem(
             jobs=tuple(self.jobs), machines=tuple(self.machines),
@@ -157,5 +164,6 @@ class Draft:
             price_from=np.array([one[0] for one in self._prices], np.int64),
             price=np.array([one[1] for one in self._prices], np.float64),
             reference=np.tile(np.array([NONE, NEVER], np.int64), (n, 1)),
+            standby=standby[:, 0].copy(), restart=standby[:, 1].copy(),
             objective=objective or Objective(), now=self.now, tick=self.tick, origin=self.origin,
         )  # fmt: skip
