@@ -12,6 +12,7 @@ EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
     "annealing": [{}],
     "best": [{"lanes": 1}],
     "cp_sat": [{"workers": 1}],
+    "dispatch": [{}, {"rule": "fifo"}],
     "flow_shop": [{}],
     "tabu": [{}, {"lanes": 1, "pool": 3, "stall": 20}],
 }

@@ -16,7 +16,7 @@ from gemel.parts.solvers.scheduling._plans.measure import plan
 from gemel.parts.solvers.scheduling._plans.sheet import Sheet, pause
 from gemel.parts.solvers.scheduling.base import NONE, Integers, Problem, Schedule
 
-__all__ = ["Begun", "Decoder", "begun", "order_of", "place", "put_off", "right_shift", "uncovered"]
+__all__ = ["Begun", "Decoder", "begun", "fit", "order_of", "place", "put_off", "right_shift", "uncovered"]
 
 
 def uncovered(problem: Problem) -> tuple[str, ...]:
@@ -169,19 +169,7 @@ def place(
             begin = max(begin, free[k] + need)
         over = begin
         while True:
-            over = begin + length
-            if k >= 0 and length > 0:
-                for c in range(sheet.closed_first[k], sheet.closed_first[k + 1]):
-                    first, again_open = sheet.closed[c, 0], sheet.closed[c, 1]
-                    if first >= over:
-                        break
-                    if again_open <= begin:
-                        continue
-                    if not sheet.breakable[i] or first <= begin:
-                        begin = again_open
-                        over = begin + length
-                    else:
-                        over += again_open - first
+            begin, over = fit(sheet, k, begin, length, sheet.breakable[i])
             again = False
             if length > 0:
                 for one in range(r):
@@ -202,6 +190,25 @@ def place(
         for one in range(r):
             if sheet.demand[m, one] > 0 and over > begin:
                 _take(time[one], level[one], count, one, begin, over, sheet.demand[m, one])
+
+
+@njit(nogil=True, cache=True)
+def fit(sheet: Sheet, k: int, begin: int, length: int, breakable: bool) -> tuple[int, int]:
+    """Start and end of work that begins on a machine at `begin` or as soon after as it may."""
+    over = begin + length
+    if length > 0:
+        for c in range(sheet.closed_first[k], sheet.closed_first[k + 1]):
+            first, again_open = sheet.closed[c, 0], sheet.closed[c, 1]
+            if first >= over:
+                break
+            if again_open <= begin:
+                continue
+            if not breakable or first <= begin:
+                begin = again_open
+                over = begin + length
+            else:
+                over += again_open - first
+    return begin, over
 
 
 @njit(nogil=True, cache=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -82,26 +82,21 @@ def sheet_of(problem: Problem) -> Sheet:
     closed_first, closed = join(problem.closed, k)
     hours = problem.tick / HOUR
     spent = np.diff(problem.price_from) * problem.price[:-1] * hours
+    columns: dict[str, Any] = {
+        name: np.ascontiguousarray(getattr(problem, name)) for name in Sheet._fields
+        if isinstance(getattr(problem, name, None), np.ndarray)
+    }  # fmt: skip
     nothing = np.zeros(k)
-    return Sheet(
-        *(np.ascontiguousarray(getattr(problem, name)) for name in
-          ("job", "family", "breakable", "fixed_mode", "fixed_start", "mode_of")),
-        problem.first_mode,
-        *(np.ascontiguousarray(getattr(problem, name)) for name in
-          ("machine", "duration", "demand", "power", "before", "after", "lag", "no_wait")),
-        np.searchsorted(problem.after[arc], np.arange(n + 1)).astype(np.int64), arc, topological,
-        *(np.ascontiguousarray(getattr(problem, name)) for name in
-          ("release", "due", "deadline", "weight", "capacity", "renewable", "setup", "initial",
-           "buffer")),
-        closed_first, closed, np.ascontiguousarray(problem.price_from),
-        np.ascontiguousarray(problem.price),
-        np.concatenate([[0.0], np.cumsum(spent)])[: len(problem.price)],
-        problem.standby if problem.standby.size else nothing,
-        problem.restart if problem.restart.size else nothing,
-        np.ascontiguousarray(problem.reference), problem.now, hours,
-        np.array([float(getattr(problem.objective, name)) for name in PARTS]),
-        np.array([float(getattr(problem.at_most, name)) for name in PARTS]),
-    )  # fmt: skip
+    return Sheet(**columns | {
+        "arc_first": np.searchsorted(problem.after[arc], np.arange(n + 1)).astype(np.int64),
+        "arc": arc, "topological": topological, "closed_first": closed_first, "closed": closed,
+        "price_sum": np.concatenate([[0.0], np.cumsum(spent)])[: len(problem.price)],
+        "standby": problem.standby if problem.standby.size else nothing,
+        "restart": problem.restart if problem.restart.size else nothing,
+        "now": problem.now, "hours": hours,
+        "weights": np.array([float(getattr(problem.objective, name)) for name in PARTS]),
+        "most": np.array([float(getattr(problem.at_most, name)) for name in PARTS]),
+    })  # fmt: skip
 
 
 @njit(nogil=True, cache=True)

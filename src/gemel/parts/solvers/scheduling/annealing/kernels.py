@@ -132,9 +132,11 @@ def _later(old: int, length: int, later: Integers, state: Integers) -> int:
     if kind == 1:
         return at
     if kind == 2:
-        return max(0, at - length)
-    reach = max(1, length // 2)
-    return max(0, old + draw(state, 2 * reach + 1) - reach)
+        at -= length
+    else:
+        reach = max(1, length // 2)
+        at = old + draw(state, 2 * reach + 1) - reach
+    return max(0, at)
 
 
 @njit(nogil=True, cache=True)

@@ -15,7 +15,7 @@ from gemel.core.time import SECOND, Clock
 from gemel.parts.solvers.scheduling._plans.decode import Decoder, uncovered
 from gemel.parts.solvers.scheduling._plans.draft import Draft, Way
 from gemel.parts.solvers.scheduling._plans.quick import passes
-from gemel.parts.solvers.scheduling._plans.sheet import Sheet
+from gemel.parts.solvers.scheduling._plans.walls import walls
 from gemel.parts.solvers.scheduling.annealing.kernels import anneal, value_of
 from gemel.parts.solvers.scheduling.base import (
     NEVER,
@@ -138,7 +138,7 @@ class _Run:
         )
         self.penalty = np.zeros(7)
         self.free_value = self.value(self.order, self.mode, self.wait)
-        self.penalty = _penalty(self.sheet, self.free_value)
+        self.penalty = walls(self.sheet, self.free_value)
         self.now = self.best = self.value(self.order, self.mode, self.wait)
         self.best_order, self.best_mode = self.order.copy(), self.mode.copy()
         self.best_wait = self.wait.copy()
@@ -225,13 +225,3 @@ def _quickest(problem: Problem, first: Integers) -> Integers:
         np.int64,
     )
     return np.where(problem.fixed, problem.fixed_mode, quick)
-
-
-def _penalty(sheet: Sheet, value: float) -> Values:
-    """Of one unit above each limit: ten times the value for as much again as is allowed; of a tick
-    after a deadline, 1,000 ticks of all that counts."""
-    found = np.zeros(7)
-    limited = np.isfinite(sheet.most)
-    found[:6][limited] = 10 * max(1.0, abs(value)) / np.maximum(1.0, sheet.most[limited])
-    found[6] = 1e3 * max(float(sheet.weights[:3].sum()), 1e-3 * max(1.0, abs(value)))
-    return found
