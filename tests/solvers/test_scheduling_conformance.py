@@ -11,6 +11,7 @@ from gemel.testing.schedulers import SchedulerSuite
 EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
     "annealing": [{}],
     "best": [{"lanes": 1}],
+    "campaigns": [{}, {"proof": 0.0}],
     "cp_sat": [{"workers": 1}],
     "dispatch": [{}, {"rule": "fifo"}],
     "flow_shop": [{}],

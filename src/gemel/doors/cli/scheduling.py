@@ -20,10 +20,11 @@ from gemel.doors.cli import telling
 from gemel.parts.solvers.scheduling import (
     SCHEDULERS,
     Late,
+    Standing,
     check,
     frozen,
     late_jobs,
-    right_shift,
+    solve_in_turn,
     steady,
 )
 from gemel.parts.solvers.scheduling._plans.decode import uncovered
@@ -52,7 +53,7 @@ def schedule(
     as_json: bool,
 ) -> None:
     """See `gemel schedule --help`."""
-    problem, name, times = read_problem(file, format)
+    problem, name, times, first = read_problem(file, format)
     scheduler = SCHEDULERS.build({"kind": solver})
     limit = Budget(None, iterations) if iterations else Budget(_seconds(budget))
     start: Schedule | None = None
@@ -68,9 +69,10 @@ def schedule(
             status.update(f"Planning … {_value(found)}")
 
         try:
-            found = scheduler.solve(
-                problem, seed=seed, budget=limit, clock=time.perf_counter_ns, start=start, told=told
-            )
+            found = solve_in_turn(
+                scheduler, problem, first, seed=seed, budget=limit, clock=time.perf_counter_ns,
+                start=start, told=told,
+            )  # fmt: skip
         except Infeasible as error:
             # A planner reads local times, whoever searches counts ticks.
             words = re.sub(r"tick (\d+)", lambda m: times.short(int(m[1])), error.message)
@@ -116,16 +118,16 @@ def _repaired(
             raise typer.BadParameter(f"--down {one}: ends before it begins")
         rows.append((problem.machines.index(machine), first, last))
     at = times.tick_of(now) if now is not None else min((row[1] for row in rows), default=0)
-    problem = frozen(problem, old, at, rows)
     repair: dict[str, Any] = {"now": at, "old": dict(old.parts)}
-    if uncovered(problem):
-        return steady(problem, old), old, repair
-    right_shift(problem, old)  # the first compiles
+    asked = frozen(problem, old, at, rows)
+    if uncovered(asked):
+        return steady(asked, old), old, repair
+    standing = Standing(problem, old)
     begun = time.perf_counter_ns()
-    shifted = right_shift(problem, old)
+    shifted = standing.repair(at, rows).schedule
     repair["right_shift"] = dict(shifted.parts)
     repair["right_shift_seconds"] = (time.perf_counter_ns() - begun) / SECOND
-    problem = steady(problem, shifted)
+    problem = steady(asked, shifted)
     return problem, replace(shifted, value=problem.objective.value(shifted.parts)), repair
 
 

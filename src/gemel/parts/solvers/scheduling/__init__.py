@@ -5,6 +5,7 @@ from gemel.parts.solvers.scheduling._plans.check import check
 from gemel.parts.solvers.scheduling._plans.description import Description, problem_of
 from gemel.parts.solvers.scheduling._plans.draft import Draft, Way
 from gemel.parts.solvers.scheduling._plans.formats import FORMATS, read, recognise
+from gemel.parts.solvers.scheduling._plans.in_turn import solve_in_turn
 from gemel.parts.solvers.scheduling._plans.measure import finish, measure, plan
 from gemel.parts.solvers.scheduling._plans.quick import passes
 from gemel.parts.solvers.scheduling._plans.reasons import Late, late_jobs
@@ -20,7 +21,7 @@ from gemel.parts.solvers.scheduling.base import Scheduler
 __all__ = [
     "FORMATS", "SCHEDULERS", "Description", "Draft", "Late", "Repair", "Scheduler", "Standing",
     "Way", "check", "finish", "frozen", "late_jobs", "measure", "passes", "plan", "problem_of",
-    "read", "recognise", "right_shift", "steady",
+    "read", "recognise", "right_shift", "solve_in_turn", "steady",
 ]  # fmt: skip
 
 SCHEDULERS = Kind(__name__, Scheduler, "scheduler")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -14,7 +15,7 @@ from gemel.core.errors import ConfigurationError, did_you_mean
 from gemel.core.settings import Settings
 from gemel.core.time import DAY, MINUTE, SECOND, Duration, parse_time, zone
 from gemel.parts.solvers.scheduling._plans.draft import Draft, Way
-from gemel.parts.solvers.scheduling.base import NEVER, NONE, Objective, Problem
+from gemel.parts.solvers.scheduling.base import LARGEST, NEVER, NONE, AtMost, Objective, Problem
 
 __all__ = ["Description", "Order", "problem_of"]
 
@@ -34,6 +35,7 @@ def _one_or_many(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+Part: TypeAlias = Literal["makespan", "tardiness", "flow_time", "setup", "energy"]
 TimeOfDay = Annotated[str, AfterValidator(_clock)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 
@@ -72,6 +74,10 @@ class Machine(Settings):
     )
     set_up_for: str | None = Field(None, description="Family that it is set up for at the start")
     power: float = Field(0.0, ge=0, description="kW while it works")
+    standby: float = Field(0.0, ge=0, description="kW between two steps, while it stays on")
+    restart: float | None = Field(
+        None, ge=0, description="kWh to be on again, if it may be off between; without, it stays on"
+    )
 
 
 class SetUp(Settings):
@@ -116,6 +122,11 @@ class Step(Settings):
 class Product(Settings):
     """How something is made."""
 
+    lot: int | None = Field(
+        None, ge=1, description="Pieces that go on together: an order is divided into lots of at "
+        "most so many. Each goes on when it is done, on whichever machine; lots that follow each "
+        "other are one batch. Undivided without"
+    )  # fmt: skip
     steps: tuple[Step, ...] = Field(min_length=1, description="One after the other")
 
 
@@ -140,6 +151,19 @@ class Goal(Settings):
     flow_time: float = Field(0.0, ge=0, description="Weighted time in the plant, per minute")
     setup: float = Field(0.0, ge=0, description="Set-up time, per minute")
     energy: float = Field(0.0, ge=0, description="Cost of energy")
+    first: tuple[Part, ...] = Field(
+        (), description="Parts that come before the sum, one after the other: nothing of the first "
+        "is given up for the second, and nothing of them for the sum"
+    )  # fmt: skip
+
+
+class Limits(Settings):
+    """What may not be exceeded."""
+
+    makespan: Duration | None = Field(None, gt=0, description="End of all, from the start")
+    tardiness: Duration | None = Field(None, ge=0, description="Weighted lateness of all orders")
+    setup: Duration | None = Field(None, ge=0, description="Set-up time")
+    energy: float | None = Field(None, ge=0, description="Cost of energy")
 
 
 class Description(Settings):
@@ -155,6 +179,10 @@ class Description(Settings):
     resources: dict[str, int] = Field({}, description="How many people, tools, … there are")
     setups: tuple[SetUp, ...] = Field((), description="Changes that take time")
     energy: tuple[Price, ...] = Field((), description="Prices of energy by the time of day")
+    peak_power: float | None = Field(
+        None, gt=0, description="kW that all machines at work may draw together"
+    )
+    limits: Limits = Field(Limits(), description="What may not be exceeded")
     products: dict[str, Product] = Field({}, description="By name")
     orders: tuple[Order, ...] = Field(description="What is to be made")
 
@@ -182,7 +210,12 @@ class _Maker:
         for name, machine in said.machines.items():
             machine = machine or Machine()
             buffer = NONE if machine.buffer is None else machine.buffer
-            self.machines[name] = draft.machine(name, buffer, machine.set_up_for)
+            restart = float("inf") if machine.restart is None else machine.restart
+            self.machines[name] = draft.machine(
+                name, buffer, machine.set_up_for, machine.standby, restart
+            )
+        if said.peak_power is not None:
+            draft.peak(said.peak_power)
         seen: set[str] = set()
         for order in said.orders:
             if order.order in seen:
@@ -202,7 +235,7 @@ class _Maker:
             self._prices(until)
         per = said.tick / MINUTE
         goal = said.objective
-        return draft.build(
+        made = draft.build(
             Objective(
                 goal.makespan * per,
                 goal.tardiness * per,
@@ -211,30 +244,52 @@ class _Maker:
                 goal.energy,
             )
         )
+        return replace(made, at_most=self._limits())
+
+    def _limits(self) -> AtMost:
+        def ticks(limit: int | None) -> float:
+            return float("inf") if limit is None else limit / self.said.tick
+
+        limits = self.said.limits
+        energy = float("inf") if limits.energy is None else limits.energy
+        return AtMost(
+            ticks(limits.makespan), ticks(limits.tardiness), float("inf"), ticks(limits.setup),
+            energy,
+        )  # fmt: skip
 
     def _order(self, order: Order) -> None:
         said, where = self.said, f"order '{order.order}'"
         if (order.product is None) == (not order.steps):
             raise ConfigurationError(f"{where}: give a product, or steps of its own")
-        steps = order.steps
+        steps, most = order.steps, order.quantity
         if order.product is not None:
             self._known(order.product, said.products, where, "product")
             steps = said.products[order.product].steps
+            most = said.products[order.product].lot or most
         job = self.draft.job(
             order.order,
             max(0, self._moment(order.release, where, 0)),
             self._moment(order.due, where, NEVER), self._moment(order.deadline, where, NEVER),
             order.weight,
         )  # fmt: skip
-        last: list[int] = []
-        for number, step in enumerate(steps, 1):
-            ways = self._ways(step, order.quantity, f"{where}, step {step.name or number}")
-            made = self.draft.operation(
-                job, ways, name=f"{order.order}/{step.name or number}", after=last,
-                family=step.family, breakable=step.may_pause, no_wait=step.no_wait,
-                lag=self._ticks(step.wait),
-            )  # fmt: skip
-            last = [made]
+        count = -(-order.quantity // most)
+        if count > LARGEST:
+            raise ConfigurationError(
+                f"{where}: {count:,} lots are more than {LARGEST:,}; take larger ones"
+            )
+        for lot in range(count):
+            # As equal as whole pieces can be.
+            pieces = order.quantity // count + (lot < order.quantity % count)
+            name = order.order if count == 1 else f"{order.order}.{lot + 1}"
+            last: list[int] = []
+            for number, step in enumerate(steps, 1):
+                ways = self._ways(step, pieces, f"{where}, step {step.name or number}")
+                made = self.draft.operation(
+                    job, ways, name=f"{name}/{step.name or number}", after=last,
+                    family=step.family, breakable=step.may_pause, no_wait=step.no_wait,
+                    lag=self._ticks(step.wait),
+                )  # fmt: skip
+                last = [made]
 
     def _ways(self, step: Step, quantity: int, where: str) -> list[Way]:
         demand = {

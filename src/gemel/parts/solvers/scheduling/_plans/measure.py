@@ -50,6 +50,10 @@ def horizon(problem: Problem) -> int:
     if problem.setup.size:
         total += int(problem.setup.max()) * len(problem)
     starts = [problem.now, int(problem.release.max(initial=0))]
+    if len(problem.price) and (
+        problem.objective.energy or "energy" in problem.at_most.limits()
+    ):  # it may be best to wait for the last price
+        starts.append(int(problem.price_from[-1]))
     if len(problem.closed):
         starts.append(int(problem.closed[:, 2].max()))
         # What may pause before all calendars end, and what waits for a gap that is long enough.

@@ -24,7 +24,7 @@ __all__ = ["State", "anneal", "state_of", "value_of"]
 class State(NamedTuple):
     """k lines, n lots.
 
-    line      int64[k,n]  lots of each line in their order, of which count[k] are there
+    line      int64[k,n]  lots of each line in their order, of which filled[k] are there
     place     int64[n]    of each lot on its line
     way       int64[n,k]  mode of a lot on a line; NONE: not there
     mode, start, end, need  int64[n]  need: ticks of set-up before it
@@ -36,7 +36,7 @@ class State(NamedTuple):
     """
 
     line: Integers
-    count: Integers
+    filled: Integers
     place: Integers
     way: Integers
     mode: Integers
@@ -123,7 +123,7 @@ def _time(
         free, family = state.end[line[first - 1]], sheet.family[line[first - 1]]
     else:
         free, family = begun.free_at[k], begun.last_family[k]
-    for at in range(first, state.count[k]):
+    for at in range(first, state.filled[k]):
         i = line[at]
         need = 0
         if sheet.setup.size and family >= 0 and sheet.family[i] >= 0:
@@ -168,10 +168,10 @@ def _settle(sheet: Sheet, begun: Begun, state: State, changed: int) -> None:
             state.done[j] = done
             _count_job(sheet, state, j, 1.0)
     span = np.int64(0)
-    for k in range(len(state.count)):
+    for k in range(len(state.filled)):
         state.over[k] = max(0, begun.last_end[k])
-        if state.count[k]:
-            last = state.line[k, state.count[k] - 1]
+        if state.filled[k]:
+            last = state.line[k, state.filled[k] - 1]
             state.over[k] = max(state.over[k], state.end[last])
         span = max(span, state.over[k])
     state.part[0] = span
@@ -200,14 +200,14 @@ def _move(state: State, k: int, first: int, count: int, to: int, place: int) -> 
     without them."""
     taken = state.line[k, first : first + count].copy()
     here, there = state.line[k], state.line[to]
-    for at in range(first, state.count[k] - count):
+    for at in range(first, state.filled[k] - count):
         here[at] = here[at + count]
         state.place[here[at]] = at
-    state.count[k] -= count
-    for at in range(state.count[to] - 1, place - 1, -1):
+    state.filled[k] -= count
+    for at in range(state.filled[to] - 1, place - 1, -1):
         there[at + count] = there[at]
         state.place[there[at]] = at + count
-    state.count[to] += count
+    state.filled[to] += count
     for at in range(count):
         there[place + at] = taken[at]
         state.place[taken[at]] = place + at
@@ -235,7 +235,7 @@ def anneal(
     """So many changes at one temperature; gives the value now, the best, and what a change for the
     worse cost on average."""
     kept_part, kept_done = np.zeros(5), np.empty(len(sheet.release), np.int64)
-    n, machines = len(free), len(state.count)
+    n, machines = len(free), len(state.filled)
     worse, worse_count = 0.0, 0
     for _ in range(count):
         i = free[draw(chance, n)]
@@ -248,7 +248,7 @@ def anneal(
                 while first > 0 and sheet.family[line[first - 1]] == sheet.family[i]:
                     first -= 1
             end = state.place[i] + 1
-            while end < state.count[k] and sheet.family[line[end]] == sheet.family[i]:
+            while end < state.filled[k] and sheet.family[line[end]] == sheet.family[i]:
                 end += 1
             size = end - first
         to, place = k, 0
@@ -268,11 +268,11 @@ def anneal(
         elif where < 7:  # a little earlier or later
             reach = 1 + draw(chance, 20)
             place = first + draw(chance, 2 * reach + 1) - reach
-            place = min(max(0, place), state.count[k] - size)
+            place = min(max(0, place), state.filled[k] - size)
         else:
             to = draw(chance, machines)
-            share = first / max(1, state.count[k])
-            room = state.count[to] - (size if to == k else 0)
+            share = first / max(1, state.filled[k])
+            room = state.filled[to] - (size if to == k else 0)
             near = 1 + room // 20
             place = np.int64(share * room) + draw(chance, 2 * near + 1) - near
             place = min(max(0, place), room)
@@ -300,7 +300,7 @@ def anneal(
                 best = now
                 at = 0
                 for one in range(machines):
-                    for p in range(state.count[one]):
+                    for p in range(state.filled[one]):
                         best_order[at] = state.line[one, p]
                         at += 1
                 best_mode[:] = state.mode

@@ -47,7 +47,7 @@ class Campaigns(Scheduler):
     """
 
     hot: float = Field(
-        0.02, gt=0, description="First temperature, as a share of what a change costs on average"
+        0.1, gt=0, description="First temperature, as a share of what a change costs on average"
     )
     cold: float = Field(1e-4, gt=0, description="Last temperature, as a share of the same")
     proof: float = Field(
