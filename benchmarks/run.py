@@ -227,6 +227,26 @@ def forecasting(quick: bool) -> Found:
     return Found(first[1], found, notes=tuple(notes), tables=tuple(others))
 
 
+def lots(quick: bool) -> Found:
+    from benchmarks import scheduling_lots as benchmark
+
+    runs = benchmark.run("short" if quick else "stratified")
+    return Found(benchmark.table(runs), runs)
+
+
+def claims(quick: bool) -> Found:
+    from benchmarks import claims as benchmark
+
+    found = benchmark.run(quick)
+    shares = [
+        {"": f"{name}: {base}"} | share
+        for name, one in found.items() for base, share in one["shares"].items()
+    ]  # fmt: skip
+    tables = tuple((name, one["rows"]) for name, one in found.items())
+    notes = tuple(f"{name}. {one['protocol']}" for name, one in found.items())
+    return Found(shares, found, notes=notes, tables=tables)
+
+
 def scheduling(quick: bool) -> Found:
     from benchmarks import scheduling as benchmark
     from benchmarks import scheduling_repair as repair
@@ -235,9 +255,9 @@ def scheduling(quick: bool) -> Found:
     speed, better = repair.speed(), repair.better(data())
     reached = benchmark.reached(runs)
     for row in speed:
-        per, most = row["kernel ms per 1,000"], 1.0
-        reached.append((f"right-shift of {row['']}: {per:.3f} ms per 1,000; below {most:g} wanted",
-                        per < most))  # fmt: skip
+        per, most = row["whole answer ms per 1,000"], 1.0
+        reached.append((f"valid plan, judged, of {row['']}: {per:.3f} ms per 1,000; below {most:g} "
+                        "wanted", per < most))  # fmt: skip
     least = min(row["share of what 20 s gain, 1 s"] for row in better)
     reached.append((f"repair: {least:.0%} of what 20 s gain within 1 s; 80 % wanted", least >= 0.8))
     notes = (
@@ -471,6 +491,23 @@ SECTIONS = {
         "plan of ours passes the judge of all rules; of PyJobShop its value is taken. Repair: a "
         "machine breaks down at 30 % of the plan for 10 % of it, what has begun stays.",
         scheduling,
+    ),
+    "lots": Section(
+        "Schedules of lots",
+        "Generated instances (seeds 1 and 2): lots of 5 to 30 minutes, each a variant of one of 5 "
+        "to 100 families, lines that differ by up to 25 %, 10 to 40 minutes between families, due "
+        "dates spread over the time that the work alone takes and a fifth more. To be small: "
+        "weighted lateness, with a tenth of its weight set-up time. Rules are the scheduler "
+        "`dispatch`; `annealing` does not know batches; CP-SAT has 30 s. Every plan passes the "
+        "judge. The bound is the best of all schedulers'.",
+        lots,
+    ),
+    "claims": Section(
+        "Published claims",
+        "What −42 % set-ups, −31 % stock on the line, −18 % energy and −23 % waste, as they are "
+        "published for digital twins, come to against stated baselines on generated instances. "
+        "None of the percentages means anything without its baseline and the table below.",
+        claims,
     ),
     "scoring": Section(
         "Scoring",

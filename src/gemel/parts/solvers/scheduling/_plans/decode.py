@@ -16,7 +16,9 @@ from gemel.parts.solvers.scheduling._plans.measure import plan
 from gemel.parts.solvers.scheduling._plans.sheet import Sheet, pause
 from gemel.parts.solvers.scheduling.base import NONE, Integers, Problem, Schedule
 
-__all__ = ["Begun", "Decoder", "begun", "fit", "order_of", "place", "put_off", "right_shift", "uncovered"]
+__all__ = [
+    "Begun", "Decoder", "begun", "fit", "order_of", "place", "put_off", "right_shift", "uncovered",
+]  # fmt: skip
 
 
 def uncovered(problem: Problem) -> tuple[str, ...]:
@@ -145,38 +147,46 @@ def place(
     end: Integers,
 ) -> None:  # fmt: skip
     """Fill in start and end of the operations in `order`; those that are fixed are there."""
+    # Columns as names of their own: numba counts references for as long as it computes otherwise.
+    job, release, family, machine = sheet.job, sheet.release, sheet.family, sheet.machine
+    duration, setup, demand, capacity = sheet.duration, sheet.setup, sheet.demand, sheet.capacity
+    arc_first, arcs, earlier, lag = sheet.arc_first, sheet.arc, sheet.before, sheet.lag
+    breakable, closed_first, closed = sheet.breakable, sheet.closed_first, sheet.closed
+    now = sheet.now
     free, last = before.free_at.copy(), before.last_family.copy()
-    r = len(sheet.capacity)
+    r = len(capacity)
     # Of each resource what is taken from each time on, in the order of time.
     time = np.zeros((r, 2 * len(start) + 2), np.int64)
     level = np.zeros(time.shape, np.int64)
     count = np.ones(r, np.int64)
     for one in range(r):
         for i in before.fixed:
-            need = sheet.demand[mode[i], one]
+            need = demand[mode[i], one]
             _take(time[one], level[one], count, one, start[i], end[i], need)
     for i in order:
         m = mode[i]
-        k, length = sheet.machine[m], sheet.duration[m]
-        begin = max(max(sheet.release[sheet.job[i]], sheet.now), wait[i])
-        for p in range(sheet.arc_first[i], sheet.arc_first[i + 1]):
-            arc = sheet.arc[p]
-            begin = max(begin, end[sheet.before[arc]] + sheet.lag[arc])
+        k, length = machine[m], duration[m]
+        begin = max(max(release[job[i]], now), wait[i])
+        for p in range(arc_first[i], arc_first[i + 1]):
+            arc = arcs[p]
+            begin = max(begin, end[earlier[arc]] + lag[arc])
         if k >= 0:
             need = 0
-            if sheet.setup.size and last[k] >= 0 and sheet.family[i] >= 0:
-                need = sheet.setup[k, last[k], sheet.family[i]]
+            if setup.size and last[k] >= 0 and family[i] >= 0:
+                need = setup[k, last[k], family[i]]
             begin = max(begin, free[k] + need)
         over = begin
         while True:
-            begin, over = fit(sheet, k, begin, length, sheet.breakable[i])
+            begin, over = fit(
+                closed, closed_first[k], closed_first[k + 1], begin, length, breakable[i]
+            )
             again = False
             if length > 0:
                 for one in range(r):
-                    if sheet.demand[m, one] > 0:
+                    if demand[m, one] > 0:
                         later = _room(
                             time[one], level[one], count[one], begin, over,
-                            sheet.capacity[one] - sheet.demand[m, one],
+                            capacity[one] - demand[m, one],
                         )  # fmt: skip
                         if later > begin:
                             begin = later
@@ -186,19 +196,22 @@ def place(
         start[i], end[i] = begin, over
         if k >= 0:
             free[k] = over
-            last[k] = sheet.family[i]
+            last[k] = family[i]
         for one in range(r):
-            if sheet.demand[m, one] > 0 and over > begin:
-                _take(time[one], level[one], count, one, begin, over, sheet.demand[m, one])
+            if demand[m, one] > 0 and over > begin:
+                _take(time[one], level[one], count, one, begin, over, demand[m, one])
 
 
-@njit(nogil=True, cache=True)
-def fit(sheet: Sheet, k: int, begin: int, length: int, breakable: bool) -> tuple[int, int]:
-    """Start and end of work that begins on a machine at `begin` or as soon after as it may."""
+@njit(nogil=True, cache=True, inline="always")
+def fit(
+    closed: Integers, first_row: int, after_row: int, begin: int, length: int, breakable: bool
+) -> tuple[int, int]:
+    """Start and end of work that begins at `begin`, or as soon after as rows of closed times
+    allow."""
     over = begin + length
     if length > 0:
-        for c in range(sheet.closed_first[k], sheet.closed_first[k + 1]):
-            first, again_open = sheet.closed[c, 0], sheet.closed[c, 1]
+        for c in range(first_row, after_row):
+            first, again_open = closed[c, 0], closed[c, 1]
             if first >= over:
                 break
             if again_open <= begin:

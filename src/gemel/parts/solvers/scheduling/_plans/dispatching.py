@@ -27,7 +27,7 @@ def dispatched(sheet: Sheet, begun: Begun, rule: int) -> tuple[Integers, Integer
 
     Times here know machines, set-ups and calendars; resources are for whoever places the order.
     """
-    n, k = len(sheet.job), len(sheet.initial)
+    n = len(sheet.job)
     mode, free, last = begun.mode.copy(), begun.free_at.copy(), begun.last_family.copy()
     due, rest, near, nearness = _looks(sheet)
     missing, ready_at, end = np.zeros(n, np.int64), np.zeros(n, np.int64), begun.end.copy()
@@ -100,7 +100,10 @@ def dispatched(sheet: Sheet, begun: Begun, rule: int) -> tuple[Integers, Integer
             if sheet.setup.size and last[here] >= 0 and sheet.family[i] >= 0:
                 need = sheet.setup[here, last[here], sheet.family[i]]
             begin = max(begin, free[here] + need)
-        begin, end[i] = fit(sheet, here, begin, sheet.duration[chosen], sheet.breakable[i])
+        begin, end[i] = fit(
+            sheet.closed, sheet.closed_first[here], sheet.closed_first[here + 1], begin,
+            sheet.duration[chosen], sheet.breakable[i],
+        )  # fmt: skip
         if here >= 0:
             free[here], last[here] = end[i], sheet.family[i]
         for p in range(first[i], first[i + 1]):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from gemel.core.errors import ConfigurationError, did_you_mean
 from gemel.core.time import SECOND, Clock
-from gemel.parts.solvers.scheduling._plans.quick import passes
 from gemel.parts.solvers.scheduling._plans.sheet import PARTS
 from gemel.parts.solvers.scheduling.base import (
     Budget,
@@ -47,30 +45,26 @@ def solve_in_turn(
             raise ConfigurationError(f"objective: no part '{name}'; {did_you_mean(name, PARTS)}")
     begun, asked, count = clock(), problem, len(first) + 1
     found = start
-    for turn, name in enumerate([*first, None]):
-        objective = problem.objective
-        if name is not None:
-            objective = replace(
-                Objective(**dict.fromkeys(PARTS, 0.0)), **{name: 1.0}  # type: ignore[arg-type]  # by name
-            )  # fmt: skip
-        asked = replace(asked, objective=objective)
-        if found is not None and passes(replace(asked, objective=problem.objective), found):
-            found = _valued(asked, found)
-        last: dict[str, Any] = {"told": told} if name is None else {}
+    for turn, name in enumerate(first):
+        alone = Objective(**dict.fromkeys(PARTS, 0.0) | {name: 1.0})
+        asked = replace(asked, objective=alone)
         found = scheduler.solve(
             asked, seed=seed, budget=_share(budget, turn, count, (clock() - begun) / SECOND),
-            clock=clock, start=found, stop=stop, **last,
+            clock=clock, start=_valued(asked, found), stop=stop,
         )  # fmt: skip
-        if name is not None:
-            most = min(getattr(asked.at_most, name), found.parts[name])
-            asked = replace(asked, at_most=replace(asked.at_most, **{name: most}))
-    if found is None:
-        raise AssertionError("there is always a last turn")
-    return found
+        most = min(getattr(asked.at_most, name), found.parts[name])
+        asked = replace(asked, at_most=replace(asked.at_most, **{name: most}))
+    asked = replace(asked, objective=problem.objective)
+    return scheduler.solve(
+        asked, seed=seed, budget=_share(budget, count - 1, count, (clock() - begun) / SECOND),
+        clock=clock, start=_valued(asked, found), told=told, stop=stop,
+    )  # fmt: skip
 
 
-def _valued(problem: Problem, plan: Schedule) -> Schedule:
+def _valued(problem: Problem, plan: Schedule | None) -> Schedule | None:
     """A plan under another objective, nothing of which is proved."""
+    if plan is None or not plan.parts:
+        return plan
     return replace(plan, value=problem.objective.value(plan.parts), bound=0.0, history=())
 
 

@@ -80,7 +80,7 @@ def turns_of(sheet: Sheet, mode: Integers, start: Integers, end: Integers) -> In
     return found
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _cost(sheet: Sheet, a: int, b: int) -> float:
     """Of 1 kW from tick a to tick b."""
     total: float = 0.0
@@ -91,7 +91,7 @@ def _cost(sheet: Sheet, a: int, b: int) -> float:
     return total
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def work(sheet: Sheet, m: int, a: int, b: int) -> tuple[float, float]:
     """Cost and kWh of an operation; nothing while its machine is closed."""
     k, priced, kilowatt = sheet.machine[m], len(sheet.price) > 0, sheet.power[m]
@@ -110,7 +110,7 @@ def work(sheet: Sheet, m: int, a: int, b: int) -> tuple[float, float]:
     return kilowatt * cost, kilowatt * ticks * sheet.hours
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def idle(sheet: Sheet, k: int, a: int, b: int) -> tuple[float, float]:
     """Cost and kWh of a machine between operations: on, or off and on again, what is cheaper."""
     a = max(a, 0)

@@ -153,7 +153,7 @@ def join(rows: Integers, machines: int) -> tuple[Integers, Integers]:
     return first, closed[:count].copy()
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def pause(sheet: Sheet, k: int, begin: int, duration: int) -> int:
     """When work that may pause is over; k is NONE where no machine is needed."""
     over = begin + duration

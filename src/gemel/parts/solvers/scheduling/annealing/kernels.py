@@ -26,40 +26,43 @@ def value_of(
     start, end = begun.start.copy(), begun.end.copy()
     place(sheet, begun, order, mode, wait, start, end)
     part, late = np.zeros(6), np.int64(0)
-    done = np.zeros(len(sheet.release), np.int64)
-    span = np.int64(0)
+    job, machine, reference = sheet.job, sheet.machine, sheet.reference
+    weight, due, release, deadline = sheet.weight, sheet.due, sheet.release, sheet.deadline
+    done = np.zeros(len(release), np.int64)
+    span, moved = np.int64(0), 0
     for i in range(len(start)):
-        done[sheet.job[i]] = max(done[sheet.job[i]], end[i])
+        done[job[i]] = max(done[job[i]], end[i])
         span = max(span, end[i])
-        reference = sheet.reference[i]
-        if reference[1] < NEVER and (
-            reference[1] != start[i] or reference[0] != sheet.machine[mode[i]]
+        if reference[i, 1] < NEVER and (
+            reference[i, 1] != start[i] or reference[i, 0] != machine[mode[i]]
         ):
-            part[5] += 1
-    part[0] = span
+            moved += 1
+    part[0], part[5] = span, moved
     for j in range(len(done)):
-        part[1] += sheet.weight[j] * max(0, done[j] - sheet.due[j])
-        part[2] += sheet.weight[j] * (done[j] - sheet.release[j])
-        late += max(0, done[j] - sheet.deadline[j])
+        part[1] += weight[j] * max(0, done[j] - due[j])
+        part[2] += weight[j] * (done[j] - release[j])
+        late += max(0, done[j] - deadline[j])
     asked_setup = sheet.setup.size and (sheet.weights[3] > 0 or sheet.most[3] < np.inf)
     asked_energy = sheet.weights[4] > 0 or sheet.most[4] < np.inf
     if asked_setup:
+        family, setup = sheet.family, sheet.setup
         last = begun.last_family.copy()
         for i in order:
-            k = sheet.machine[mode[i]]
+            k = machine[mode[i]]
             if k >= 0:
-                if last[k] >= 0 and sheet.family[i] >= 0:
-                    part[3] += sheet.setup[k, last[k], sheet.family[i]]
-                last[k] = sheet.family[i]
+                if last[k] >= 0 and family[i] >= 0:
+                    part[3] += setup[k, last[k], family[i]]
+                last[k] = family[i]
     if asked_energy:
+        power, standby = sheet.power, sheet.standby
         before = begun.last_end.copy()
         for i in range(len(start)):
-            if sheet.power[mode[i]] > 0:
+            if power[mode[i]] > 0:
                 part[4] += work(sheet, mode[i], start[i], end[i])[0]
         for i in order:
-            k = sheet.machine[mode[i]]
+            k = machine[mode[i]]
             if k >= 0:
-                if before[k] >= 0:
+                if before[k] >= 0 and standby[k] > 0:
                     part[4] += idle(sheet, k, before[k], start[i])[0]
                 before[k] = end[i]
     total: float = penalty[6] * late

@@ -10,7 +10,6 @@ import numpy as np
 from pydantic import Field
 
 from gemel.core.errors import ConfigurationError, Unavailable
-from gemel.core.frame import Values
 from gemel.core.time import SECOND, Clock
 from gemel.parts.solvers.scheduling._plans.decode import Decoder, uncovered
 from gemel.parts.solvers.scheduling._plans.draft import Draft, Way

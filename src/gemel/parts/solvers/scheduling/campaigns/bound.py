@@ -233,5 +233,4 @@ def _inside(edges: Values, worked: Values, time: float) -> float:
     b = min(max(0, int(np.searchsorted(edges, time, side="right")) - 1), len(edges) - 2)
     length = edges[b + 1] - edges[b]
     inside: float = min(max(0.0, time - edges[b]), length)
-    inside = worked[b] + inside * (worked[b + 1] - worked[b]) / length
-    return inside
+    return float(worked[b] + inside * (worked[b + 1] - worked[b]) / length)

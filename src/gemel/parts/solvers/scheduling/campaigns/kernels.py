@@ -88,7 +88,10 @@ def state_of(sheet: Sheet, begun: Begun, order: Integers, mode: Integers) -> Sta
         j = sheet.job[i]
         state.done[j] = max(state.done[j], state.end[i])
     for j in range(jobs):
-        _count_job(sheet, state, j, 1.0)
+        done = state.done[j]
+        state.part[1] += sheet.weight[j] * max(0, done - sheet.due[j])
+        state.part[2] += sheet.weight[j] * (done - sheet.release[j])
+        state.part[4] += max(0, done - sheet.deadline[j])
     changed = 0
     for one in range(k):
         changed = _time(sheet, begun, state, one, 0, n, changed)
@@ -106,44 +109,42 @@ def _grouped(of: Integers, groups: int) -> tuple[Integers, Integers]:
 
 
 @njit(nogil=True, cache=True)
-def _count_job(sheet: Sheet, state: State, j: int, sign: float) -> None:
-    done, weight = state.done[j], sheet.weight[j]
-    state.part[1] += sign * weight * max(0, done - sheet.due[j])
-    state.part[2] += sign * weight * (done - sheet.release[j])
-    state.part[4] += sign * max(0, done - sheet.deadline[j])
-
-
-@njit(nogil=True, cache=True)
 def _time(
     sheet: Sheet, begun: Begun, state: State, k: int, first: int, last: int, changed: int
 ) -> int:
     """Time a line anew from place `first` on, at least to `last`; gives how many lots changed."""
-    line = state.line[k]
+    # Columns as names of their own: numba counts references for as long as it computes otherwise.
+    line, way, start, end, need_of = state.line[k], state.way, state.start, state.end, state.need
+    touched, marked = state.touched, state.marked
+    old_start, old_end, old_need = state.old_start, state.old_end, state.old_need
+    job, family, release, setup = sheet.job, sheet.family, sheet.release, sheet.setup
+    duration, breakable = sheet.duration, sheet.breakable
+    closed, first_row, after_row = sheet.closed, sheet.closed_first[k], sheet.closed_first[k + 1]
+    now, part, sets_up, length = sheet.now, 0.0, setup.size > 0, state.filled[k]
     if first > 0:
-        free, family = state.end[line[first - 1]], sheet.family[line[first - 1]]
+        free, last_family = end[line[first - 1]], family[line[first - 1]]
     else:
-        free, family = begun.free_at[k], begun.last_family[k]
-    for at in range(first, state.filled[k]):
+        free, last_family = begun.free_at[k], begun.last_family[k]
+    for at in range(first, length):
         i = line[at]
         need = 0
-        if sheet.setup.size and family >= 0 and sheet.family[i] >= 0:
-            need = sheet.setup[k, family, sheet.family[i]]
-        m = state.way[i, k]
-        earliest = max(max(sheet.release[sheet.job[i]], sheet.now), free + need)
-        begin, over = fit(sheet, k, earliest, sheet.duration[m], sheet.breakable[i])
-        same = begin == state.start[i] and over == state.end[i] and need == state.need[i]
+        if sets_up and last_family >= 0 and family[i] >= 0:
+            need = setup[k, last_family, family[i]]
+        earliest = max(max(release[job[i]], now), free + need)
+        begin, over = fit(closed, first_row, after_row, earliest, duration[way[i, k]], breakable[i])
+        same = begin == start[i] and over == end[i] and need == need_of[i]
         if at > last and same:
-            return changed
+            break
         if not same:
-            if not state.marked[i]:
-                state.marked[i] = True
-                state.touched[changed] = i
+            if not marked[i]:
+                marked[i] = True
+                touched[changed] = i
                 changed += 1
-                state.old_start[i], state.old_end[i] = state.start[i], state.end[i]
-                state.old_need[i] = state.need[i]
-            state.part[3] += need - state.need[i]
-            state.start[i], state.end[i], state.need[i] = begin, over, need
-        free, family = over, sheet.family[i]
+                old_start[i], old_end[i], old_need[i] = start[i], end[i], need_of[i]
+            part += need - need_of[i]
+            start[i], end[i], need_of[i] = begin, over, need
+        free, last_family = over, family[i]
+    state.part[3] += part
     return changed
 
 
@@ -151,22 +152,30 @@ def _time(
 def _settle(sheet: Sheet, begun: Begun, state: State, changed: int) -> None:
     """Bring jobs and parts in line with what was timed anew."""
     count = 0
+    job, touched, job_marked, jobs = sheet.job, state.touched, state.job_marked, state.jobs
+    first, lots, end, done_of = state.first, state.lots, state.end, state.done
+    weight, due, deadline = sheet.weight, sheet.due, sheet.deadline
     for at in range(changed):
-        j = sheet.job[state.touched[at]]
-        if not state.job_marked[j]:
-            state.job_marked[j] = True
-            state.jobs[count] = j
+        j = job[touched[at]]
+        if not job_marked[j]:
+            job_marked[j] = True
+            jobs[count] = j
             count += 1
+    late, flow, missed = 0.0, 0.0, 0.0
     for at in range(count):
-        j = state.jobs[at]
-        state.job_marked[j] = False
+        j = jobs[at]
+        job_marked[j] = False
         done = np.int64(0)
-        for p in range(state.first[j], state.first[j + 1]):
-            done = max(done, state.end[state.lots[p]])
-        if done != state.done[j]:
-            _count_job(sheet, state, j, -1.0)
-            state.done[j] = done
-            _count_job(sheet, state, j, 1.0)
+        for p in range(first[j], first[j + 1]):
+            done = max(done, end[lots[p]])
+        before = done_of[j]
+        late += weight[j] * (max(0, done - due[j]) - max(0, before - due[j]))
+        flow += weight[j] * (done - before)
+        missed += max(0, done - deadline[j]) - max(0, before - deadline[j])
+        done_of[j] = done
+    state.part[1] += late
+    state.part[2] += flow
+    state.part[4] += missed
     span = np.int64(0)
     for k in range(len(state.filled)):
         state.over[k] = max(0, begun.last_end[k])
@@ -179,8 +188,9 @@ def _settle(sheet: Sheet, begun: Begun, state: State, changed: int) -> None:
 
 @njit(nogil=True, cache=True)
 def _forget(state: State, changed: int) -> None:
+    marked, touched = state.marked, state.touched
     for at in range(changed):
-        state.marked[state.touched[at]] = False
+        marked[touched[at]] = False
 
 
 @njit(nogil=True, cache=True)
@@ -199,14 +209,14 @@ def _move(state: State, k: int, first: int, count: int, to: int, place: int) -> 
     """Take `count` lots from a line and put them at a place of another, or of the same, as it is
     without them."""
     taken = state.line[k, first : first + count].copy()
-    here, there = state.line[k], state.line[to]
+    here, there, at_place = state.line[k], state.line[to], state.place
     for at in range(first, state.filled[k] - count):
         here[at] = here[at + count]
-        state.place[here[at]] = at
+        at_place[here[at]] = at
     state.filled[k] -= count
     for at in range(state.filled[to] - 1, place - 1, -1):
         there[at + count] = there[at]
-        state.place[there[at]] = at + count
+        at_place[there[at]] = at + count
     state.filled[to] += count
     for at in range(count):
         there[place + at] = taken[at]
@@ -221,9 +231,9 @@ def _times(
     """Time both lines anew after a move; gives how many lots changed."""
     if k == to:
         low, high = min(first, place), max(first, place) + count
-        return _time(sheet, begun, state, k, low, high, 0)
+        return int(_time(sheet, begun, state, k, low, high, 0))
     changed = _time(sheet, begun, state, k, first, first, 0)
-    return _time(sheet, begun, state, to, place, place + count, changed)
+    return int(_time(sheet, begun, state, to, place, place + count, changed))
 
 
 @njit(nogil=True, cache=True)
@@ -236,6 +246,10 @@ def anneal(
     worse cost on average."""
     kept_part, kept_done = np.zeros(5), np.empty(len(sheet.release), np.int64)
     n, machines = len(free), len(state.filled)
+    job, touched, done, start, end_of, need = (
+        sheet.job, state.touched, state.done, state.start, state.end, state.need
+    )  # fmt: skip
+    old_start, old_end, old_need = state.old_start, state.old_end, state.old_need
     worse, worse_count = 0.0, 0
     for _ in range(count):
         i = free[draw(chance, n)]
@@ -287,7 +301,8 @@ def anneal(
         _move(state, k, first, size, to, place)
         changed = _times(sheet, begun, state, k, first, size, to, place)
         for at in range(changed):
-            kept_done[sheet.job[state.touched[at]]] = state.done[sheet.job[state.touched[at]]]
+            j = job[touched[at]]
+            kept_done[j] = done[j]
         _settle(sheet, begun, state, changed)
         value = value_of(sheet, state, penalty)
         if value > now:
@@ -307,10 +322,9 @@ def anneal(
         else:
             _move(state, to, place, size, k, first)
             for at in range(changed):
-                one = state.touched[at]
-                state.start[one], state.end[one] = state.old_start[one], state.old_end[one]
-                state.need[one] = state.old_need[one]
-                state.done[sheet.job[one]] = kept_done[sheet.job[one]]
+                one = touched[at]
+                start[one], end_of[one], need[one] = old_start[one], old_end[one], old_need[one]
+                done[job[one]] = kept_done[job[one]]
             state.part[:] = kept_part
         _forget(state, changed)
     return now, best, worse / max(1, worse_count)
