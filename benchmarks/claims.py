@@ -282,8 +282,8 @@ def scrap(
     The set point drifts by 0.4/1,000 a part, in a direction of its own for each run, wanders by
     0.006 a part, and jumps by ± 0.6 every 2,000 parts on average (a tool, a lot of material). A
     part differs from it by 0.28 (one standard deviation), a measurement by 0.08. One part in
-    `every` is measured. `weight` 0: the machine is set back by the whole measured distance when one part lies
-    outside ± band. Else the level is estimated by an EWMA of that weight and taken out when it
+    `every` is measured. `weight` 0: the machine is set back by the whole measured distance when
+    one part lies outside ± band. Else the level is estimated by an EWMA of that weight and taken out when it
     is outside ± band.
     """
     level, estimate = random.normal(0, 0.1, runs), np.zeros(runs)

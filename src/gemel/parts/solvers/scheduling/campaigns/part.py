@@ -47,9 +47,10 @@ class Campaigns(Scheduler):
     """
 
     hot: float = Field(
-        0.1, gt=0, description="First temperature, as a share of what a change costs on average"
-    )
-    cold: float = Field(1e-4, gt=0, description="Last temperature, as a share of the same")
+        0.5, gt=0, description="First temperature, as a share of what a change costs on average; "
+        "less for more than 50 lots"
+    )  # fmt: skip
+    cold: float = Field(1e-3, gt=0, description="Last temperature, as a share of the same")
     proof: float = Field(
         0.2, ge=0, lt=1, description="Share of the budget that goes into the bound"
     )
@@ -110,7 +111,9 @@ class Campaigns(Scheduler):
             block = 2_000 if budget.iterations is None else max(
                 1, min(2_000, budget.iterations - done, budget.iterations // 50)
             )  # fmt: skip
-            run.step(block, self.hot * (self.cold / self.hot) ** share)
+            # What a change costs grows with what stands behind it: long lines begin colder.
+            cooler = min(1.0, 50 / len(run.free)) ** 0.7
+            run.step(block, cooler * self.hot * (self.cold / self.hot) ** share)
             done += block
         if not kept:
             raise Unavailable(
