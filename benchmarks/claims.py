@@ -283,8 +283,8 @@ def scrap(
     0.006 a part, and jumps by ± 0.6 every 2,000 parts on average (a tool, a lot of material). A
     part differs from it by 0.28 (one standard deviation), a measurement by 0.08. One part in
     `every` is measured. `weight` 0: the machine is set back by the whole measured distance when
-    one part lies outside ± band. Else the level is estimated by an EWMA of that weight and taken out when it
-    is outside ± band.
+    one part lies outside ± band. Else the level is estimated by an EWMA of that weight and taken
+    out when it is outside ± band.
     """
     level, estimate = random.normal(0, 0.1, runs), np.zeros(runs)
     drift = random.choice([-1.0, 1.0], runs) * 0.4e-3
@@ -354,8 +354,8 @@ PARTS = {
     "Stock on the line (claimed −31 %)": (
         stock, "Random serial lines (seeds 301 to 312) that are never out of work, buffers of 5, "
         "10 or 20 places each. Places are taken away, in steps of 4, 2 and 1, where fewest parts "
-        "stay on the line, while throughput is 99.6 % of the baseline's on the luck it was chosen on; "
-        "judged on other luck (20,000 parts, four replications). Throughput as a share of the "
+        "stay on the line, while throughput is 99.6 % of the baseline's on the luck it was chosen "
+        "on; judged on other luck (20,000 parts, four replications). Throughput as a share of the "
         "baseline's; ± 0.5 % wanted.",
     ),
     "Energy (claimed −18 %)": (

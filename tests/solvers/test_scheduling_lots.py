@@ -204,13 +204,15 @@ PLANT = """{
  "peak_power": 10.5, "limits": {"tardiness": "3 h"},
  "objective": {"energy": 1, "first": ["tardiness", "makespan"]},
  "products": {"plate": {"lot": 4, "steps": [
-   {"name": "cut", "on": "cut", "each": "2 min"}, {"name": "bend", "on": "bend", "each": "3 min"}]}},
+   {"name": "cut", "on": "cut", "each": "2 min"},
+   {"name": "bend", "on": "bend", "each": "3 min"}]}},
  "orders": [{"order": "A", "product": "plate", "quantity": 10, "due": "2026-03-02 07:00"}]
 }"""
 
 
 def test_an_order_goes_on_in_lots() -> None:
-    """Ten pieces, at most four at a time: 4, 3 and 3, a small one first, and bending begins after it."""
+    """Ten pieces, at most four at a time: 4, 3 and 3; bending begins after the first that is cut,
+    best a small one."""
     described = Description.model_validate_json(PLANT, strict=True)
     problem = problem_of(described)
     assert problem.names == ("A.1/cut", "A.1/bend", "A.2/cut", "A.2/bend", "A.3/cut", "A.3/bend")
