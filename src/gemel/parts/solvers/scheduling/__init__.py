@@ -2,7 +2,8 @@
 
 from gemel.core.kind import Kind
 from gemel.parts.solvers.scheduling._plans.check import check
-from gemel.parts.solvers.scheduling._plans.description import Description, problem_of
+from gemel.parts.solvers.scheduling._plans.described import problem_of
+from gemel.parts.solvers.scheduling._plans.description import Description
 from gemel.parts.solvers.scheduling._plans.draft import Draft, Way
 from gemel.parts.solvers.scheduling._plans.formats import FORMATS, read, recognise
 from gemel.parts.solvers.scheduling._plans.in_turn import solve_in_turn

@@ -1,6 +1,6 @@
 """What a plan costs, and how work and closed time come together.
 
-`measure` is the judge's, written for reading; `plan` takes the same numbers from `_plans/quick`.
+`measure` is the judge's, written for reading; `plan` takes the same numbers from `_plans/costs`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gemel.core.time import HOUR
-from gemel.parts.solvers.scheduling._plans.quick import MEASURED, measured
+from gemel.parts.solvers.scheduling._plans.costs import MEASURED, measured
 
 if TYPE_CHECKING:
     from gemel.parts.solvers.scheduling.base import Integers, Problem, Schedule

@@ -9,8 +9,9 @@ import numpy as np
 from numba import njit
 
 from gemel.core.errors import ConfigurationError
+from gemel.parts.solvers.scheduling._plans.costs import MEASURED, measured
 from gemel.parts.solvers.scheduling._plans.decode import put_off, right_shift, uncovered
-from gemel.parts.solvers.scheduling._plans.quick import MEASURED, ceiling, measured, obeys
+from gemel.parts.solvers.scheduling._plans.quick import ceiling, obeys
 from gemel.parts.solvers.scheduling._plans.sheet import PARTS, Sheet, join
 from gemel.parts.solvers.scheduling.base import Flags, Integers, Problem, Schedule
 

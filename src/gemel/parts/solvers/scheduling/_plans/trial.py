@@ -14,9 +14,10 @@ import numpy as np
 from gemel.core.errors import ConfigurationError, Infeasible, Unavailable
 from gemel.core.frame import Values
 from gemel.core.time import SECOND, Clock
+from gemel.parts.solvers.scheduling._plans.costs import MEASURED, measured
 from gemel.parts.solvers.scheduling._plans.decode import put_off, right_shift, uncovered
 from gemel.parts.solvers.scheduling._plans.in_turn import solve_in_turn
-from gemel.parts.solvers.scheduling._plans.quick import MEASURED, measured, passes
+from gemel.parts.solvers.scheduling._plans.quick import passes
 from gemel.parts.solvers.scheduling.base import (
     Budget,
     Integers,

@@ -7,8 +7,8 @@ from numba import njit
 
 from gemel.core.frame import Values
 from gemel.parts.solvers.scheduling._plans.chance import draw
+from gemel.parts.solvers.scheduling._plans.costs import idle, work
 from gemel.parts.solvers.scheduling._plans.decode import Begun, place
-from gemel.parts.solvers.scheduling._plans.quick import idle, work
 from gemel.parts.solvers.scheduling._plans.sheet import Sheet
 from gemel.parts.solvers.scheduling.base import NEVER, Integers
 
