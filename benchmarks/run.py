@@ -233,9 +233,9 @@ def lots(quick: bool) -> Found:
     runs = benchmark.run("short" if quick else "stratified")
     note = (
         "The bound says next to nothing here: what makes lots late is the time of set-ups, of "
-        "which it counts one for each family. CP-SAT's is hardly better. How far the plans for thousands "
-        "of lots are from the best is therefore not known; that more time still makes them much "
-        "better, is."
+        "which it counts one for each family. CP-SAT's is hardly better. How far the plans for "
+        "thousands of lots are from the best is therefore not known; that more time still makes "
+        "them much better, is."
     )
     return Found(benchmark.table(runs), runs, notes=(note,))
 
