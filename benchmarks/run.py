@@ -227,30 +227,72 @@ def forecasting(quick: bool) -> Found:
     return Found(first[1], found, notes=tuple(notes), tables=tuple(others))
 
 
+def lots(quick: bool) -> Found:
+    from benchmarks import scheduling_lots as benchmark
+
+    runs = benchmark.run("short" if quick else "stratified")
+    note = (
+        "The bound says next to nothing here: what makes lots late is the time of set-ups, of "
+        "which it counts one for each family. CP-SAT's is hardly better. How far the plans for "
+        "thousands of lots are from the best is therefore not known; that more time still makes "
+        "them much better, is."
+    )
+    return Found(benchmark.table(runs), runs, notes=(note,))
+
+
+def claims(quick: bool) -> Found:
+    from benchmarks import claims as benchmark
+
+    return told_of(benchmark.run(quick))
+
+
+def told_of(found: dict[str, Any]) -> Found:
+    """Published claims, each beside what came out against its fairest baseline."""
+    from benchmarks.claims import CLAIMED
+
+    shares = [
+        {"": f"{name}: {base}"} | share
+        for name, one in found.items() for base, share in one["shares"].items()
+    ]  # fmt: skip
+    reached = []
+    for name, (claimed, base) in CLAIMED.items():
+        mean = found[name]["shares"][base]["mean %"]
+        reached.append((f"{name}, {base}: {mean:.1f} %", mean <= claimed))
+    tables = tuple((name, one["rows"]) for name, one in found.items())
+    notes = tuple(f"{name}. {one['protocol']}" for name, one in found.items())
+    return Found(shares, found, reached, notes=notes, tables=tables)
+
+
+def repair(quick: bool) -> Found:
+    from benchmarks import scheduling_repair as benchmark
+
+    speed = benchmark.speed()
+    better = [] if quick else benchmark.better(data())
+    reached = []
+    for row in speed:
+        per, most = row["whole answer ms per 1,000"], 1.0
+        reached.append((f"valid plan, judged, of {row['']}: {per:.3f} ms per 1,000; below {most:g} "
+                        "wanted", per < most))  # fmt: skip
+    for row in better:
+        share = row["share of what 20 s gain, 1 s"]
+        reached.append((f"{row['']}: {share:.0%} of what 20 s gain within 1 s; 80 % wanted",
+                        share >= 0.8))  # fmt: skip
+    tables = (("Then the search", better),) if better else ()
+    return Found(speed, [speed, better], reached, tables=tables)
+
+
 def scheduling(quick: bool) -> Found:
     from benchmarks import scheduling as benchmark
-    from benchmarks import scheduling_repair as repair
 
     runs = benchmark.run(data(), "short" if quick else "stratified", 2)
-    speed, better = repair.speed(), repair.better(data())
     reached = benchmark.reached(runs)
-    for row in speed:
-        per, most = row["kernel ms per 1,000"], 1.0
-        reached.append((f"right-shift of {row['']}: {per:.3f} ms per 1,000; below {most:g} wanted",
-                        per < most))  # fmt: skip
-    least = min(row["share of what 20 s gain, 1 s"] for row in better)
-    reached.append((f"repair: {least:.0%} of what 20 s gain within 1 s; 80 % wanted", least >= 0.8))
     notes = (
         f"{runs[0]['cores']} thread(s) for each solver, which got {benchmark.share(runs):.0%} of "
         "the processor time that they could have used. In plans of `gemel` and CP-SAT for flow "
         "shops jobs may overtake each other, in those of the search alone not; the best known "
         "values there are Taillard's of 1993.",
     )
-    tables = (
-        ("Each instance: value ≥ bound", benchmark.each(runs)),
-        ("After a breakdown: at once", speed),
-        ("After a breakdown: the search", better),
-    )
+    tables = (("Each instance: value ≥ bound", benchmark.each(runs)),)
     raw = [
         f"{r['set']} {r['instance']}, {r['seconds']:.0f} s, {r['solver']}: {r['value']} >= "
         f"{r['bound']}, {r.get('cpu_s', 0.0):.1f} s of processor"
@@ -472,9 +514,33 @@ SECTIONS = {
         "chosen by their place in the list from small to large. Gap: makespan over the best known "
         "value. `gemel` is the scheduler `best`; `search alone` leaves out CP-SAT; CP-SAT is our "
         "model of it without search. One after the other, seed 1, compiling not counted. Every "
-        "plan of ours passes the judge of all rules; of PyJobShop its value is taken. Repair: a "
-        "machine breaks down at 30 % of the plan for 10 % of it, what has begun stays.",
+        "plan of ours passes the judge of all rules; of PyJobShop its value is taken.",
         scheduling,
+    ),
+    "repair": Section(
+        "Schedules after a breakdown",
+        "A machine breaks down at 30 % of the plan for 10 % of it, what has begun stays. The whole "
+        "answer, from a problem and a plan that are held: put off, judged by all rules, measured, "
+        "and what moved; processor time, median of 20. Then the tabu search on one thread goes "
+        "on, with a price on what moves, for 0.1, 0.5, 1 and 20 s.",
+        repair,
+    ),
+    "lots": Section(
+        "Schedules of lots",
+        "Generated instances (seeds 1 and 2): lots of 5 to 30 minutes, each a variant of one of 5 "
+        "to 100 families, lines that differ by up to 25 %, 10 to 40 minutes between families, due "
+        "dates spread over the time that the work alone takes and a fifth more. To be small: "
+        "weighted lateness, with a tenth of its weight set-up time. Rules are the scheduler "
+        "`dispatch`; `annealing` does not know batches; CP-SAT has 30 s. Every plan passes the "
+        "judge. The bound is the best of all schedulers'.",
+        lots,
+    ),
+    "claims": Section(
+        "Published claims",
+        "What −42 % set-ups, −31 % stock on the line, −18 % energy and −23 % waste, as they are "
+        "published for digital twins, come to against stated baselines on generated instances. "
+        "None of the percentages means anything without its baseline and the table below.",
+        claims,
     ),
     "scoring": Section(
         "Scoring",

@@ -11,7 +11,9 @@ from gemel.testing.schedulers import SchedulerSuite
 EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
     "annealing": [{}],
     "best": [{"lanes": 1}],
+    "campaigns": [{}, {"proof": 0.0}],
     "cp_sat": [{"workers": 1}],
+    "dispatch": [{}, {"rule": "fifo"}],
     "flow_shop": [{}],
     "tabu": [{}, {"lanes": 1, "pool": 3, "stall": 20}],
 }

@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 
 from gemel.core.errors import Infeasible
+from gemel.core.time import HOUR
 from gemel.parts.solvers.scheduling import SCHEDULERS, Draft, Way, check, plan, read
-from gemel.parts.solvers.scheduling.base import NEVER, NONE, Budget, Objective, Problem, Schedule
+from gemel.parts.solvers.scheduling.base import (
+    NEVER,
+    NONE,
+    AtMost,
+    Budget,
+    Objective,
+    Problem,
+    Schedule,
+)
 from gemel.testing.schedulers import OBJECTIVES
 
 FT06 = """6 6
@@ -100,6 +109,8 @@ def brute(problem: Problem, horizon: int) -> float:
             if any(start[b] < start[a] for a, b in follows.items()):
                 continue
             end = start + problem.duration[modes]
+            if not follows and _overlap(problem, modes, start, end):
+                continue
             for i in np.flatnonzero(problem.breakable):
                 for k, a, b in sorted(problem.closed.tolist()):
                     if k == problem.machine[modes[i]] and start[i] < a < end[i]:
@@ -116,6 +127,15 @@ def brute(problem: Problem, horizon: int) -> float:
                 if found.value < best and not check(problem, found):
                     best = found.value
     return best
+
+
+def _overlap(problem: Problem, mode: np.ndarray, start: np.ndarray, end: np.ndarray) -> bool:
+    """Two at a time on one machine, which the judge would only say more slowly."""
+    machine = problem.machine[mode]
+    return any(
+        machine[a] == machine[b] >= 0 and start[a] < end[b] and start[b] < end[a]
+        for a, b in itertools.combinations(range(len(mode)), 2)
+    )
 
 
 def two_by_two() -> Draft:
@@ -172,6 +192,33 @@ def cases() -> dict[str, tuple[Problem, int]]:
         hot = no_wait.operation(job, [Way(oven, 1 + j)])
         no_wait.operation(job, [Way(forge, 3 - j)], after=[hot], no_wait=True)
     found["no waiting"] = no_wait.build(), 9
+    return found | energy_cases()
+
+
+def energy_cases() -> dict[str, tuple[Problem, int]]:
+    """Hours; prices fall and rise again, machines stand by or are off, all may draw 12 kW."""
+    found = {}
+    for name, restart in (("standing by", np.inf), ("off between", 1.5)):
+        draft = Draft(tick=HOUR)
+        press = draft.machine("press", standby=1.0, restart=restart)
+        for at, price in ((0, 0.5), (2, 0.1), (4, 0.9), (6, 0.2)):
+            draft.price(at, price)
+        for j in range(3):
+            job = draft.job(f"J{j}", due=3)
+            draft.operation(job, [Way(press, 1, power=4.0)])
+        found[f"energy, {name}"] = draft.build(Objective(0.0, energy=1.0, tardiness=0.1)), 9
+    peak = Draft(tick=HOUR)
+    machines = [peak.machine(name, standby=0.5, restart=0.2) for name in ("saw", "oven")]
+    peak.peak(12.0)
+    peak.price(0, 0.3)
+    peak.price(3, 0.1)
+    for k, power in zip((0, 1, 1), (4.0, 9.0, 7.0), strict=True):
+        job = peak.job(f"J{k}")
+        peak.operation(job, [Way(machines[k], 2, power=power)])
+    found["peak power"] = peak.build(Objective(1.0, energy=1.0)), 8
+    found["peak power, energy alone"] = peak.build(Objective(0.0, energy=1.0)), 8
+    limited = replace(found["energy, off between"][0], at_most=AtMost(tardiness=1.0))
+    found["energy, limited lateness"] = limited, 9
     return found
 
 
@@ -184,14 +231,16 @@ def truth() -> dict[str, float]:
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("kind", ["annealing", "best", "cp_sat", "tabu"])
+@pytest.mark.parametrize("kind", ["annealing", "best", "campaigns", "cp_sat", "tabu"])
 def test_as_good_as_brute_force(kind: str, name: str, truth: dict[str, float]) -> None:
     problem, horizon = CASES[name]
     if SCHEDULERS.build({"kind": kind}).uncovered(problem):
         pytest.skip("does not cover it, and says so")
     if name not in truth:
         truth[name] = brute(problem, horizon)
-    found = solve(kind, problem, iterations=4_000)
+    # A chain of work that has to wait for a cheap hour as one is long in coming by chance.
+    patient = kind == "annealing" and name.startswith("energy, off")
+    found = solve(kind, problem, iterations=40_000 if patient else 4_000)
     assert found.value == pytest.approx(truth[name], abs=1e-6)
     assert found.bound <= truth[name] + 1e-6
     if kind in ("best", "cp_sat"):

@@ -128,7 +128,7 @@ def written(tmp_path: Path, text: str) -> Path:
 def test_calendars_are_local_and_know_the_change_of_clocks(tmp_path: Path) -> None:
     """On 29 March 2026 clocks in Berlin go forward: the weekend is an hour shorter."""
     path = written(tmp_path, HEAD + "orders: [{order: A, steps: [{on: saw, time: 1h}]}]\n")
-    problem, name, times = read_problem(path)
+    problem, name, times, _ = read_problem(path)
     assert name == "gemel"
     closed = problem.closed[problem.closed[:, 0] == 0, 1:]
     assert closed[:2].tolist() == [[0, 120], [600, 600 + 64 * 60 - 60]]
@@ -153,7 +153,7 @@ orders: orders.csv
     (tmp_path / "orders.csv").write_text(
         "order;product;quantity;due;weight\nA;plate;10;2026-03-27 12:00;2\nB;plate;1;;\n"
     )
-    problem, _, _ = read_problem(path)
+    problem = read_problem(path).problem
     assert problem.names == ("A/cut", "A/mill", "B/cut", "B/mill")
     assert problem.duration.tolist() == [10, 20, 2, 6, 2, 2]  # rounded up to whole minutes
     assert problem.lag.tolist() == [10, 10]

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from pydantic import ValidationError
@@ -28,7 +28,7 @@ from gemel.parts.solvers.scheduling.base import LARGEST, Problem, Schedule
 from gemel.runtime.yaml12 import parse
 
 __all__ = [
-    "Times", "read_description", "read_plan", "read_problem", "rows_of", "write_plan",
+    "Given", "Times", "read_description", "read_plan", "read_problem", "rows_of", "write_plan",
 ]  # fmt: skip
 
 _COLUMNS: Final = ("operation", "job", "machine", "start", "end", "left")
@@ -78,8 +78,18 @@ class Times:
         return int((time - self.origin) // self.tick)
 
 
-def read_problem(path: Path, format: str | None = None) -> tuple[Problem, str, Times]:
-    """The problem in a file, the name of the format, and how its times are read.
+class Given(NamedTuple):
+    """A problem from a file, the name of its format, how its times are read, and which parts of
+    the objective come before the weighted sum."""
+
+    problem: Problem
+    format: str
+    times: Times
+    first: tuple[str, ...] = ()
+
+
+def read_problem(path: Path, format: str | None = None) -> Given:
+    """What a file describes.
 
     Raises `ConfigurationError` where the file or what it describes is wrong, with the line.
     """
@@ -90,13 +100,14 @@ def read_problem(path: Path, format: str | None = None) -> tuple[Problem, str, T
             made = problem_of(described)
         except ConfigurationError as error:
             raise error.at(path.name) from None
-        return made, "gemel", Times(made.tick, made.origin, described.time_zone)
+        times = Times(made.tick, made.origin, described.time_zone)
+        return Given(made, "gemel", times, described.objective.first)
     try:
         name = format or recognise(text)
         made = read(text, name)
     except (DataError, ConfigurationError) as error:
         raise ConfigurationError(str(error), path.name) from None
-    return made, name, Times(made.tick, made.origin)
+    return Given(made, name, Times(made.tick, made.origin))
 
 
 def _text(path: Path) -> str:

@@ -408,8 +408,18 @@ def schedule(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the search")] = 1,
     solver: Annotated[
-        str, typer.Option(help="best, tabu, flow_shop, annealing or cp_sat")
+        str,
+        typer.Option(help="best, tabu, flow_shop, campaigns, annealing, dispatch or cp_sat"),
     ] = "best",
+    spread: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=3,
+            help="Standard deviation of durations as a share of them, e.g. 0.2: the "
+            "plan is chosen by trial, and dates come with a probability",
+        ),
+    ] = 0.0,
     format: Annotated[
         str | None,
         typer.Option(
@@ -440,8 +450,9 @@ def schedule(
     from gemel.doors.cli import scheduling
 
     scheduling.schedule(
-        file, time, iterations, seed, solver, format, out, plan, now, down or [], as_json=json
-    )
+        file, time, iterations, seed, solver, format, out, plan, now, down or [],
+        spread=spread, as_json=json,
+    )  # fmt: skip
 
 
 @app.command()

@@ -20,10 +20,13 @@ from gemel.doors.cli import telling
 from gemel.parts.solvers.scheduling import (
     SCHEDULERS,
     Late,
+    Robust,
+    Standing,
     check,
     frozen,
     late_jobs,
-    right_shift,
+    robust,
+    solve_in_turn,
     steady,
 )
 from gemel.parts.solvers.scheduling._plans.decode import uncovered
@@ -49,10 +52,11 @@ def schedule(
     now: str | None,
     down: list[str],
     *,
+    spread: float,
     as_json: bool,
 ) -> None:
     """See `gemel schedule --help`."""
-    problem, name, times = read_problem(file, format)
+    problem, name, times, first = read_problem(file, format)
     scheduler = SCHEDULERS.build({"kind": solver})
     limit = Budget(None, iterations) if iterations else Budget(_seconds(budget))
     start: Schedule | None = None
@@ -67,10 +71,19 @@ def schedule(
         def told(found: Schedule) -> None:
             status.update(f"Planning … {_value(found)}")
 
+        trial: Robust | None = None
         try:
-            found = scheduler.solve(
-                problem, seed=seed, budget=limit, clock=time.perf_counter_ns, start=start, told=told
-            )
+            if spread:
+                trial = robust(
+                    scheduler, problem, spread, first, seed=seed, budget=limit,
+                    clock=time.perf_counter_ns, start=start,
+                )  # fmt: skip
+                found = trial.schedule
+            else:
+                found = solve_in_turn(
+                    scheduler, problem, first, seed=seed, budget=limit,
+                    clock=time.perf_counter_ns, start=start, told=told,
+                )  # fmt: skip
         except Infeasible as error:
             # A planner reads local times, whoever searches counts ticks.
             words = re.sub(r"tick (\d+)", lambda m: times.short(int(m[1])), error.message)
@@ -81,9 +94,12 @@ def schedule(
         write_plan(out, problem, found, times)
     late = late_jobs(problem, found)
     if as_json:
-        typer.echo(_json(problem, found, times, late, repair, name, solver, seed))
+        dates = None if trial is None else _dates(problem, trial)
+        typer.echo(_json(problem, found, times, late, repair, name, solver, seed, dates))
     else:
         _print(problem, found, times, late, repair, out)
+        if trial is not None:
+            _print_dates(problem, trial)
 
 
 def _seconds(text: str) -> float:
@@ -116,16 +132,16 @@ def _repaired(
             raise typer.BadParameter(f"--down {one}: ends before it begins")
         rows.append((problem.machines.index(machine), first, last))
     at = times.tick_of(now) if now is not None else min((row[1] for row in rows), default=0)
-    problem = frozen(problem, old, at, rows)
     repair: dict[str, Any] = {"now": at, "old": dict(old.parts)}
-    if uncovered(problem):
-        return steady(problem, old), old, repair
-    right_shift(problem, old)  # the first compiles
+    asked = frozen(problem, old, at, rows)
+    if uncovered(asked):
+        return steady(asked, old), old, repair
+    standing = Standing(problem, old)
     begun = time.perf_counter_ns()
-    shifted = right_shift(problem, old)
+    shifted = standing.repair(at, rows).schedule
     repair["right_shift"] = dict(shifted.parts)
     repair["right_shift_seconds"] = (time.perf_counter_ns() - begun) / SECOND
-    problem = steady(problem, shifted)
+    problem = steady(asked, shifted)
     return problem, replace(shifted, value=problem.objective.value(shifted.parts)), repair
 
 
@@ -135,7 +151,7 @@ def _value(found: Schedule) -> str:
 
 def _json(
     problem: Problem, found: Schedule, times: Times, late: list[Late], repair: dict[str, Any],
-    name: str, solver: str, seed: int,
+    name: str, solver: str, seed: int, dates: dict[str, Any] | None,
 ) -> str:  # fmt: skip
     return json.dumps({
         "format": name, "solver": solver, "seed": seed, "status": found.status,
@@ -150,6 +166,7 @@ def _json(
         ],
         "history": [{"seconds": s, "iterations": i, "value": v} for s, i, v in found.history],
         "operations": rows_of(problem, found, times), "repair": repair or None,
+        "trial": dates,
     })  # fmt: skip
 
 
@@ -212,6 +229,34 @@ def _repair_notes(found: Schedule, times: Times, repair: dict[str, Any]) -> Iter
             f"if all were only put off: makespan {times.span(put_off['makespan'])}, weighted "
             f"lateness {times.span(put_off['tardiness'])}, {put_off['moved']:.0f} operations moved"
         )
+
+
+def _dates(problem: Problem, trial: Robust) -> dict[str, Any]:
+    """How the plan does when work takes longer or shorter than planned."""
+    return {
+        "padding": trial.padding, "mean_value": float(trial.tried.value.mean()),
+        "value_90": float(np.quantile(trial.tried.value, 0.9)),
+        "on_time": {
+            problem.jobs[j]: float(trial.tried.on_time[j])
+            for j in np.flatnonzero(problem.due < NEVER)
+        },
+    }  # fmt: skip
+
+
+def _print_dates(problem: Problem, trial: Robust) -> None:
+    console = telling.console()
+    told = _dates(problem, trial)
+    console.print(
+        f"with durations that vary: value {told['mean_value']:,.6g} on average, "
+        f"{told['value_90']:,.6g} or less in nine of ten; operations were planned "
+        f"{trial.padding:g} standard deviations longer"
+    )
+    table = telling.table("order", "in time")
+    rows = sorted(told["on_time"].items(), key=lambda row: row[1])
+    for name, share in rows[:_SHOWN]:
+        table.add_row(name, f"{share:.0%}")
+    if rows:
+        console.print(table)
 
 
 def _why(problem: Problem, one: Late, times: Times) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,12 @@ from gemel.core.frame import Values
 from gemel.core.kind import Part
 from gemel.core.time import SECOND, Clock
 
+if TYPE_CHECKING:
+    from gemel.parts.solvers.scheduling._plans.sheet import Sheet
+
 __all__ = [
-    "LARGEST", "NEVER", "NONE", "Budget", "Flags", "Integers", "Objective", "Problem", "Schedule",
-    "Scheduler", "Stop", "Told", "never",
+    "LARGEST", "NEVER", "NONE", "AtMost", "Budget", "Flags", "Integers", "Objective", "Problem",
+    "Schedule", "Scheduler", "Stop", "Told", "never",
 ]  # fmt: skip
 
 Integers: TypeAlias = npt.NDArray[np.int64]
@@ -47,7 +50,7 @@ class Objective:
     tardiness   sum over jobs of weight x lateness, ticks
     flow_time   sum over jobs of weight x (end - release), ticks
     setup       sum of set-up times, ticks
-    energy      cost at the tariff, in its currency
+    energy      cost of work, and of machines that stand by, at the tariff, in its currency
     moved       operations that stand elsewhere than in the reference plan, count
     """
 
@@ -74,6 +77,30 @@ class Objective:
     def value(self, parts: dict[str, float]) -> float:
         """The weighted sum of measured parts."""
         return float(sum(weight * parts[name] for name, weight in self.weights().items()))
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """Limits of the parts of the objective that a plan must keep, in the same units."""
+
+    makespan: float = float("inf")
+    tardiness: float = float("inf")
+    flow_time: float = float("inf")
+    setup: float = float("inf")
+    energy: float = float("inf")
+    moved: float = float("inf")
+
+    def limits(self) -> dict[str, float]:
+        """Parts that have one."""
+        told = {one.name: float(getattr(self, one.name)) for one in fields(self)}
+        return {name: limit for name, limit in told.items() if limit < float("inf")}
+
+    def over(self, parts: dict[str, float]) -> dict[str, tuple[float, float]]:
+        """Parts that are above their limit, with both; sums of floating numbers lose a little."""
+        return {
+            name: (parts[name], limit) for name, limit in self.limits().items()
+            if parts[name] > limit + 1e-6 * max(1.0, abs(limit))
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +134,11 @@ class Problem:
     price_from     int64[b]   ticks from which prices hold, rising
     price          float64[b] per kWh
     reference      int64[n,2] machine and start in the plan that is to be kept to; NEVER: none
+    standby        float64[k] kW between the operations of a machine, while it is on; of size 0
+                   where it needs nothing
+    restart        float64[k] kWh to be on again, at the price of that tick, where a machine was off
+                   between two operations instead; inf: it cannot be off. Before its first and after
+                   its last operation it is off
     now            no free operation starts before this tick
     tick           ns;  origin: ns UTC of tick 0, None where times are only relative
     """
@@ -143,10 +175,14 @@ class Problem:
     price_from: Integers
     price: Values
     reference: Integers
+    standby: Values = field(default_factory=lambda: np.zeros(0))
+    restart: Values = field(default_factory=lambda: np.zeros(0))
     objective: Objective = field(default_factory=Objective)
+    at_most: AtMost = field(default_factory=AtMost)
     now: int = 0
     tick: int = SECOND
     origin: int | None = None
+    _sheet: list[Sheet] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         from gemel.parts.solvers.scheduling._plans.sound import demand_sound
@@ -155,6 +191,15 @@ class Problem:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def sheet(self) -> Sheet:
+        """The columns as compiled code reads them, made when first asked for."""
+        from gemel.parts.solvers.scheduling._plans.sheet import sheet_of
+
+        if not self._sheet:
+            self._sheet.append(sheet_of(self))
+        return self._sheet[0]
 
     @property
     def first_mode(self) -> Integers:

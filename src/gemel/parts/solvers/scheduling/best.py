@@ -23,7 +23,7 @@ from gemel.parts.solvers.scheduling.base import (
 
 __all__ = ["Best"]
 
-_SEARCHES: Final = (("flow_shop", 0.2), ("tabu", 0.5), ("annealing", 0.2))
+_SEARCHES: Final = (("flow_shop", 0.2), ("tabu", 0.5), ("campaigns", 0.5), ("annealing", 0.2))
 """In the order in which they are tried, with their share of the time. `tabu` goes on from what
 `flow_shop` found: jobs may overtake each other in a plan, and seldom gain by it."""
 

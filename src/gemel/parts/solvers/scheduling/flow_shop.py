@@ -48,6 +48,8 @@ class FlowShop(Scheduler):
         told = []
         if problem.objective.weights().keys() != {"makespan"}:
             told.append("an objective other than makespan")
+        if problem.at_most.limits():
+            told.append("limits of parts of the objective")
         if _table(problem) is None:
             told.append("jobs that do not all pass the same machines in the same order")
         if (

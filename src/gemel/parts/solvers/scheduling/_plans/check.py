@@ -202,6 +202,8 @@ def _measures(problem: Problem, plan: Schedule) -> Iterator[str]:
             yield f"{name} is said to be {plan.parts.get(name)}, and is {value}"
     if not _near(plan.value, problem.objective.value(wanted)):
         yield f"the objective is said to be {plan.value}, and is {problem.objective.value(wanted)}"
+    for name, (found, most) in problem.at_most.over(wanted).items():
+        yield f"{name} is {found:g}, at most {most:g} is allowed"
     if plan.bound > plan.value + 1e-6 * max(1.0, abs(plan.value)):
         yield f"the bound {plan.bound} is above the value {plan.value}"
 

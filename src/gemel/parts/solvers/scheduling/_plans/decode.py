@@ -7,16 +7,18 @@ not for this way of planning.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
-from gemel.core.frame import Values
-from gemel.core.time import HOUR
-from gemel.parts.solvers.scheduling._plans.measure import closed_of, finish, pieces, plan
-from gemel.parts.solvers.scheduling._plans.sound import order as sound_order
-from gemel.parts.solvers.scheduling.base import NONE, Flags, Integers, Problem, Schedule
+from gemel.parts.solvers.scheduling._plans.measure import plan
+from gemel.parts.solvers.scheduling._plans.sheet import Sheet, pause
+from gemel.parts.solvers.scheduling.base import NONE, Integers, Problem, Schedule
 
-__all__ = ["Decoder", "price_of", "right_shift", "uncovered"]
+__all__ = [
+    "Begun", "Decoder", "begun", "fit", "order_of", "place", "put_off", "right_shift", "uncovered",
+]  # fmt: skip
 
 
 def uncovered(problem: Problem) -> tuple[str, ...]:
@@ -32,47 +34,18 @@ def uncovered(problem: Problem) -> tuple[str, ...]:
 
 
 class Decoder:
-    """A problem in the columns that `place` takes."""
+    """A problem, and where it stands before anything free is planned."""
 
     def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        k, n = len(problem.machines), len(problem)
-        fixed = np.flatnonzero(problem.fixed)
-        closed = [closed_of(problem, one) for one in range(k)]
-        self.closed_first = _offsets([len(c) for c in closed])
-        self.closed = np.concatenate([*closed, np.zeros((0, 2), np.int64)])
-        self.start, self.end = np.zeros(n, np.int64), np.zeros(n, np.int64)
-        self.mode = problem.first_mode[:-1].copy()
-        self.free_at = np.full(k, problem.now)
-        self.last_family = problem.initial.copy()
-        for i in fixed[np.argsort(problem.fixed_start[fixed], kind="stable")]:
-            m, begin = int(problem.fixed_mode[i]), int(problem.fixed_start[i])
-            at, length = int(problem.machine[m]), int(problem.duration[m])
-            pauses = at >= 0 and bool(problem.breakable[i])
-            over = finish(begin, length, closed[at]) if pauses else begin + length
-            self.start[i], self.end[i], self.mode[i] = begin, over, m
-            if at >= 0:
-                self.free_at[at] = max(int(self.free_at[at]), over)
-                self.last_family[at] = problem.family[i]
-        self.fixed = fixed.astype(np.int64)
-        self.floor = np.maximum(problem.release[problem.job], problem.now)
-        by = np.argsort(problem.after, kind="stable")
-        self.before, self.lag = problem.before[by].copy(), problem.lag[by].copy()
-        self.before_first = np.searchsorted(problem.after[by], np.arange(n + 1)).astype(np.int64)
-        order = sound_order(problem)
+        self.problem, self.sheet = problem, problem.sheet
+        self.begun = begun(self.sheet)
+        order = self.sheet.topological
         self.topological = order[~problem.fixed[order]]
-        self.needs = bool(len(problem.resources) and problem.demand.any())
 
     def place(self, order: Integers, mode: Integers, wait: Integers) -> tuple[Integers, Integers]:
         """Starts and ends; `wait` int64[n] is before when each may not begin."""
-        problem = self.problem
-        start, end = self.start.copy(), self.end.copy()
-        place(
-            order, mode, wait, start, end, self.fixed, self.floor, self.before_first, self.before,
-            self.lag, problem.machine, problem.duration, problem.breakable, self.closed_first,
-            self.closed, self.free_at, self.last_family, problem.family, problem.setup,
-            problem.demand if self.needs else problem.demand[:, :0], problem.capacity,
-        )  # fmt: skip
+        start, end = self.begun.start.copy(), self.begun.end.copy()
+        place(self.sheet, self.begun, order, mode, wait, start, end)
         return start, end
 
     def schedule(self, order: Integers, mode: Integers, wait: Integers) -> Schedule:
@@ -81,11 +54,8 @@ class Decoder:
 
     def order_of(self, given: Schedule) -> Integers:
         """Free operations by their start in a plan, each behind those that it waits for."""
-        begin = given.start.copy()
-        begin[self.problem.fixed] = 0
-        _push(self.topological, self.before_first, self.before, begin)
-        by = np.argsort(begin[self.topological], kind="stable")
-        return self.topological[by].copy()
+        found: Integers = order_of(self.sheet, given.start)
+        return found
 
 
 def right_shift(problem: Problem, old: Schedule) -> Schedule:
@@ -94,61 +64,112 @@ def right_shift(problem: Problem, old: Schedule) -> Schedule:
     For problems that `uncovered` says nothing of. What a plan needs once something has happened:
     at once, valid, and near to what everybody knows.
     """
-    decoder = Decoder(problem)
-    mode = np.where(problem.fixed, problem.fixed_mode, old.mode)
-    return decoder.schedule(decoder.order_of(old), mode, old.start)
+    return plan(problem, *put_off(problem.sheet, old.mode, old.start))
 
 
-def price_of(problem: Problem, machine: int, until: int) -> tuple[Integers, Values]:
-    """Ticks from which on a machine's energy costs so much per kW and tick; 0 while closed."""
-    time, price, last = [], [], 0
-    for a, b, value in pieces(problem, machine, until):
-        if a > last:
-            time.append(last)
-            price.append(0.0)
-        time.append(a)
-        price.append(value * problem.tick / HOUR)
-        last = b
-    return np.array(time, np.int64), np.array(price)
+class Begun(NamedTuple):
+    """What is fixed, and what it leaves behind.
 
+    start, end   int64[n]  of what is fixed; else 0
+    mode         int64[n]  of what is fixed; else the first
+    fixed        int64[…]  operations, by their start
+    free_at      int64[k]  when a machine is free; now, or later
+    last_family  int64[k]  and what it is set up for
+    last_end     int64[k]  when its last operation ended; NONE where there was none
+    """
 
-def _offsets(counts: list[int]) -> Integers:
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    start: Integers
+    end: Integers
+    mode: Integers
+    fixed: Integers
+    free_at: Integers
+    last_family: Integers
+    last_end: Integers
 
 
 @njit(nogil=True, cache=True)
-def _push(order: Integers, first: Integers, before: Integers, begin: Integers) -> None:
-    """A start is never before that of what it waits for, so that sorting keeps the order."""
-    for i in order:
-        for p in range(first[i], first[i + 1]):
-            begin[i] = max(begin[i], begin[before[p]])
+def begun(sheet: Sheet) -> Begun:
+    n, k = len(sheet.job), len(sheet.initial)
+    start, end, mode = np.zeros(n, np.int64), np.zeros(n, np.int64), sheet.first_mode[:-1].copy()
+    free_at, last_family = np.full(k, sheet.now), sheet.initial.copy()
+    last_end = np.full(k, -1)
+    fixed = np.flatnonzero(sheet.fixed_start != -1)
+    fixed = fixed[np.argsort(sheet.fixed_start[fixed], kind="mergesort")]
+    for i in fixed:
+        m, begin = sheet.fixed_mode[i], sheet.fixed_start[i]
+        at, length = sheet.machine[m], sheet.duration[m]
+        over = begin + length
+        if sheet.breakable[i]:
+            over = pause(sheet, at, begin, length)
+        start[i], end[i], mode[i] = begin, over, m
+        if at >= 0:
+            free_at[at] = max(free_at[at], over)
+            last_family[at] = sheet.family[i]
+            last_end[at] = over
+    return Begun(start, end, mode, fixed, free_at, last_family, last_end)
+
+
+@njit(nogil=True, cache=True)
+def order_of(sheet: Sheet, start: Integers) -> Integers:
+    """Free operations by the start given, none before one that it waits for."""
+    n = len(start)
+    at, free = np.zeros(n, np.int64), np.empty(n, np.int64)
+    count = 0
+    for i in sheet.topological:
+        if sheet.fixed_start[i] != -1:
+            continue
+        # Never before what it waits for, so that sorting keeps the order.
+        at[i] = start[i]
+        for p in range(sheet.arc_first[i], sheet.arc_first[i + 1]):
+            at[i] = max(at[i], at[sheet.before[sheet.arc[p]]])
+        free[count] = i
+        count += 1
+    free = free[:count]
+    return free[np.argsort(at[free], kind="mergesort")]
+
+
+@njit(nogil=True, cache=True)
+def put_off(
+    sheet: Sheet, old_mode: Integers, old_start: Integers
+) -> tuple[Integers, Integers, Integers]:
+    """Mode, start and end of each operation: in the old order, none before its old start."""
+    before = begun(sheet)
+    mode, start, end = old_mode.copy(), before.start.copy(), before.end.copy()
+    for i in before.fixed:
+        mode[i] = before.mode[i]
+    place(sheet, before, order_of(sheet, old_start), mode, old_start, start, end)
+    return mode, start, end
 
 
 @njit(nogil=True, cache=True)
 def place(
-    order: Integers, mode: Integers, wait: Integers, start: Integers, end: Integers,
-    fixed: Integers, floor: Integers, before_first: Integers, before: Integers, lag: Integers,
-    machine: Integers, duration: Integers, breakable: Flags, closed_first: Integers,
-    closed: Integers, free_at: Integers, last_family: Integers, family: Integers, setup: Integers,
-    demand: Integers, capacity: Integers,
+    sheet: Sheet, before: Begun, order: Integers, mode: Integers, wait: Integers, start: Integers,
+    end: Integers,
 ) -> None:  # fmt: skip
     """Fill in start and end of the operations in `order`; those that are fixed are there."""
-    free, last = free_at.copy(), last_family.copy()
-    r = demand.shape[1]
+    # Columns as names of their own: numba counts references for as long as it computes otherwise.
+    job, release, family, machine = sheet.job, sheet.release, sheet.family, sheet.machine
+    duration, setup, demand, capacity = sheet.duration, sheet.setup, sheet.demand, sheet.capacity
+    arc_first, arcs, earlier, lag = sheet.arc_first, sheet.arc, sheet.before, sheet.lag
+    breakable, closed_first, closed = sheet.breakable, sheet.closed_first, sheet.closed
+    now = sheet.now
+    free, last = before.free_at.copy(), before.last_family.copy()
+    r = len(capacity)
     # Of each resource what is taken from each time on, in the order of time.
-    time = np.zeros((r, 2 * (len(order) + len(fixed)) + 2), np.int64)
+    time = np.zeros((r, 2 * len(start) + 2), np.int64)
     level = np.zeros(time.shape, np.int64)
     count = np.ones(r, np.int64)
-    if r:
-        for i in fixed:
-            for one in range(r):
-                _take(time[one], level[one], count, one, start[i], end[i], demand[mode[i], one])
+    for one in range(r):
+        for i in before.fixed:
+            need = demand[mode[i], one]
+            _take(time[one], level[one], count, one, start[i], end[i], need)
     for i in order:
         m = mode[i]
         k, length = machine[m], duration[m]
-        begin = max(floor[i], wait[i])
-        for p in range(before_first[i], before_first[i + 1]):
-            begin = max(begin, end[before[p]] + lag[p])
+        begin = max(max(release[job[i]], now), wait[i])
+        for p in range(arc_first[i], arc_first[i + 1]):
+            arc = arcs[p]
+            begin = max(begin, end[earlier[arc]] + lag[arc])
         if k >= 0:
             need = 0
             if setup.size and last[k] >= 0 and family[i] >= 0:
@@ -156,18 +177,9 @@ def place(
             begin = max(begin, free[k] + need)
         over = begin
         while True:
-            over = begin + length
-            if k >= 0 and length > 0:
-                for c in range(closed_first[k], closed_first[k + 1]):
-                    if closed[c, 0] >= over:
-                        break
-                    if closed[c, 1] <= begin:
-                        continue
-                    if not breakable[i] or closed[c, 0] <= begin:
-                        begin = closed[c, 1]
-                        over = begin + length
-                    else:
-                        over += closed[c, 1] - closed[c, 0]
+            begin, over = fit(
+                closed, closed_first[k], closed_first[k + 1], begin, length, breakable[i]
+            )
             again = False
             if length > 0:
                 for one in range(r):
@@ -188,6 +200,28 @@ def place(
         for one in range(r):
             if demand[m, one] > 0 and over > begin:
                 _take(time[one], level[one], count, one, begin, over, demand[m, one])
+
+
+@njit(nogil=True, cache=True, inline="always")
+def fit(
+    closed: Integers, first_row: int, after_row: int, begin: int, length: int, breakable: bool
+) -> tuple[int, int]:
+    """Start and end of work that begins at `begin`, or as soon after as rows of closed times
+    allow."""
+    over = begin + length
+    if length > 0:
+        for c in range(first_row, after_row):
+            first, again_open = closed[c, 0], closed[c, 1]
+            if first >= over:
+                break
+            if again_open <= begin:
+                continue
+            if not breakable or first <= begin:
+                begin = again_open
+                over = begin + length
+            else:
+                over += again_open - first
+    return begin, over
 
 
 @njit(nogil=True, cache=True)

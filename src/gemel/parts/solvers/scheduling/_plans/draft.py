@@ -48,14 +48,20 @@ class Draft:
     _resources: list[tuple[str, int, bool]] = field(default_factory=list)
     _buffer: list[int] = field(default_factory=list)
     _initial: list[str | None] = field(default_factory=list)
+    _standby: list[tuple[float, float]] = field(default_factory=list)
     _closed: list[tuple[int, int, int]] = field(default_factory=list)
     _setups: dict[tuple[int, str, str], int] = field(default_factory=dict)
     _families: dict[str, int] = field(default_factory=dict)
     _prices: list[tuple[int, float]] = field(default_factory=list)
+    _peak: float | None = None
 
-    def machine(self, name: str, buffer: int = NONE, initial: str | None = None) -> int:
-        """Its number."""
+    def machine(
+        self, name: str, buffer: int = NONE, initial: str | None = None, standby: float = 0.0,
+        restart: float = np.inf,
+    ) -> int:  # fmt: skip
+        """Its number; `standby` in kW, `restart` in kWh."""
         self.machines.append(name)
+        self._standby.append((standby, restart))
         self._buffer.append(buffer)
         self._initial.append(initial)
         if initial is not None:
@@ -70,6 +76,13 @@ class Draft:
         """Its number."""
         self._resources.append((name, capacity, renewable))
         return len(self._resources) - 1
+
+    def peak(self, kilowatt: float) -> None:
+        """All that is at work at one time draws no more than this; a resource, in whole watts.
+
+        What pauses keeps its share, standing by is not counted.
+        """
+        self._peak = kilowatt
 
     def family(self, name: str) -> int:
         """The number of a set-up family; a new name makes a new one."""
@@ -118,7 +131,10 @@ class Draft:
 
     def build(self, objective: Objective | None = None) -> Problem:
         """The problem. Raises `ConfigurationError` for what makes no sense."""
-        n, k, r = len(self._operations), len(self.machines), len(self._resources)
+        resources = list(self._resources)
+        if self._peak is not None:
+            resources.append(("peak power, W", int(1000 * self._peak + 1e-6), True))
+        n, k, r = len(self._operations), len(self.machines), len(resources)
         families = tuple(self._families)
         counts = [len(ways) for ways in self._ways]
         first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
@@ -127,6 +143,9 @@ class Draft:
         for row, way in enumerate(flat):
             for resource, amount in way.demand.items():
                 demand[row, resource] = amount
+        if self._peak is not None:
+            drawn = np.ceil(1000 * np.array([way.power for way in flat]) - 1e-6).astype(np.int64)
+            demand[:, r - 1] = drawn
         setup = np.zeros((k, len(families), len(families)) if self._setups else (0, 0, 0), np.int64)
         for (machine, before, after), ticks in self._setups.items():
             setup[machine, self._families[before], self._families[after]] = ticks
@@ -135,10 +154,12 @@ class Draft:
         arcs = np.array(self._arcs, np.int64).reshape(-1, 4)
         columns = np.array([one[1:] for one in self._operations], np.int64).reshape(-1, 5)
         fixed = columns[:, 4] != NONE
+        standby = np.array(self._standby if any(one[0] for one in self._standby) else [])
+        standby = standby.reshape(-1, 2)
         initial = [NONE if name is None else self._families[name] for name in self._initial]
         return Problem(
             jobs=tuple(self.jobs), machines=tuple(self.machines),
-            resources=tuple(one[0] for one in self._resources), families=families,
+            resources=tuple(one[0] for one in resources), families=families,
             names=tuple(one[0] for one in self._operations), job=columns[:, 0].copy(),
             family=columns[:, 1].copy(), breakable=columns[:, 2].astype(bool),
             fixed_mode=np.where(fixed, first[:-1] + columns[:, 3], NONE),
@@ -150,12 +171,13 @@ class Draft:
             before=arcs[:, 0].copy(), after=arcs[:, 1].copy(), lag=arcs[:, 2].copy(),
             no_wait=arcs[:, 3].astype(bool), release=whole[:, 0].copy(), due=whole[:, 1].copy(),
             deadline=whole[:, 2].copy(), weight=job[:, 3].copy(),
-            capacity=np.array([one[1] for one in self._resources], np.int64),
-            renewable=np.array([one[2] for one in self._resources], bool), setup=setup,
+            capacity=np.array([one[1] for one in resources], np.int64),
+            renewable=np.array([one[2] for one in resources], bool), setup=setup,
             initial=np.array(initial, np.int64), buffer=np.array(self._buffer, np.int64),
             closed=np.array(self._closed, np.int64).reshape(-1, 3),
             price_from=np.array([one[0] for one in self._prices], np.int64),
             price=np.array([one[1] for one in self._prices], np.float64),
             reference=np.tile(np.array([NONE, NEVER], np.int64), (n, 1)),
+            standby=standby[:, 0].copy(), restart=standby[:, 1].copy(),
             objective=objective or Objective(), now=self.now, tick=self.tick, origin=self.origin,
         )  # fmt: skip

@@ -1,4 +1,7 @@
-"""What a plan costs, and how work and closed time come together."""
+"""What a plan costs, and how work and closed time come together.
+
+`measure` is the judge's, written for reading; `plan` takes the same numbers from `_plans/costs`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gemel.core.time import HOUR
+from gemel.parts.solvers.scheduling._plans.costs import MEASURED, measured
 
 if TYPE_CHECKING:
     from gemel.parts.solvers.scheduling.base import Integers, Problem, Schedule
@@ -46,6 +50,10 @@ def horizon(problem: Problem) -> int:
     if problem.setup.size:
         total += int(problem.setup.max()) * len(problem)
     starts = [problem.now, int(problem.release.max(initial=0))]
+    if len(problem.price) and (
+        problem.objective.energy or "energy" in problem.at_most.limits()
+    ):  # it may be best to wait for the last price
+        starts.append(int(problem.price_from[-1]))
     if len(problem.closed):
         starts.append(int(problem.closed[:, 2].max()))
         # What may pause before all calendars end, and what waits for a gap that is long enough.
@@ -81,7 +89,7 @@ def pieces(problem: Problem, machine: int, until: int) -> list[tuple[int, int, f
     for first, last in pairwise(edges):
         if not any(a <= first < b for a, b in closed):
             at = int(np.searchsorted(problem.price_from, first, side="right")) - 1
-            found.append((first, last, float(problem.price[at])))
+            found.append((first, last, float(problem.price[at]) if len(problem.price) else 0.0))
     return found
 
 
@@ -96,6 +104,9 @@ def measure(problem: Problem, mode: Integers, start: Integers, end: Integers) ->
         for machine, row in enumerate(turns(problem, mode, start, end)):
             for before, after in zip([-1, *row], row, strict=False):
                 setup += setup_between(problem, machine, int(before), int(after))
+    cost, kwh = _energy(problem, mode, start, end)
+    idle_cost, idle_kwh = _standby(problem, mode, start, end)
+    cost, kwh = cost + idle_cost, kwh + idle_kwh
     has = problem.reference[:, 1] < 2**60
     moved = has & ((problem.reference[:, 0] != problem.machine[mode])
                    | (problem.reference[:, 1] != start))  # fmt: skip
@@ -105,22 +116,54 @@ def measure(problem: Problem, mode: Integers, start: Integers, end: Integers) ->
         "late_jobs": float((late > 0).sum()),
         "flow_time": float((problem.weight * (done - problem.release)).sum()),
         "setup": float(setup),
-        "energy": _energy(problem, mode, start, end),
+        "energy": cost,
         "moved": float(moved.sum()),
+        "kwh": kwh,
     }
 
 
-def _energy(problem: Problem, mode: Integers, start: Integers, end: Integers) -> float:
+def _energy(
+    problem: Problem, mode: Integers, start: Integers, end: Integers
+) -> tuple[float, float]:
+    """Cost and kWh of all work."""
     power = problem.power[mode]
-    if not len(problem.price) or not power.any():
-        return 0.0
-    until, total = int(end.max(initial=0)) + 1, 0.0
+    if not power.any():
+        return 0.0, 0.0
+    until, total, kwh = max(0, int(end.max(initial=0))) + 1, 0.0, 0.0
     for machine in np.unique(problem.machine[mode]):
         rows = np.flatnonzero((problem.machine[mode] == machine) & (power > 0))
         for first, last, price in pieces(problem, int(machine), until):
             work = np.minimum(end[rows], last) - np.maximum(start[rows], first)
-            total += price * float((np.maximum(0, work) * power[rows]).sum())
-    return total * problem.tick / HOUR
+            energy = float((np.maximum(0, work) * power[rows]).sum())
+            total += price * energy
+            kwh += energy
+    return total * problem.tick / HOUR, kwh * problem.tick / HOUR
+
+
+def _standby(
+    problem: Problem, mode: Integers, start: Integers, end: Integers
+) -> tuple[float, float]:
+    """Cost and kWh between operations: for each gap the cheaper of standing by and of being off."""
+    total, kwh = 0.0, 0.0
+    if not problem.standby.any():
+        return total, kwh
+    for k, row in enumerate(turns(problem, mode, start, end)):
+        for before, after in pairwise(row.tolist()):
+            a, b = max(0, int(end[before])), int(start[after])
+            if b <= a or not problem.standby[k]:
+                continue
+            # No machine of its own: closed times are stood by, too.
+            spans = [(max(a, first), last, price) for first, last, price in pieces(problem, -1, b)
+                     if last > a]  # fmt: skip
+            on = problem.standby[k] * problem.tick / HOUR
+            stood = sum(price * (last - first) for first, last, price in spans) * on, on * (b - a)
+            at = int(np.searchsorted(problem.price_from, b, side="right")) - 1
+            price = float(problem.price[at]) if len(problem.price) else 0.0
+            energy = float(problem.restart[k])
+            cost, energy = stood if energy == float("inf") else min(stood, (energy * price, energy))
+            total += cost
+            kwh += energy
+    return total, kwh
 
 
 def plan(
@@ -135,7 +178,8 @@ def plan(
     """A schedule with its measures."""
     from gemel.parts.solvers.scheduling.base import Schedule
 
-    parts = measure(problem, mode, start, end)
+    found = measured(problem.sheet, mode, start, end)
+    parts = dict(zip(MEASURED, found.tolist(), strict=True))
     kept = end.copy() if left is None else left.copy()
     value = problem.objective.value(parts)
     return Schedule(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gemel.core.errors import ConfigurationError
+from gemel.parts.solvers.scheduling._plans.sheet import line_up
 
 if TYPE_CHECKING:
     from gemel.parts.solvers.scheduling.base import Integers, Problem
@@ -43,6 +44,17 @@ def demand_sound(problem: Problem) -> None:
             raise ValueError(f"{name} has shape {getattr(problem, name).shape}, must be {shape}")
     if problem.setup.size and problem.setup.shape != (k, f, f):
         raise ValueError(f"setup has shape {problem.setup.shape}, must be {(k, f, f)}")
+    for name in ("standby", "restart"):
+        column = getattr(problem, name)
+        if column.size and column.shape != (k,):
+            raise ValueError(f"{name} has shape {column.shape}, must be {(k,)}")
+        if column.size and not (column >= 0).all():  # what is no number, too
+            raise ConfigurationError(
+                f"machine '{problem.machines[int(np.argmin(column >= 0))]}': {name} is below 0 or "
+                "no number"
+            )
+    if problem.standby.size != problem.restart.size or not np.isfinite(problem.standby).all():
+        raise ConfigurationError("standby must be numbers, and come with restart")
     _numbers(problem)
     counts = np.bincount(problem.mode_of, minlength=n)
     _first(counts == 0, problem.names, "operation '{}' cannot be done anywhere: it has no mode")
@@ -90,12 +102,14 @@ def _numbers(problem: Problem) -> None:
         )
     if not (np.isfinite(problem.power).all() and (problem.power >= 0).all()):
         raise ConfigurationError("a power is below 0 or no number")
-    for row in problem.closed:
-        if not 0 <= row[0] < len(problem.machines) or row[1] >= row[2]:
-            raise ConfigurationError(
-                f"machine '{problem.machines[int(row[0])]}' is closed from {row[1]} to {row[2]}, "
-                "which is no time"
-            )
+    k = len(problem.machines)
+    bad = (problem.closed[:, 0] < 0) | (problem.closed[:, 0] >= k)
+    bad |= problem.closed[:, 1] >= problem.closed[:, 2]
+    for machine, first, last in problem.closed[bad].tolist():
+        name = problem.machines[machine] if 0 <= machine < k else machine
+        raise ConfigurationError(
+            f"machine '{name}' is closed from {first} to {last}, which is no time"
+        )
     if len(problem.price_from) and (
         problem.price_from[0] > 0 or (np.diff(problem.price_from) <= 0).any()
     ):
@@ -110,20 +124,11 @@ def _first(bad: npt.NDArray[np.bool_], names: Sequence[str], sentence: str) -> N
 def order(problem: Problem) -> Integers:
     """int64[n]: operations, each after those that it waits for. Raises for a cycle, by name."""
     n = len(problem.names)
-    missing = np.bincount(problem.after, minlength=n)
-    by = np.argsort(problem.before, kind="stable")
-    first = np.searchsorted(problem.before[by], np.arange(n + 1))
-    after = problem.after[by]
-    ready = [int(i) for i in np.flatnonzero(missing == 0)[::-1]]
-    found: list[int] = []
-    while ready:
-        i = ready.pop()
-        found.append(i)
-        for other in after[first[i] : first[i + 1]][::-1]:
-            missing[other] -= 1
-            if missing[other] == 0:
-                ready.append(int(other))
-    if len(found) < n:
+    found: Integers
+    found, count = line_up(n, problem.before, problem.after)
+    if count < n:
+        missing = np.ones(n, np.int64)
+        missing[found] = 0
         at, seen = int(np.flatnonzero(missing > 0)[0]), []
         while at not in seen:
             seen.append(at)
@@ -131,4 +136,4 @@ def order(problem: Problem) -> Integers:
             at = int(next(i for i in into if missing[i] > 0))
         cycle = [problem.names[i] for i in reversed([*seen[seen.index(at) :], at])]
         raise ConfigurationError("operations wait for each other: " + " → ".join(cycle[:12]))
-    return np.array(found, np.int64)
+    return found

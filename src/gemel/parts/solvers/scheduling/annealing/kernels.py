@@ -7,87 +7,80 @@ from numba import njit
 
 from gemel.core.frame import Values
 from gemel.parts.solvers.scheduling._plans.chance import draw
-from gemel.parts.solvers.scheduling._plans.decode import place
-from gemel.parts.solvers.scheduling.base import NEVER, Flags, Integers
+from gemel.parts.solvers.scheduling._plans.costs import idle, work
+from gemel.parts.solvers.scheduling._plans.decode import Begun, place
+from gemel.parts.solvers.scheduling._plans.sheet import Sheet
+from gemel.parts.solvers.scheduling.base import NEVER, Integers
 
 __all__ = ["anneal", "value_of"]
-
-_PENALTY = 1e3
-"""Of a tick after a deadline, in ticks of all that counts."""
 
 
 @njit(nogil=True, cache=True)
 def value_of(
-    order: Integers, mode: Integers, wait: Integers, start0: Integers, end0: Integers,
-    fixed: Integers, floor: Integers, before_first: Integers, before: Integers, lag: Integers,
-    machine: Integers, duration: Integers, breakable: Flags, closed_first: Integers,
-    closed: Integers, free_at: Integers, last_family: Integers, family: Integers, setup: Integers,
-    demand: Integers, capacity: Integers, job: Integers, release: Integers, due: Integers,
-    deadline: Integers, weight: Values, initial: Integers, power: Values, price_first: Integers,
-    price_time: Integers, price: Values, reference: Integers, weights: Values,
-) -> float:  # fmt: skip
-    """The objective of an order, with a penalty for deadlines that are not kept."""
-    start, end = start0.copy(), end0.copy()
-    place(
-        order, mode, wait, start, end, fixed, floor, before_first, before, lag, machine, duration,
-        breakable, closed_first, closed, free_at, last_family, family, setup, demand, capacity,
-    )  # fmt: skip
+    sheet: Sheet, begun: Begun, order: Integers, mode: Integers, wait: Integers, penalty: Values
+) -> float:
+    """The objective of an order, with a penalty for deadlines and limits that are not kept.
+
+    penalty  float64[7]  of one unit above the limit of each part, and of a tick after a deadline
+    """
+    start, end = begun.start.copy(), begun.end.copy()
+    place(sheet, begun, order, mode, wait, start, end)
+    part, late = np.zeros(6), np.int64(0)
+    job, machine, reference = sheet.job, sheet.machine, sheet.reference
+    weight, due, release, deadline = sheet.weight, sheet.due, sheet.release, sheet.deadline
     done = np.zeros(len(release), np.int64)
-    total, span = 0.0, np.int64(0)
+    span, moved = np.int64(0), 0
     for i in range(len(start)):
         done[job[i]] = max(done[job[i]], end[i])
         span = max(span, end[i])
-    total += weights[0] * span
+        if reference[i, 1] < NEVER and (
+            reference[i, 1] != start[i] or reference[i, 0] != machine[mode[i]]
+        ):
+            moved += 1
+    part[0], part[5] = span, moved
     for j in range(len(done)):
-        total += weights[1] * weight[j] * max(0, done[j] - due[j])
-        total += weights[2] * weight[j] * (done[j] - release[j])
-        total += _PENALTY * weights[:3].sum() * max(0, done[j] - deadline[j])
-    if weights[3] > 0 and setup.size:
-        last = last_family.copy()
+        part[1] += weight[j] * max(0, done[j] - due[j])
+        part[2] += weight[j] * (done[j] - release[j])
+        late += max(0, done[j] - deadline[j])
+    asked_setup = sheet.setup.size and (sheet.weights[3] > 0 or sheet.most[3] < np.inf)
+    asked_energy = sheet.weights[4] > 0 or sheet.most[4] < np.inf
+    if asked_setup:
+        family, setup = sheet.family, sheet.setup
+        last = begun.last_family.copy()
         for i in order:
             k = machine[mode[i]]
             if k >= 0:
                 if last[k] >= 0 and family[i] >= 0:
-                    total += weights[3] * setup[k, last[k], family[i]]
+                    part[3] += setup[k, last[k], family[i]]
                 last[k] = family[i]
-    if weights[4] > 0:
+    if asked_energy:
+        power, standby = sheet.power, sheet.standby
+        before = begun.last_end.copy()
         for i in range(len(start)):
-            kilowatt = power[mode[i]]
-            if kilowatt <= 0:
-                continue
+            if power[mode[i]] > 0:
+                part[4] += work(sheet, mode[i], start[i], end[i])[0]
+        for i in order:
             k = machine[mode[i]]
-            row = k if k >= 0 else len(initial)
-            for p in range(price_first[row], price_first[row + 1]):
-                a = max(start[i], price_time[p])
-                b = end[i]
-                if p + 1 < price_first[row + 1]:
-                    b = min(b, price_time[p + 1])
-                if b > a:
-                    total += weights[4] * kilowatt * price[p] * (b - a)
-    if weights[5] > 0:
-        for i in range(len(start)):
-            if reference[i, 1] < NEVER and (
-                reference[i, 1] != start[i] or reference[i, 0] != machine[mode[i]]
-            ):
-                total += weights[5]
-    return total  # type: ignore[no-any-return]  # an element, to numba
+            if k >= 0:
+                if before[k] >= 0 and standby[k] > 0:
+                    part[4] += idle(sheet, k, before[k], start[i])[0]
+                before[k] = end[i]
+    total: float = penalty[6] * late
+    for one in range(6):
+        total += sheet.weights[one] * part[one]
+        if part[one] > sheet.most[one]:
+            total += penalty[one] * (part[one] - sheet.most[one])
+    return total
 
 
 @njit(nogil=True, cache=True)
 def anneal(
-    count: int, temperature: float, now: float, best: float, order: Integers, mode: Integers,
-    wait: Integers, best_order: Integers, best_mode: Integers, best_wait: Integers,
-    first_mode: Integers, choices: Integers, later: Integers, state: Integers, start0: Integers,
-    end0: Integers, fixed: Integers, floor: Integers, before_first: Integers, before: Integers,
-    lag: Integers, machine: Integers, duration: Integers, breakable: Flags,
-    closed_first: Integers, closed: Integers, free_at: Integers, last_family: Integers,
-    family: Integers, setup: Integers, demand: Integers, capacity: Integers, job: Integers,
-    release: Integers, due: Integers, deadline: Integers, weight: Values, initial: Integers,
-    power: Values, price_first: Integers, price_time: Integers, price: Values,
-    reference: Integers, weights: Values,
+    sheet: Sheet, begun: Begun, count: int, temperature: float, now: float, best: float,
+    order: Integers, mode: Integers, wait: Integers, best_order: Integers, best_mode: Integers,
+    best_wait: Integers, choices: Integers, later: Integers, penalty: Values, state: Integers,
 ) -> tuple[float, float]:  # fmt: skip
     """So many changes at one temperature; gives the value now and the best."""
-    n = len(order)
+    n, first_mode = len(order), sheet.first_mode
     for _ in range(count):
         kind = draw(state, 10)
         i, old, a, b = 0, np.int64(0), 0, 0
@@ -98,25 +91,22 @@ def anneal(
             if mode[i] == old:
                 continue
             kind = 0
-        elif kind == 9 and len(later):
+        elif kind >= 8 and len(later):
             i = order[draw(state, n)]
             old = wait[i]
-            wait[i] = 0 if old > 0 else later[draw(state, len(later))]
+            wait[i] = _later(old, sheet.duration[mode[i]], later, state)
+            if wait[i] == old:
+                continue
             kind = 1
         else:
             a = draw(state, n)
             reach = n if draw(state, 3) == 0 else min(n, 12)
             b = min(n - 1, max(0, a + draw(state, 2 * reach + 1) - reach))
-            b = _shift(order, a, b, before_first, before)
+            b = _shift(sheet, order, a, b)
             if a == b:
                 continue
             kind = 2
-        value = value_of(
-            order, mode, wait, start0, end0, fixed, floor, before_first, before, lag, machine,
-            duration, breakable, closed_first, closed, free_at, last_family, family, setup, demand,
-            capacity, job, release, due, deadline, weight, initial, power, price_first, price_time,
-            price, reference, weights,
-        )  # fmt: skip
+        value = value_of(sheet, begun, order, mode, wait, penalty)
         luck = -np.log((draw(state, 1_000_000) + 1) / 1_000_001)
         if value <= now + temperature * luck:
             now = value
@@ -130,27 +120,45 @@ def anneal(
         elif kind == 1:
             wait[i] = old
         else:
-            _shift(order, b, a, before_first, before)
+            _shift(sheet, order, b, a)
     return now, best
 
 
 @njit(nogil=True, cache=True)
-def _shift(order: Integers, a: int, b: int, before_first: Integers, before: Integers) -> int:
+def _later(old: int, length: int, later: Integers, state: Integers) -> int:
+    """A tick before which an operation shall not begin: none; where a price begins; so that it is
+    over where one begins; or a little away from what it was."""
+    kind = draw(state, 4)
+    if kind == 0:
+        return 0
+    at: int = later[draw(state, len(later))]
+    if kind == 1:
+        return at
+    if kind == 2:
+        at -= length
+    else:
+        reach = max(1, length // 2)
+        at = old + draw(state, 2 * reach + 1) - reach
+    return max(0, at)
+
+
+@njit(nogil=True, cache=True)
+def _shift(sheet: Sheet, order: Integers, a: int, b: int) -> int:
     """Move what stands at a toward b, until something that must stand behind it (or before it) is
     in the way; gives where it came to stand."""
     i = order[a]
     while a < b:
         other = order[a + 1]
-        for p in range(before_first[other], before_first[other + 1]):
-            if before[p] == i:
+        for p in range(sheet.arc_first[other], sheet.arc_first[other + 1]):
+            if sheet.before[sheet.arc[p]] == i:
                 return a
         order[a] = other
         a += 1
         order[a] = i
     while a > b:
         other = order[a - 1]
-        for p in range(before_first[i], before_first[i + 1]):
-            if before[p] == other:
+        for p in range(sheet.arc_first[i], sheet.arc_first[i + 1]):
+            if sheet.before[sheet.arc[p]] == other:
                 return a
         order[a] = other
         a -= 1

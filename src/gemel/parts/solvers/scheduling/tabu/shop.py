@@ -103,6 +103,7 @@ def uncovered(problem: Problem) -> tuple[str, ...]:
         (bool((problem.buffer != NONE).any()), "finite buffers"),
         (bool(problem.lag.any() or problem.no_wait.any()), "waiting times"),
         (bool((problem.deadline < NEVER).any()), "deadlines"),
+        (bool(problem.at_most.limits()), "limits of parts of the objective"),
         (bool((np.bincount(a[arcs], minlength=1) > 1).any()
               or (np.bincount(b[arcs], minlength=1) > 1).any()),
          "operations that wait for several others"),
