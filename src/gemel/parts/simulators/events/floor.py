@@ -13,10 +13,14 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+import numpy as np
+
 from gemel.core.errors import DataError
 from gemel.core.line import Draws, Line
 from gemel.core.line.luck import change_time, families
+from gemel.core.line.rates import came_at
 from gemel.parts.simulators.events.crews import Crews
+from gemel.parts.simulators.events.journal import Journal
 from gemel.parts.simulators.events.luck import Stream, kinds
 from gemel.parts.simulators.events.place import Item, Job, Place
 
@@ -45,9 +49,10 @@ class Floor:
         self._crews = Crews(line, self.at, self._todo.append)
         self.kind = kinds(line, draws, replication)
         self.routed = any(p.route for p in self.products)
-        self.inside = self.exits = self.good = self.lost = self.all_arrived = 0
+        self.inside = self.exits = self.good = self.lost = self.all_arrived = self.made = 0
         self.area = self.lead = self.last = 0.0
         self.departures: list[float] = []
+        self.journal: Journal | None = None
         self.measured_from = 0.0
         self.begins = [
             p for p in self.places.values()
@@ -117,6 +122,8 @@ class Floor:
             )
             place.last_arrival += gaps[k]
             time = place.last_arrival
+            if arrivals.rates:
+                time = float(came_at(arrivals, np.array([time]), self.line.begins)[0])
         self.at(time, self._arrive, place)
 
     def _arrive(self, place: Place) -> None:
@@ -144,7 +151,8 @@ class Floor:
                     self.replication, (place.name, "due"), n, wanted)),
             )  # fmt: skip
             due = self.now + stream[k]
-        return Item(product, self.now, due)
+        self.made += 1
+        return Item(product, self.now, due, number=self.made - 1)
 
     def _count_in(self, item: Item) -> None:
         self.area += self.inside * (self.now - self.last)
@@ -193,6 +201,7 @@ class Floor:
         place.chosen = None
         job.items = self._withdraw(place, picked)
         place.starts += 1
+        job.began = self.now
         place.busy.append(job)
         self._work(place, job)
         return True
@@ -336,6 +345,8 @@ class Floor:
 
     def _finished(self, place: Place, job: Job) -> None:
         job.done = self.now
+        if self.journal is not None:
+            self.journal.work(place.name, job)
         if place.station.needs is not None:
             self._crews.give_back(self.now, place.station.needs.crew, place.station.needs.number)
         if not job.reserved and not job.fate:
@@ -469,6 +480,8 @@ class Floor:
         self._count_in(Item(0, 0.0, 0.0, entries=-item.entries))
         self.exits += 1
         self.departures.append(self.now)
+        if self.journal is not None:
+            self.journal.left(item, self.now, good)
         if good:
             self.good += 1
             self.lead += self.now - item.born

@@ -22,6 +22,7 @@ class Item:
     returns: int = 0
     entries: int = 1
     came: float = 0.0
+    number: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +36,7 @@ class Job:
     target: Place | None = None
     done: float = 0.0
     reserved: bool = False
+    began: float = 0.0
 
 
 class Place:

@@ -14,6 +14,7 @@ from gemel.core.frame import Values
 from gemel.core.line import Draws, Line, Station
 from gemel.core.line.closed import Closed, closed_times
 from gemel.core.line.luck import failures_in_operation, products, setups
+from gemel.core.line.rates import came_at
 
 __all__ = ["Sheet", "order_of", "sheet"]
 
@@ -82,7 +83,7 @@ def sheet(
         if some_setup and station.setup is not None:
             setup[i, :n] = setups(line, name, draws, replication, mine)
         if station.arrivals is not None:
-            arrivals[i] = arrival_times(station, name, draws, replication, parts)
+            arrivals[i] = arrival_times(line, name, draws, replication, parts)
     found = [
         failures_in_operation(
             line.stations[name], name, draws, replication,
@@ -153,15 +154,14 @@ def _ways(
     return coming, way, good
 
 
-def arrival_times(
-    station: Station, name: str, draws: Draws, replication: int, count: int
-) -> Values:
+def arrival_times(line: Line, name: str, draws: Draws, replication: int, count: int) -> Values:
     """When parts arrive, float64[count]; infinity after the last."""
+    station = line.stations[name]
     if station.arrivals is None:
         return np.zeros(count)
     if station.arrivals.every is not None:
         gaps = draws.times(replication, (name, "arrivals"), count, station.arrivals.every)
-        return np.cumsum(gaps)
+        return came_at(station.arrivals, np.cumsum(gaps), line.begins)
     at = np.full(count, np.inf)
     known = np.array(station.arrivals.at[:count], np.float64) / 1e9
     at[: len(known)] = known
