@@ -220,6 +220,8 @@ def _truncated(mean: float, spread: float, low: float, high: float) -> tuple[flo
 
 
 def _read(value: Any) -> Any:
+    if isinstance(value, dict):  # behind this function, sequences are no longer those of JSON
+        return {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
     return {"mean": value} if isinstance(value, str | int | float) else value
 
 

@@ -9,8 +9,8 @@ family fits, what was seen is taken as it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import isnan, log, nan, sqrt
+from dataclasses import dataclass, replace
+from math import log, nan, sqrt
 from typing import Final
 
 import numpy as np
@@ -21,12 +21,12 @@ from gemel.core.frame import Values
 from gemel.core.line.distribution import Distribution
 from gemel.core.line.families import FAMILIES, Law, law_of
 
-__all__ = ["Fit", "fit", "resolution"]
+__all__ = ["Fit", "by_chance", "fit", "resolution"]
 
 FEW: Final = 10
-"""With fewer seen times no family is told from another, and log-normal is taken."""
-EMPIRICAL: Final = 40
-"""With fewer, what was seen says less of the rest than a family that fits badly."""
+"""With fewer seen times no family is told from another."""
+_FAR: Final = 1.5
+"""A family whose mean is so many times that of what was seen has a tail that nobody saw."""
 _SAMPLES: Final = 199
 _MOST_TESTED: Final = 1_000
 _DOUBT: Final = 0.02
@@ -63,8 +63,11 @@ class Fit:
     said: str
 
 
-def fit(values: npt.ArrayLike, running: npt.ArrayLike = (), seed: int = 0) -> Fit:
-    """Of times in seconds, float64[n] ≥ 0, and of how long others had lasted when last seen.
+def fit(
+    values: npt.ArrayLike, running: npt.ArrayLike = (), seed: int = 0, families: tuple[str, ...] = ()
+) -> Fit:
+    """Of times in seconds, float64[n] ≥ 0, and of how long others had lasted when last seen; of
+    `families`, if given, or of all.
 
     Raises `DataError` for negative times, or where none was seen to its end.
     """
@@ -80,26 +83,49 @@ def fit(values: npt.ArrayLike, running: npt.ArrayLike = (), seed: int = 0) -> Fi
     if seen[-1] - seen[0] <= max(1e-6 * seen[-1], 0.0) and not (open_ > seen[-1]).any():
         return _constant(float(seen[0]), len(seen), len(open_))
     zeros = float((seen == 0).mean())
+    if zeros > _ZEROS:
+        said = f"{100 * zeros:.0f} % are 0; taken as seen"
+        return _empirical(seen, open_, {}, nan, nan, "", said)
     # A time that was written as 0 is shorter than half of what is told apart.
     positive = np.where(seen > 0, seen, max(step, 1e-3 * float(seen.mean())) / 2)
     if len(seen) < FEW:
-        law = law_of("lognormal", positive, open_) or law_of("exponential", positive, open_)
-        if law is None:  # two equal times and a longer one that runs
-            return _constant(float(seen.mean()), len(seen), len(open_))
-        said = f"{len(seen)} times are too few to tell the family; {law.name} is taken"
-        return _told(law, positive, open_, {}, nan, nan, (nan, nan), said)
-    laws = [f for name in FAMILIES if (f := law_of(name, positive, open_)) is not None]
+        return _few(positive, open_)
+    laws = [f for name in families or FAMILIES if (f := law_of(name, positive, open_)) is not None]
     bic = {f.name: -2 * f.likelihood + f.parameters * log(len(positive)) for f in laws}
     best = min(laws, key=lambda f: bic[f.name])
     distance, p, spread = _judged(best, positive, open_, step, np.random.default_rng(seed))
     ends = best.mean - 1.96 * spread, best.mean + 1.96 * spread
-    badly = p < _DOUBT or zeros > _ZEROS
-    if badly and len(seen) >= EMPIRICAL:
-        why = f"{100 * zeros:.0f} % are 0" if zeros > _ZEROS else f"p {p:.2g}"
-        said = f"no family fits, best {best.name} ({why}); taken as seen"
-        return _empirical(seen, open_, bic, distance, p, best.name, said)
-    said = f"{best.name}, p {p:.2g}" + (", fits badly" if badly else "")
-    return _told(best, positive, open_, bic, distance, p, ends, said)
+    usual = _empirical(seen, open_, bic, distance, p, best.name, "")
+    far = not 1 / _FAR < best.mean / usual.mean < _FAR
+    if p < _DOUBT or far:
+        why = f"p {p:.2g}" if p < _DOUBT else f"mean {best.mean / usual.mean:.2g} times that seen"
+        return replace(usual, said=f"no family fits, best {best.name} ({why}); taken as seen")
+    return _told(best, positive, open_, bic, distance, p, ends, f"{best.name}, p {p:.2g}")
+
+
+def _few(seen: Values, running: Values) -> Fit:
+    """Log-normal with the mean and the spread that were seen; exponential where some still run."""
+    n, cv = len(seen), float(seen.std() / seen.mean())
+    if len(running) or cv == 0:
+        law = law_of("exponential", seen, running)
+    else:
+        # Of the mean and the spread, not by likelihood: its mean hangs on a tail nobody saw.
+        found = Distribution.read({"mean": f"{round(1e9 * float(seen.mean()))} ns", "cv": cv})
+        law = Law("lognormal", found.mean_s, cv, 2, lambda t: t, nan)
+    if law is None:
+        raise AssertionError("an exponential law fits everything")
+    said = f"{n} times are too few to tell the family; {law.name} is taken"
+    return _told(law, seen, running, {}, nan, nan, (nan, nan), said)
+
+
+def by_chance(mean: float, counted: int, p: float) -> Fit:
+    """Exponential times of which only the number in a stretch was counted; `p` is how well what
+    else was seen fits."""
+    law = Law("exponential", mean, 1.0, 1, lambda t: -np.expm1(-t / mean), nan)
+    half = 1.96 / sqrt(max(counted, 1))
+    ends = mean / (1 + half), mean / max(1 - half, 1e-3)
+    said = f"exponential, p {p:.2g}"
+    return _told(law, np.zeros(counted), np.zeros(0), {}, nan, p, ends, said)
 
 
 def resolution(values: Values) -> float:
@@ -130,13 +156,6 @@ def _told(
     )  # fmt: skip
 
 
-def _thinned(values: Values, most: int) -> Values:
-    """At most so many, evenly from sorted ones."""
-    if len(values) <= most:
-        return values
-    return values[np.linspace(0, len(values) - 1, most).round().astype(np.int64)]
-
-
 def _judged(
     law: Law, seen: Values, running: Values, step: float, random: np.random.Generator
 ) -> tuple[float, float, float]:
@@ -145,8 +164,10 @@ def _judged(
     show moves no line."""
     whole = len(seen) + len(running)
     share = min(1.0, _MOST_TESTED / whole)
-    some = _thinned(seen, max(int(share * len(seen)), 2))
-    rest = _thinned(running, round(share * len(running)))
+    some, rest = seen, running
+    if share < 1:  # by chance: evenly spread ones would differ less than chance lets them
+        some = np.sort(random.choice(seen, max(int(share * len(seen)), FEW), replace=False))
+        rest = np.sort(random.choice(running, round(share * len(running)), replace=False))
     again = law_of(law.name, some, rest) or law
     distance = _distance(again, some, rest)
     ends, lasts = _product_limit(rest, some) if len(rest) else (np.zeros(0), np.zeros(0))
@@ -224,5 +245,5 @@ def _empirical(
     error = found.cv_exact * mean / sqrt(n)
     return Fit(
         found, mean, mean - 1.96 * error, mean + 1.96 * error, found.cv_exact, n, len(running),
-        bic, distance, p if not isnan(p) else nan, best, said,
+        bic, distance, p, best, said,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from gemel.core.frame import Values
 from gemel.core.line.closed import DAYS, WEEK, clock_seconds
 from gemel.core.line.settings import Arrivals, Rate
 
-__all__ = ["came_at"]
+__all__ = ["came_at", "counted_at"]
 
 
 def came_at(arrivals: Arrivals, counted: Values, begins: str) -> Values:
@@ -26,6 +26,16 @@ def came_at(arrivals: Arrivals, counted: Values, begins: str) -> Values:
     weeks, rest = np.divmod(counted, before[-1])
     piece = np.searchsorted(before, rest, side="right") - 1
     return np.asarray(weeks * WEEK + edges[piece] + (rest - before[piece]) / rate[piece])
+
+
+def counted_at(rates: tuple[Rate, ...], begins: str, times: Values) -> Values:
+    """What the clock of arrivals shows at each time, seconds from `begins`, float64[n]: the other
+    way round."""
+    edges, rate, before = _week(rates, begins)
+    weeks, rest = np.divmod(times, WEEK)
+    piece = np.maximum(np.searchsorted(edges, rest, side="right") - 1, 0)
+    passed = np.maximum(rest - edges[piece], 0.0) * rate[piece]
+    return np.asarray(weeks * before[-1] + np.minimum(before[piece] + passed, before[piece + 1]))
 
 
 @lru_cache(maxsize=64)
