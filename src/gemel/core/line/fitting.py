@@ -221,15 +221,14 @@ def _empirical(
     long times are."""
     ages, left = _product_limit(seen, running)
     mass = -np.diff(np.append(1.0, left))
-    if left[-1] > 0:  # the longest still run: nobody knows for how long
-        longest = float(running.max())
-        if longest > ages[-1]:
-            ages, mass = np.append(ages, longest), np.append(mass, left[-1])
-        else:
-            mass[-1] += left[-1]
+    if left[-1] > 1e-9:
+        # The longest still run. They end as fast as the longer half of those that were seen.
+        middle = float(np.median(seen))
+        rest = np.maximum(np.append(seen, running) - middle, 0.0).sum() / max((seen > middle).sum(), 1)
+        ages = np.append(ages, max(float(ages[-1]), float(running.max())) + rest)
+        mass = np.append(mass, left[-1])
     edges = np.append(np.linspace(0, 0.9, 46)[1:], np.linspace(0.9, 1, 20)[1:-1])
-    middle = np.cumsum(mass) - mass / 2
-    bins = np.searchsorted(edges, middle)
+    bins = np.searchsorted(edges, np.cumsum(mass) - mass / 2)
     shares = np.bincount(bins, weights=mass)
     sums = np.bincount(bins, weights=mass * ages)
     kept = shares > 1e-12

@@ -21,7 +21,8 @@ from gemel.twin.planning.learned.calendars import (
     shifts_of,
     smoothed,
 )
-from gemel.twin.planning.learned.groups import represented
+from gemel.twin.planning.learned.endings import finished
+from gemel.twin.planning.learned.groups import completed, represented
 from gemel.twin.planning.learned.log import Flags, Log, Numbers
 from gemel.twin.planning.learned.queues import (
     Batches,
@@ -77,14 +78,14 @@ def learn_from_log(log: Log, *, title: str = "Learned from a log", products: int
     `products` is how many routes it is told by at most, where cases go too different ways for one
     flow. Raises `DataError` where nothing is finished.
     """
-    finished = log.finished()
-    if not finished.any():
+    done = finished(log)
+    if not done.any():
         raise DataError("no case of the log is finished; it takes whole cases to know their routes")
     apart = visits_of(log, together=False)
-    traces = [t for t, done in zip(apart.traces(), finished.tolist(), strict=True) if done]
+    traces = [t for t, over in zip(apart.traces(), done.tolist(), strict=True) if over]
     flow = flow_of(traces, len(log.stations))
     visits = apart if flow is not None else visits_of(log, together=True)
-    learning = _Learning(log, visits, finished, flow, title)
+    learning = _Learning(log, visits, done, flow, title)
     learning.calendars()
     learning.queues()
     learning.times()
@@ -99,9 +100,9 @@ class _Learning:
     """A log while it becomes a line, in the order of the methods."""
 
     def __init__(
-        self, log: Log, visits: Visits, finished: Flags, flow: Flow | None, title: str
+        self, log: Log, visits: Visits, done: Flags, flow: Flow | None, title: str
     ) -> None:
-        self.log, self.visits, self.done, self.has_flow = log, visits, finished, flow is not None
+        self.log, self.visits, self.done, self.has_flow = log, visits, done, flow is not None
         self.writing = Writing(title)
         self.notes = list(log.notes)
         self.reports: list[StationReport] = []
@@ -109,6 +110,10 @@ class _Learning:
         self.shifts: dict[str, list[dict[str, Any]]] = {}
         times = np.concatenate([log.start, log.end[np.isfinite(log.end)]])
         self.near = max(resolution(times), 1e-6)
+        self.traces = visits.traces()
+        self.waiting: dict[int, list[float]] = {}
+        if flow is None:
+            self._complete()
         order = flow.order if flow is not None else _by_place(visits, len(log.stations))
         names = names_of(log.stations)
         came = visits.came()
@@ -126,6 +131,19 @@ class _Learning:
                 "starts were not told: work is taken to begin when the case came and its resource "
                 "was free, so that times hold what was waited for a place behind"
             )
+
+    def _complete(self) -> None:
+        """Whole routes of all cases; who waits when the log is cut waits for where he would go."""
+        visits = self.visits
+        last = np.searchsorted(visits.case, np.arange(len(self.traces)), side="right") - 1
+        ended = visits.end[last]
+        self.traces, ways = completed(
+            self.traces, self.done.tolist(), np.isnan(ended).tolist()
+        )
+        for case, some in ways.items():
+            if some and np.isfinite(ended[case]):
+                to = self.traces[case][int(last[case] - np.searchsorted(visits.case, case)) + 1]
+                self.waiting.setdefault(to, []).append(self.log.until - float(ended[case]))
 
     def calendars(self) -> None:
         """When the plant works, and where a station differs from it."""
@@ -213,7 +231,7 @@ class _Learning:
                 StationReport(
                     here.name, len(here.rows), work, here.servers,
                     float(took.sum()) / max(there * here.servers, 1e-9), float(waited.sum()),
-                    float(rest.sum()), None if travel is None else fit(travel), {}, notes,
+                    float(rest.sum()), None if travel is None else fit(travel, self.waiting.get(here.number, ())), {}, notes,
                 )
             )  # fmt: skip
             self._write(here, self.reports[-1])
@@ -305,10 +323,10 @@ class _Learning:
     def routes(self, products: int) -> None:
         """Products whose routes stand for those of the cases, and arrivals."""
         names = {number: here.name for number, here in self.here.items()}
-        traces = self.visits.traces()
+        traces = self.traces
         mean = {h.number: r.time.mean + (r.travel.mean if r.travel else 0.0)
                 for h, r in zip(self.here.values(), self.reports, strict=True)}  # fmt: skip
-        whole = np.flatnonzero(self.done)
+        whole = np.arange(len(traces))
         kinds = self.log.product[whole]
         told = 0
         for kind in np.unique(kinds).tolist():
@@ -327,7 +345,7 @@ class _Learning:
         different = len(set(traces[i] for i in whole.tolist()))
         if different > told:
             self.notes.append(
-                f"{different} different routes of {len(whole)} finished cases are told by {told}; "
+                f"{different} different routes of {len(whole)} cases are told by {told}; "
                 f"--products tells more"
             )
         first = np.searchsorted(self.visits.case, np.arange(len(self.log.cases)))

@@ -11,10 +11,16 @@ import numpy as np
 from gemel.core.frame import Values
 from gemel.twin.planning.learned.log import Numbers
 
-__all__ = ["distance", "represented"]
+__all__ = ["completed", "distance", "represented", "ways_on"]
 
 Trace = tuple[int, ...]
 _FREQUENT: Final = 0.05
+_ALIKE: Final = 10
+"""Cases of which one tells how another goes on."""
+_BACK: Final = 8
+"""Steps that are compared."""
+_PLACE: Final = 0.5
+"""What a step further on or back in the route counts, against one that differs."""
 
 
 def represented(traces: Sequence[Trace], effort: Values, most: int) -> list[tuple[Trace, Numbers]]:
@@ -53,3 +59,40 @@ def distance(a: Trace, b: Trace) -> int:
         for j, y in enumerate(b, 1):
             corner, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, corner + (x != y))
     return row[-1]
+
+
+def ways_on(trace: Trace, others: Sequence[Trace], *, running: bool) -> list[Trace]:
+    """How others went on that had come most alike, the nearest first; what does not run goes on
+    at least once."""
+    found: list[tuple[float, Trace]] = []
+    recent = trace[-_BACK:]
+    for other in others:
+        for j in range(1, len(other) + running):
+            if other[j - 1] == trace[-1]:
+                far = distance(recent, other[max(0, j - _BACK) : j])
+                found.append((far + _PLACE * abs(j - len(trace)), other[j:]))
+    found.sort(key=lambda f: f[0])
+    return [way for _, way in found[:_ALIKE]]
+
+
+def completed(
+    traces: Sequence[Trace], finished: Sequence[bool], running: Sequence[bool], seed: int = 0
+) -> tuple[list[Trace], dict[int, list[Trace]]]:
+    """Whole routes of all cases, and of those under way all ways on that come into question.
+
+    Short routes are finished first: to take the finished cases alone would make all routes short.
+    So each case under way is completed as another went on, the furthest first, and tells in turn
+    how those behind it may go on (as the product limit gives the share of what is cut off to what
+    lasts longer).
+    """
+    random = np.random.default_rng(seed)
+    whole = [t for t, done in zip(traces, finished, strict=True) if done]
+    ways: dict[int, list[Trace]] = {}
+    found = list(traces)
+    under_way = [i for i, done in enumerate(finished) if not done]
+    for i in sorted(under_way, key=lambda i: -len(traces[i])):
+        ways[i] = ways_on(traces[i], whole, running=running[i])
+        if ways[i]:
+            found[i] = traces[i] + ways[i][int(random.integers(len(ways[i])))]
+        whole.append(found[i])
+    return found, ways

@@ -20,8 +20,6 @@ Flags = npt.NDArray[np.bool_]
 
 MONDAY: Final = 4 * 86_400.0
 """The first Monday after 1970-01-01, a Thursday, in seconds."""
-_QUIET: Final = 0.95
-_LAST: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +34,7 @@ class Log:
     zero            seconds since 1970 by the clock on the wall
     until           float64    when the log was cut, seconds since `zero`
     starts_known    whether starts were told; where not, they are the earliest that can have been
+    done            bool[cases] where it is known which cases are finished
     notes           what was left out, in sentences
     """
 
@@ -52,6 +51,7 @@ class Log:
     zero: float
     until: float
     starts_known: bool = True
+    done: Flags | None = None
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -64,10 +64,12 @@ class Log:
         *,
         resource: Sequence[str] | None = None,
         product: Sequence[str] | None = None,
+        done: Sequence[bool] | None = None,
         until: float | None = None,
     ) -> Log:
         """From rows in any order. `start` and `end` are seconds since 1970 by the clock on the
-        wall, NaN where unknown; an end that is unknown was not reached when the log was cut.
+        wall, NaN where unknown; an end that is unknown was not reached when the log was cut. A case
+        is `done` if any row of it says so; without it, that is told from the log.
 
         Raises `DataError` for an empty log, ends before starts, and a single case.
         """
@@ -105,12 +107,16 @@ class Log:
         if product is not None:
             kinds_by_row, kinds = _coded(np.asarray(product, np.str_)[kept])
             kind[numbers[::-1]] = kinds_by_row[::-1]  # the first row of a case says
+        over = None
+        if done is not None:
+            over = np.zeros(len(names), np.bool_)
+            np.logical_or.at(over, numbers, np.asarray(done, np.bool_)[kept])
         times = np.concatenate([first, last])
         zero = float(np.floor((np.nanmin(times) - MONDAY) / WEEK) * WEEK + MONDAY)
         log = cls(
             numbers, places, worker, first - zero, last - zero, kind, names, place_names, workers,
             kinds, zero, float(np.nanmax(times) if until is None else until) - zero,
-            start is not None, notes,
+            start is not None, over, notes,
         )  # fmt: skip
         return log._sorted() if start is not None else log._started()._sorted()
 
@@ -136,8 +142,9 @@ class Log:
             np.isfinite(start)
         )
 
-    def cut(self, until: float) -> Log:
-        """What was known at `until`: rows that had begun, with their ends if they had come."""
+    def cut(self, until: float, done: Flags | None = None) -> Log:
+        """What was known at `until`: rows that had begun, with their ends if they had come; and
+        which cases were `done` by then, bool[cases], if that was known."""
         began = self.start < until if self.starts_known else self.end < until
         some = self.rows(began)
         end = np.where(some.end <= until, some.end, np.nan)
@@ -145,31 +152,13 @@ class Log:
         return replace(
             some, end=end, case=case.astype(np.int64), product=self.product[there],
             cases=tuple(self.cases[i] for i in there.tolist()), until=until,
+            done=None if done is None else done[there],
         )  # fmt: skip
 
     @property
     def bounds(self) -> Numbers:
         """Row at which each case begins, and the number of rows; int64[cases + 1]."""
         return np.searchsorted(self.case, np.arange(len(self.cases) + 1)).astype(np.int64)
-
-    def finished(self) -> Flags:
-        """Which cases are done, bool[cases], as far as can be told: nothing runs, and the last
-        station is one at which cases end, or nothing has happened for longer than usual."""
-        first, ends = self.bounds[:-1], self.bounds[1:]
-        last = ends - 1
-        running = np.zeros(len(self.cases), np.bool_)
-        running[self.case[np.isnan(self.end)]] = True
-        reached = np.maximum.reduceat(np.where(np.isnan(self.end), self.until, self.end), first)
-        inside = np.flatnonzero(np.diff(self.case) == 0)
-        gaps = self.start[inside + 1] - self.end[inside]
-        gaps = gaps[np.isfinite(gaps)]
-        usual = float(np.quantile(gaps, _QUIET)) if len(gaps) else 0.0
-        quiet = ~running & (self.until - reached > max(usual, 0.0))
-        many = len(self.stations)
-        ended = np.bincount(self.station[last[quiet]], minlength=many)
-        visits = np.bincount(self.station[quiet[self.case]], minlength=many)
-        final = ended > _LAST * np.maximum(visits, 1)
-        return quiet | (~running & final[self.station[last]])
 
 
 def _left_out(cases: npt.NDArray[np.str_], stations: npt.NDArray[np.str_], known: Flags) -> tuple[str, ...]:  # fmt: skip

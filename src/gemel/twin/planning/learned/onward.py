@@ -22,17 +22,14 @@ from gemel.core.line.rates import came_at
 from gemel.parts.simulators.base import Trial
 from gemel.parts.simulators.events import logged
 from gemel.parts.simulators.events.journal import Journal
-from gemel.twin.planning.learned.groups import distance
+from gemel.twin.planning.learned.endings import finished
+from gemel.twin.planning.learned.groups import completed
 from gemel.twin.planning.learned.log import Log
 from gemel.twin.planning.learned.report import Learned, span
 from gemel.twin.planning.learned.visits import visits_of
 
 __all__ = ["Future", "Outlook"]
 
-_ALIKE: Final = 10
-"""Finished cases of which one tells how a case goes on."""
-_BACK: Final = 8
-"""Steps that are compared."""
 _SETTLED: Final = 5.0
 """Lead times for which a flow is played before the cut, and after the period."""
 _BEHIND: Final = 2
@@ -184,20 +181,19 @@ def _rest(time: Distribution, ran: float, random: np.random.Generator) -> float:
 
 def _under_way(learned: Learned, log: Log) -> list[_Case]:
     visits = visits_of(log, together=True)
-    finished = log.finished()
-    traces = visits.traces()
-    whole = [t for t, done in zip(traces, finished.tolist(), strict=True) if done]
+    done = finished(log)
+    last = np.searchsorted(visits.case, np.arange(len(done)), side="right") - 1
+    running = np.isnan(visits.end[last])
+    _, all_ways = completed(visits.traces(), done.tolist(), running.tolist())
     titles = {s.title or name: name for name, s in learned.line.stations.items()}
     name_of = [titles.get(s, "") for s in log.stations]
     stations = learned.line.stations
     travels = {n: s.travel for n, s in stations.items() if s.travel is not None}
-    last = np.searchsorted(visits.case, np.arange(len(traces)), side="right") - 1
     found = []
-    for case in np.flatnonzero(~finished).tolist():
+    for case in np.flatnonzero(~done).tolist():
         row = int(last[case])
         ended = float(visits.end[row])
-        ways = _ways_on(traces[case], whole, running=ended != ended)
-        named = tuple(tuple(name_of[s] for s in way) for way in ways)
+        named = tuple(tuple(name_of[s] for s in way) for way in all_ways[case])
         if ended != ended:
             here = name_of[int(visits.station[row])]
             ran = log.until - float(visits.start[row])
@@ -205,22 +201,6 @@ def _under_way(learned: Learned, log: Log) -> list[_Case]:
         elif named:
             found.append(_Case(None, log.until - ended, named, travels))
     return found
-
-
-def _ways_on(
-    trace: tuple[int, ...], whole: list[tuple[int, ...]], *, running: bool
-) -> list[tuple[int, ...]]:
-    """How the finished cases went on that had come most alike; what waits goes on at least once."""
-    found: list[tuple[float, tuple[int, ...]]] = []
-    recent = trace[-_BACK:]
-    for other in whole:
-        last = len(other) if running else len(other) - 1
-        for j in range(1, last + 1):
-            if other[j - 1] == trace[-1]:
-                far = distance(recent, other[max(0, j - _BACK) : j]) + 0.1 * abs(j - len(trace))
-                found.append((far, other[j:]))
-    found.sort(key=lambda f: f[0])
-    return [way for _, way in found[:_ALIKE]]
 
 
 def _time_of_week(time: float) -> str:

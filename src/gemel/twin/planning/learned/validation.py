@@ -12,6 +12,7 @@ import numpy as np
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
 from gemel.core.line.closed import WEEK
+from gemel.twin.planning.learned.endings import finished
 from gemel.twin.planning.learned.from_log import PRODUCTS, learn_from_log
 from gemel.twin.planning.learned.log import Flags, Log
 from gemel.twin.planning.learned.onward import Outlook
@@ -109,18 +110,20 @@ def validate(
     products: int = PRODUCTS,
     seed: int = 0,
     until: float | None = None,
+    informed: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Validation:
     """Fit on all before a period, tell the period, go on to the next: the last `periods` (a third
     of all if not given) of whole periods before `until` (the end of the log if not given).
 
-    Nothing of a period or of what came behind it is known to its forecast. Cases whose last work
+    Nothing of a period or of what came behind it is known to its forecast; but which cases are
+    finished is, as an order system knows it, unless not `informed`. Cases whose last work
     lies within the log are what is told; where nobody knows whether a case is finished at the end
     of the log, it is taken to be. Raises `DataError` for a log that is too short.
     """
     end = log.until if until is None else until
     begin = float(log.start.min())
-    first = np.ceil(begin / period) * period if period >= WEEK else begin
+    first = np.floor(begin / period) * period if period >= WEEK else begin
     whole = int(np.floor((end - first) / period + 1e-9))
     count = max(1, whole // 3) if periods is None else periods
     if whole - count < _FEWEST:
@@ -138,7 +141,7 @@ def validate(
     unfinished = 0
     for k in range(count):
         at = first + (whole - count + k) * period
-        known = log.cut(at)
+        known = log.cut(at, left <= at if informed else None)
         learned = learn_from_log(known, products=products)
         outlook = Outlook(learned, known, period, seed)
         played = [outlook.play(r) for r in range(futures)]
@@ -157,8 +160,7 @@ def validate(
         took, open_ = (left - began)[inside], running[inside]
         unfinished += int(open_.sum())
         mine = np.concatenate([f.leads for f in played])
-        done = known.finished()
-        past = _leads(known)[done]
+        past = _leads(known)[finished(known)]
         if len(took) and len(mine) and len(past):
             leads.append(
                 (judged(mine, took, open_, log.until - began[inside]),

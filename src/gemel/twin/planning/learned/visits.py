@@ -56,7 +56,7 @@ def visits_of(log: Log, *, together: bool) -> Visits:
     if together:
         new[1:] = (np.diff(log.case) != 0) | (np.diff(log.station) != 0)
     first = np.flatnonzero(new)
-    ends = np.where(np.isnan(log.end), np.inf, log.end)
+    ends = np.where(np.isnan(log.end), log.until, log.end)
     pieces = np.diff(np.append(first, n))
     # Pieces of a visit may lie beside each other: only what goes beyond those before is counted.
     reached = ends.copy()
@@ -65,7 +65,7 @@ def visits_of(log: Log, *, together: bool) -> Visits:
     before = np.append(-np.inf, reached[:-1])
     before[first] = -np.inf
     worked = np.maximum(ends - np.maximum(log.start, before), 0.0)
-    end = np.maximum.reduceat(ends, first)
+    end = np.maximum.reduceat(np.where(np.isnan(log.end), np.inf, log.end), first)
     return Visits(
         log.case[first], log.station[first], np.minimum.reduceat(log.start, first),
         np.where(np.isinf(end), np.nan, end), np.add.reduceat(worked, first), pieces,
