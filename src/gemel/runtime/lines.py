@@ -1,10 +1,14 @@
-"""Reading the file of a line: text → checked line, with the problem at its place."""
+"""The file of a line: text → checked line, with the problem at its place; and back to text."""
 
 from __future__ import annotations
 
 import json
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
+import yaml
 from pydantic import ValidationError
 
 from gemel.core.errors import ConfigurationError
@@ -12,7 +16,9 @@ from gemel.core.line import Line
 from gemel.core.settings import problems
 from gemel.runtime.yaml12 import parse
 
-__all__ = ["read_line"]
+__all__ = ["line_text", "read_line"]
+
+_WIDTH: Final = 100
 
 
 def read_line(path: Path, text: str | None = None) -> Line:
@@ -46,3 +52,53 @@ def read_line(path: Path, text: str | None = None) -> Line:
         words = ".".join(str(p) for p in place)
         sentence = f"{words}: {first.sentence}" if words else first.sentence
         raise ConfigurationError(sentence, document.where(place)) from None
+
+
+def line_text(document: Mapping[str, Any], comments: Mapping[tuple[str, ...], str]) -> str:
+    """A line as a person would write it: `document` is its plain data, `comments` stand beside the
+    keys of these paths, or above them where they are long."""
+    return "\n".join(_written(document, comments, ())) + "\n"
+
+
+def _written(
+    document: Mapping[str, Any], comments: Mapping[tuple[str, ...], str], path: tuple[str, ...]
+) -> list[str]:
+    """One line for what fits on it, else one for each thing in it."""
+    pad, rows = "  " * len(path), []
+    for key, value in document.items():
+        head, comment = f"{pad}{_flow(key)}:", comments.get((*path, key), "")
+        short = f"{head} {_flow(value)}"
+        below = any(p[: len(path) + 1] == (*path, key) and len(p) > len(path) + 1 for p in comments)
+        if len(short) <= _WIDTH and not below and not (isinstance(value, dict) and len(path) == 0):
+            if comment and len(short) + len(comment) + 3 <= _WIDTH:
+                rows.append(f"{short} # {comment}")
+                continue
+            rows += _above(comment, pad)
+            rows.append(short)
+            continue
+        rows += _above(comment, pad)
+        rows.append(head)
+        if isinstance(value, Mapping):
+            rows += _written(value, comments, (*path, key))
+        elif value and all(isinstance(v, Mapping) for v in value):
+            rows += [f"{pad}  - {_flow(v)}" for v in value]
+        else:
+            width = max(_WIDTH - len(pad) - 2, 20)
+            rows += [f"{pad}  {row}" for row in textwrap.wrap(_flow(value), width, break_long_words=False, break_on_hyphens=False)]  # fmt: skip
+    return rows
+
+
+def _above(comment: str, pad: str) -> list[str]:
+    return textwrap.wrap(
+        comment, _WIDTH, initial_indent=f"{pad}# ", subsequent_indent=f"{pad}# ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _flow(value: Any) -> str:
+    """Plain data on one line. Scalars are quoted where YAML 1.1 would read them as something else,
+    so that every reader reads the same."""
+    text = yaml.safe_dump(
+        value, default_flow_style=True, width=10**9, sort_keys=False, allow_unicode=True
+    )
+    return text.removesuffix("\n").removesuffix("\n...").strip()

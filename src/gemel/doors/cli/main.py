@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from gemel.core.errors import GemelError
-from gemel.doors.cli import access, models, planning, quality
+from gemel.doors.cli import access, learned, models, planning, quality
 from gemel.doors.cli.options import (
     AsJson,
     Cap,
@@ -49,6 +49,7 @@ app.add_typer(access.tokens, name="tokens")
 app.add_typer(models.models, name="models")
 app.add_typer(models.labels, name="labels")
 app.add_typer(planning.plan, name="plan")
+app.add_typer(learned.learn, name="learn")
 
 
 @app.command()
