@@ -56,7 +56,7 @@ def find_columns(table: Table, named: Mapping[str, str | None]) -> dict[str, str
     Raises `ConfigurationError` for a name that is not there, and where one that is needed is not
     found.
     """
-    plain = {re.sub(r"[^a-z]", "", name.lower()): name for name in reversed(table.columns)}
+    plain = {re.sub(r"[^a-z]", "", name.lower()): name for name in list(table.columns)[::-1]}
     found: dict[str, str] = {}
     for kind, given in named.items():
         if given is not None:
@@ -135,7 +135,7 @@ def _times(table: Table, name: str) -> Values:
     if len(odd):
         more = f", and {len(odd) - 1} more" if len(odd) > 1 else ""
         raise DataError(
-            f"{table.where}: column '{name}', row {odd[0] + 1}: '{texts[odd[0]]}' is no time as the "
-            f"others are{more}"
+            f"{table.where}: column '{name}', row {odd[0] + 1}: '{texts[odd[0]]}' is no time as "
+            f"the others are{more}"
         )
     return np.where(read.ok, read.time / 1e9, np.nan)

@@ -83,8 +83,10 @@ def _written(
         elif value and all(isinstance(v, Mapping) for v in value):
             rows += [f"{pad}  - {_flow(v)}" for v in value]
         else:
-            width = max(_WIDTH - len(pad) - 2, 20)
-            rows += [f"{pad}  {row}" for row in textwrap.wrap(_flow(value), width, break_long_words=False, break_on_hyphens=False)]  # fmt: skip
+            rows += textwrap.wrap(
+                _flow(value), _WIDTH, initial_indent=f"{pad}  ", subsequent_indent=f"{pad}  ",
+                break_long_words=False, break_on_hyphens=False,
+            )  # fmt: skip
     return rows
 
 

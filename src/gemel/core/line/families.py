@@ -125,7 +125,7 @@ def fit_gamma(seen: Values, running: Values) -> Law | None:
             break
     theta = np.array([log(shape), log(mean)])
     if len(running):
-        start = theta + [0.0, log1p_share(running, seen)]
+        start = theta + np.array([0.0, _longer(running, seen)])
         theta = _highest(lambda p: _gamma_likelihood(seen, running, *np.exp(p)), start)
     shape, mean = (float(v) for v in np.exp(theta))
     if not 0.0025 <= shape < 1e7:
@@ -151,7 +151,7 @@ def law_of(name: str, seen: Values, running: Values) -> Law | None:
     return FAMILIES[name](seen, running)
 
 
-def log1p_share(running: Values, seen: Values) -> float:
+def _longer(running: Values, seen: Values) -> float:
     """How much longer the mean is, about, for those whose end was not seen (logarithm)."""
     return float(np.log1p(running.sum() / seen.sum()))
 
@@ -215,7 +215,7 @@ def _trigamma(x: float) -> float:
 
 def _highest(value: Callable[[Values], float], start: Values) -> Values:
     """Of a function of two numbers: Nelder and Mead's simplex (Computer Journal 7 (1965) 308)."""
-    points = [start, start + [0.2, 0.0], start + [0.0, 0.2]]
+    points = [start, start + np.array([0.2, 0.0]), start + np.array([0.0, 0.2])]
     heights = [value(p) for p in points]
     for _ in range(_ROUNDS):
         order = np.argsort(heights)[::-1]
@@ -238,4 +238,5 @@ def _highest(value: Callable[[Values], float], start: Values) -> Values:
                 heights = [heights[0], *(value(p) for p in points[1:])]
                 continue
         points[2], heights[2] = tried, height
-    return points[int(np.argmax(heights))]
+    best: Values = points[int(np.argmax(heights))]
+    return best

@@ -1,4 +1,4 @@
-"""From times that were seen to a distribution: which family fits, how well, and how sure the mean is.
+"""From times that were seen to a distribution: which family fits, how well, how sure its mean is.
 
 Families are compared by Schwarz's criterion (BIC). How well the best one fits is asked of itself:
 many samples are drawn from it, cut off and rounded as the real one is, fitted again, and the share
@@ -64,7 +64,10 @@ class Fit:
 
 
 def fit(
-    values: npt.ArrayLike, running: npt.ArrayLike = (), seed: int = 0, families: tuple[str, ...] = ()
+    values: npt.ArrayLike,
+    running: npt.ArrayLike = (),
+    seed: int = 0,
+    families: tuple[str, ...] = (),
 ) -> Fit:
     """Of times in seconds, float64[n] ≥ 0, and of how long others had lasted when last seen; of
     `families`, if given, or of all.
@@ -210,7 +213,7 @@ def _product_limit(seen: Values, running: Values) -> tuple[Values, Values]:
     ages, died = np.unique(seen, return_counts=True)
     everybody = np.sort(np.append(seen, running))
     at_risk = len(everybody) - np.searchsorted(everybody, ages, side="left")
-    return ages, np.cumprod(1 - died / at_risk)
+    return ages, np.asarray(np.cumprod(1 - died / at_risk), np.float64)
 
 
 def _empirical(
@@ -224,7 +227,9 @@ def _empirical(
     if left[-1] > 1e-9:
         # The longest still run. They end as fast as the longer half of those that were seen.
         middle = float(np.median(seen))
-        rest = np.maximum(np.append(seen, running) - middle, 0.0).sum() / max((seen > middle).sum(), 1)
+        rest = np.maximum(np.append(seen, running) - middle, 0.0).sum() / max(
+            (seen > middle).sum(), 1
+        )
         ages = np.append(ages, max(float(ages[-1]), float(running.max())) + rest)
         mass = np.append(mass, left[-1])
     edges = np.append(np.linspace(0, 0.9, 46)[1:], np.linspace(0.9, 1, 20)[1:-1])

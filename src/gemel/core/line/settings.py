@@ -19,8 +19,8 @@ from gemel.core.settings import Settings
 from gemel.core.time import Duration
 
 __all__ = [
-    "Arrivals", "Batch", "Crew", "Failure", "Line", "Need", "Power", "Product", "Rate", "Rework", "Setup",
-    "Station", "Step",
+    "Arrivals", "Batch", "Crew", "Failure", "Line", "Need", "Power", "Product", "Rate", "Rework",
+    "Setup", "Station", "Step",
 ]  # fmt: skip
 
 _NAME = re.compile(r"[^\s/\[\]{}*?.,=][^\[\]{}*?.,=]*")

@@ -91,7 +91,9 @@ def _show(learned: Learned, judged: Validation | None, columns: Mapping[str, str
     cases, finished = learned.cases
     taken = ", ".join(f"{kind} = '{name}'" for kind, name in columns.items())
     notes = [f"columns: {taken}", *learned.notes]
-    sentence = f"{cases:,} cases, {finished:,} of them finished, at {len(learned.stations)} stations"
+    sentence = (
+        f"{cases:,} cases, {finished:,} of them finished, at {len(learned.stations)} stations"
+    )
     telling.say(console, sentence, notes)
     if judged is not None:
         _held(judged)
@@ -124,7 +126,7 @@ def _held(found: Validation) -> None:
     said = " and ".join(better) if better else "nothing"
     telling.say(
         console,
-        f"{count} later periods of {span(found.period_s)}, each told from what was known before it: "
+        f"{count} later periods of {span(found.period_s)}, each told from what was known before: "
         f"better than the naive forecast in {said}",
         [
             "naive: the mean of the last four periods (Poisson), and the lead times of the cases "

@@ -1,7 +1,7 @@
 """Lines that are learned from history, and how well they tell what comes.
 
-`Log.of` takes the rows of a log and `learn_from_log` makes a line of them; `learn_from_history` does
-so of states and counters. `validate` holds such a line against later periods.
+`Log.of` takes the rows of a log and `learn_from_log` makes a line of them; `learn_from_history`
+does so of states and counters. `validate` holds such a line against later periods.
 """
 
 from gemel.twin.planning.learned.from_history import Counts, States, learn_from_history

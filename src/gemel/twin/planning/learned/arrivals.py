@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import log
 from typing import Any, Final
 
@@ -42,7 +43,7 @@ def rates_of(times: Values, until: float) -> list[dict[str, Any]]:
     mean = counts.sum() / exposed.sum()
     pieces: dict[tuple[int, int], list[tuple[int, float, float]]] = {}
     active = 0.0
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in pairwise(edges):
         if not counts[a:b].any():
             continue
         active += float(exposed[a:b].sum())
@@ -107,10 +108,10 @@ def gaps_of(
     known beside them.
 
     `times` are when the first work of each case began, rising; `full` is when a server was last
-    missing before, −inf if never, and `near` what is the same moment. Who began as soon as a server was free had come before, nobody
-    knows when. But of arrivals by chance the rest of a gap is as long as a whole one, whenever one
-    begins to look: if the gaps seen from the last moment without a free server on are of that
-    kind, arrivals are by chance, as many as were counted. They are looked at where most cases
+    missing before, −inf if never, and `near` what is the same moment. Who began as soon as a server
+    was free had come before, nobody knows when. But of arrivals by chance the rest of a gap is as
+    long as a whole one, whenever one begins to look: if the gaps seen from the last moment without
+    a free server on are of that kind, arrivals are by chance, as many as were counted. They are looked at where most cases
     begin; `station` says where each did.
     """
     clock = np.append(times, until)

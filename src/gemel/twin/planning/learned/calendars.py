@@ -16,7 +16,16 @@ from gemel.core.frame import Values
 from gemel.core.line.closed import DAYS, WEEK, Closed, weekly
 from gemel.core.plant import Shift
 
-__all__ = ["HOURS", "busy_hours", "closed_time", "hours_of_week", "open_hours", "opened", "shifts_of", "smoothed"]
+__all__ = [
+    "HOURS",
+    "busy_hours",
+    "closed_time",
+    "hours_of_week",
+    "open_hours",
+    "opened",
+    "shifts_of",
+    "smoothed",
+]
 
 HOURS: Final = 168
 _EXPECTED: Final = 10.0
@@ -80,9 +89,7 @@ def _runs(marked: Flags) -> list[npt.NDArray[np.int64]]:
     shift = int(np.flatnonzero(~marked)[0])
     turned = np.roll(marked, -shift)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], turned, [False]]).astype(np.int8)))
-    return [
-        (np.arange(a, b) + shift) % HOURS for a, b in zip(edges[::2], edges[1::2], strict=True)
-    ]
+    return [(np.arange(a, b) + shift) % HOURS for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def shifts_of(is_open: Flags) -> list[dict[str, Any]]:

@@ -99,7 +99,9 @@ def learn_from_history(
     `parts_per_count` 12. `until` is when history was cut, its last row if not given. Raises
     `DataError` for a station without states, or one that did not count a part.
     """
-    end = float(max(states.time.max(initial=0.0), counts.time.max(initial=0.0))) if until is None else until  # fmt: skip
+    end = until
+    if end is None:
+        end = float(max(states.time.max(initial=0.0), counts.time.max(initial=0.0)))
     names = names_of(stations)
     seen = [
         _station(states, counts, i, end, 1.0 if parts_per_count is None else parts_per_count[i], n)
@@ -117,8 +119,8 @@ def learn_from_history(
             places = _places(seen[i - 1], station)
             if places is None:
                 notes.append(
-                    f"'{name}' was not both starved and its feeder blocked often enough to tell the "
-                    "places in front of it; they have no limit"
+                    f"'{name}': what feeds it was too seldom blocked to tell the places in front "
+                    "of it; they have no limit"
                 )  # fmt: skip
             else:
                 writing.put((*place, "places"), places, "from when one was blocked, one starved")
@@ -222,11 +224,12 @@ def _failures(
     down = station.state == _DOWN
     for cause in np.unique(station.cause[down]).tolist():
         name = names_of([causes[cause]])[0] if 0 <= cause < len(causes) else "stop"
-        kinds[name] = kinds.get(name, np.zeros(len(down), np.bool_)) | (down & (station.cause == cause))  # fmt: skip
+        mine = down & (station.cause == cause)
+        kinds[name] = kinds.get(name, np.zeros_like(down)) | mine
     rare = [name for name, rows in kinds.items() if rows.sum() < _FEW]
     if rare:
         merged = np.logical_or.reduce([kinds.pop(name) for name in rare])
-        kinds["other"] = kinds.get("other", np.zeros(len(down), np.bool_)) | merged
+        kinds["other"] = kinds.get("other", np.zeros_like(down)) | merged
     kinds["set-up"] = station.state == _SETUP
     if first:
         kinds["no material"] = station.state == _STARVED
@@ -248,9 +251,9 @@ def _failures(
         total = float(station.worked[-1]) + float(
             (station.end[-1] - station.begin[-1]) * (station.state[-1] == _WORKING)
         )
-        every = fit(between[between > 0], [max(total - float(work[-1]), 0.0)]) if (between > 0).any() else None  # fmt: skip
-        if every is None or every.mean <= 0:
+        if not (between > 0).any():
             continue
+        every = fit(between[between > 0], [max(total - float(work[-1]), 0.0)])
         found[name] = every, fit(_joined(whole, between), lasts[-1:] if open_ else ())
     return found
 
@@ -262,21 +265,26 @@ def _joined(lasts: Values, between: Values) -> Values:
 
 
 def _places(before: _Station, station: _Station) -> int | None:
-    """Parts between two stations when the first is blocked, less those when the second is starved.
+    """Parts between two stations when the first is blocked, less those when the second is starved;
+    if it never was, less the fewest that stood there.
 
     Each blocked stretch is compared with the starved one that is nearest in time: parts that are
     thrown away make the counters drift apart.
     """
     full = before.begin[before.state == _BLOCKED]
     empty = station.begin[station.state == _STARVED]
-    if len(full) < _FEW or len(empty) < _FEW:
+    if len(full) < _FEW:
         return None
-    near = np.clip(np.searchsorted(empty, full), 1, len(empty) - 1)
-    nearest = np.where(full - empty[near - 1] < empty[near] - full, near - 1, near)
 
     def between(time: Values) -> Values:
         return before.counted(time) - station.counted(time)
 
+    if not len(empty):
+        least = between(np.union1d(before.begin, station.begin)).min()
+        return max(round(float(np.median(between(full)) - least)) - 1, 0)
+    near = np.clip(np.searchsorted(empty, full), 1, max(len(empty) - 1, 1))
+    after = np.minimum(near, len(empty) - 1)
+    nearest = np.where(full - empty[near - 1] < empty[after] - full, near - 1, after)
     room = between(full) - between(empty[nearest])
     return max(round(float(np.median(room))) - 1, 0)
 

@@ -11,7 +11,7 @@ import numpy as np
 from gemel.core.frame import Values
 from gemel.twin.planning.learned.log import Numbers
 
-__all__ = ["completed", "distance", "represented", "ways_on"]
+__all__ = ["Trace", "completed", "distance", "represented", "ways_on"]
 
 Trace = tuple[int, ...]
 _FREQUENT: Final = 0.05
@@ -38,10 +38,8 @@ def represented(traces: Sequence[Trace], effort: Values, most: int) -> list[tupl
     found = [(t, np.array([i for i, o in enumerate(traces) if o == t])) for t in often]
     rest = np.array([i for i, t in enumerate(traces) if t not in often], np.int64)
     order = rest[np.argsort(effort[rest], kind="stable")]
-    for group in np.array_split(order, min(most - len(often), len(order))):
-        if len(group):
-            found.append((_nearest([traces[i] for i in group.tolist()]), group))
-    return found
+    groups = np.array_split(order, min(most - len(often), len(order)))
+    return found + [(_nearest([traces[i] for i in g.tolist()]), g) for g in groups if len(g)]
 
 
 def _nearest(traces: Sequence[Trace]) -> Trace:

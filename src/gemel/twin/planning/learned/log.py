@@ -87,6 +87,7 @@ class Log:
                 + "; are the columns of start and end the right way round?"
             )
         known = np.isfinite(last if start is None else first)
+        people: tuple[str, ...] = ()
         kept = known & (cases != "") & (stations != "")
         notes = _left_out(cases, stations, known)
         if not kept.any():
@@ -99,11 +100,11 @@ class Log:
             )
         places, place_names = _coded(stations[kept])
         worker = np.full(int(kept.sum()), -1, np.int64)
-        workers: tuple[str, ...] = ()
         if resource is not None:
-            worker, workers = _coded(np.asarray(resource, np.str_)[kept])
+            worker, people = _coded(np.asarray(resource, np.str_)[kept])
         first, last = first[kept], last[kept]
-        kind, kinds = np.zeros(len(names), np.int64), ("part",)
+        kind = np.zeros(len(names), np.int64)
+        kinds: tuple[str, ...] = ("part",)
         if product is not None:
             kinds_by_row, kinds = _coded(np.asarray(product, np.str_)[kept])
             kind[numbers[::-1]] = kinds_by_row[::-1]  # the first row of a case says
@@ -114,15 +115,11 @@ class Log:
         times = np.concatenate([first, last])
         zero = float(np.floor((np.nanmin(times) - MONDAY) / WEEK) * WEEK + MONDAY)
         log = cls(
-            numbers, places, worker, first - zero, last - zero, kind, names, place_names, workers,
+            numbers, places, worker, first - zero, last - zero, kind, names, place_names, people,
             kinds, zero, float(np.nanmax(times) if until is None else until) - zero,
             start is not None, over, notes,
         )  # fmt: skip
-        return log._sorted() if start is not None else log._started()._sorted()
-
-    def _sorted(self) -> Log:
-        ends = np.where(np.isnan(self.end), np.inf, self.end)
-        return self.rows(np.lexsort((ends, self.start, self.case)))
+        return _in_order(log if start is not None else _started(log))
 
     def rows(self, which: Numbers | Flags) -> Log:
         """Some rows; names stay."""
@@ -130,17 +127,6 @@ class Log:
             self, case=self.case[which], station=self.station[which],
             resource=self.resource[which], start=self.start[which], end=self.end[which],
         )  # fmt: skip
-
-    def _started(self) -> Log:
-        """With the earliest start of each row: when the case came, and the resource (or else the
-        station) had ended what it did before."""
-        came = _before(self.case, self.end)
-        where = np.where(self.resource < 0, self.station, len(self.stations) + self.resource)
-        free = _before(where, self.end)
-        start = np.fmax(came, free)
-        return replace(self, start=np.where(np.isnan(start), self.end, start)).rows(
-            np.isfinite(start)
-        )
 
     def cut(self, until: float, done: Flags | None = None) -> Log:
         """What was known at `until`: rows that had begun, with their ends if they had come; and
@@ -161,13 +147,31 @@ class Log:
         return np.searchsorted(self.case, np.arange(len(self.cases) + 1)).astype(np.int64)
 
 
-def _left_out(cases: npt.NDArray[np.str_], stations: npt.NDArray[np.str_], known: Flags) -> tuple[str, ...]:  # fmt: skip
+def _in_order(log: Log) -> Log:
+    ends = np.where(np.isnan(log.end), np.inf, log.end)
+    return log.rows(np.lexsort((ends, log.start, log.case)))
+
+
+def _started(log: Log) -> Log:
+    """With the earliest start of each row: when the case had come, and the resource (or else the
+    station) had ended what it did before. The first of all is only an end."""
+    came = _before(log.case, log.end)
+    where = np.where(log.resource < 0, log.station, len(log.stations) + log.resource)
+    free = _before(where, log.end)
+    start = np.fmax(came, free)
+    return replace(log, start=np.where(np.isnan(start), log.end, start))
+
+
+def _left_out(
+    cases: npt.NDArray[np.str_], stations: npt.NDArray[np.str_], known: Flags
+) -> tuple[str, ...]:
     reasons = {
         "without a time": ~known,
         "without a case": known & (cases == ""),
         "without a station": known & (cases != "") & (stations == ""),
     }
-    return tuple(f"{int(w.sum())} rows {said} are left out" for said, w in reasons.items() if w.any())  # fmt: skip
+    counts = {said: int(rows.sum()) for said, rows in reasons.items()}
+    return tuple(f"{n} rows {said} are left out" for said, n in counts.items() if n)
 
 
 def _coded(texts: npt.NDArray[np.str_]) -> tuple[Numbers, tuple[str, ...]]:

@@ -100,17 +100,16 @@ class Outlook:
             told[name] = {"route": route}
             sequence.append(name)
             coming.append(wait)
-        order = np.argsort(coming, kind="stable")
         new = self._arrivals(number)
         line = self.line
         kinds = products(line, self._draws, number, len(new))
         names = list(line.products)
         document["products"] = told
-        document["sequence"] = [sequence[i] for i in order.tolist()] + [names[k] for k in kinds.tolist()]  # fmt: skip
         # Who is under way comes at once or after its wait; the sequence is that of coming.
-        times = np.concatenate([np.array(coming)[order], new]) if coming else new
+        sequence += [names[k] for k in kinds.tolist()]
+        times = np.concatenate([np.array(coming), new])
         rank = np.argsort(times, kind="stable")
-        document["sequence"] = [document["sequence"][i] for i in rank.tolist()]
+        document["sequence"] = [sequence[i] for i in rank.tolist()]
         begin = dict(document["stations"][self._begin])
         begin["arrivals"] = {"at": [f"{round(1e9 * t)} ns" for t in times[rank].tolist()]}
         document["stations"] = document["stations"] | {self._begin: begin}
@@ -204,7 +203,7 @@ def _under_way(learned: Learned, log: Log) -> list[_Case]:
 
 
 def _time_of_week(time: float) -> str:
-    minute = int(round(time / 60)) % (7 * 24 * 60)
+    minute = round(time / 60) % (7 * 24 * 60)
     return f"{DAYS[minute // 1440]} {minute // 60 % 24:02}:{minute % 60:02}"
 
 

@@ -1,4 +1,4 @@
-"""What stands between the visits of a log: servers, waiting that they explain, places that block."""
+"""What stands between the visits of a log: servers, the waiting they explain, places that block."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _inside(start: Values, end: Values) -> tuple[Values, Numbers]:
 
 
 def full_before(start: Values, leave: Values, servers: int) -> Values:
-    """The last moment before each start at which all servers were taken, −inf if they never were."""
+    """The last moment before each start at which all servers were taken, −inf if never."""
     time = np.concatenate([start, leave])
     is_start = np.arange(len(time)) < len(start)
     order = np.lexsort((is_start, time))

@@ -14,7 +14,9 @@ from gemel.core.time import SECOND
 
 __all__ = ["Learned", "StationReport", "Writing", "fit_record", "names_of", "span", "time_of"]
 
-_UNITS: Final = (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("us", 1e-6))  # fmt: skip
+_UNITS: Final = (
+    ("d", 86_400.0), ("h", 3_600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("us", 1e-6),
+)  # fmt: skip
 _FORBIDDEN: Final = re.compile(r"[.,=*?\[\]{}/]")
 
 Path = tuple[str, ...]
@@ -167,7 +169,8 @@ def time_of(found: Distribution) -> Any:
     if found.shape_name == "constant" or found.cv_exact == 0:
         return span(found.mean_s)
     if found.kind == "empirical":
-        told: dict[str, Any] = {"kind": "empirical", "values": [span(v / SECOND) for v in found.values]}  # fmt: skip
+        values = [span(v / SECOND) for v in found.values]
+        told: dict[str, Any] = {"kind": "empirical", "values": values}
         if found.shares:
             told["shares"] = list(found.shares)
         return told

@@ -128,8 +128,8 @@ def validate(
     count = max(1, whole // 3) if periods is None else periods
     if whole - count < _FEWEST:
         raise DataError(
-            f"the log holds {whole} whole periods of {period / 86_400:.3g} days; to tell {count} of "
-            f"them at least {count + _FEWEST} are needed"
+            f"the log holds {whole} whole periods of {period / 86_400:.3g} days; to tell {count} "
+            f"of them at least {count + _FEWEST} are needed"
         )
     bounds = log.bounds
     began = log.start[bounds[:-1]]

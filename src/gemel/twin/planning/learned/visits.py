@@ -167,5 +167,3 @@ def _most(traces: list[tuple[int, ...]], a: int, to: int) -> int:
         if a in trace and to in trace:
             most = max(most, sum(1 for x, y in pairwise(trace) if x == a and y == to))
     return most
-
-
