@@ -86,6 +86,9 @@ def lines(draw: st.DrawFn) -> Line:
         data["stations"]["m2"].pop("blocking", None)
     if draw(st.booleans()):
         data["stations"]["m0"]["arrivals"] = {"every": draw(times)}
+        if draw(st.booleans()):
+            rates = [shift | {"rate": draw(st.sampled_from([0.5, 1, 3]))} for shift in SHIFTS]
+            data["stations"]["m0"]["arrivals"]["rates"] = rates
     return Line.read(data)
 
 

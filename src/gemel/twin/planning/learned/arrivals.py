@@ -111,8 +111,8 @@ def gaps_of(
     missing before, −inf if never, and `near` what is the same moment. Who began as soon as a server
     was free had come before, nobody knows when. But of arrivals by chance the rest of a gap is as
     long as a whole one, whenever one begins to look: if the gaps seen from the last moment without
-    a free server on are of that kind, arrivals are by chance, as many as were counted. They are looked at where most cases
-    begin; `station` says where each did.
+    a free server on are of that kind, arrivals are by chance, as many as were counted. They
+    are looked at where most cases begin; `station` says where each did.
     """
     clock = np.append(times, until)
     some = np.flatnonzero(station == np.bincount(station).argmax())

@@ -65,18 +65,17 @@ def smoothed(counts: Values) -> Values:
 
 def open_hours(counts: Values, within: Flags | None = None) -> Flags:
     """bool[168] from events by hour of the week; hours outside of `within` are closed anyway."""
-    is_open = np.ones(HOURS, np.bool_) if within is None else within.copy()
+    there = np.ones(HOURS, np.bool_) if within is None else within
+    is_open = there
     for _ in range(20):
         usual = float(counts[is_open].mean()) if is_open.any() else 0.0
-        low = is_open & (counts < _LOW * usual)
-        closed = np.zeros(HOURS, np.bool_)
-        for run in _runs(low):
-            # Of hours closed already nothing is known; they do not part a stretch.
+        closed = ~there
+        for run in _runs(~there | (counts < _LOW * usual)):
             if len(run) >= _SHORTEST and len(run) * usual >= _EXPECTED:
                 closed[run] = True
-        if not closed.any():
+        if (closed == ~is_open).all():
             break
-        is_open &= ~closed
+        is_open = ~closed
     return is_open
 
 

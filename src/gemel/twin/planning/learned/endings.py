@@ -41,6 +41,8 @@ def ended(log: Log) -> Values:
     idle, where = log.until - reached[still], log.station[last[still]]
     many = len(log.stations)
     visits = np.bincount(after, minlength=many) + np.bincount(where, minlength=many)
+    if not len(still):
+        return np.zeros(len(log.cases))
     sure = np.full(len(still), 0.5)
     for _ in range(_ROUNDS):
         longer = _longer(gaps, idle, 1 - sure)
