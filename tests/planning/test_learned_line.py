@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.public import public_data
 
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
@@ -25,7 +26,6 @@ from gemel.twin.planning.learned.endings import ended
 from gemel.twin.planning.learned.groups import distance, represented
 from gemel.twin.planning.learned.log import MONDAY
 from gemel.twin.planning.learned.validation import crps, judged
-from tests.public import public_data
 
 DAY = {"name": "day", "start": "06:00", "end": "22:00"}
 

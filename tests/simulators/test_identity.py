@@ -120,7 +120,9 @@ def _until(line: Line, trial: Trial) -> float:
     first = line.stations["m0"].model_copy(
         update={"scrap": 0.0, "shares": {}, "split": "alternate", "calendar": "", "failures": {}}
     )
-    alone = Line(stations={"m0": first}, products=line.products, sequence=line.sequence)
+    alone = Line(
+        stations={"m0": first}, products=line.products, sequence=line.sequence, begins=line.begins
+    )
     factor = Scenarios.same(alone)
     factor.time[:] = 0.5
     return float(FLOW.run(alone, trial, factor).end[0, 0])

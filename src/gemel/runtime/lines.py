@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from gemel.core.errors import ConfigurationError
 from gemel.core.line import Line
 from gemel.core.settings import problems
-from gemel.runtime.yaml12 import parse
+from gemel.runtime.yaml12 import is_plain_text, parse
 
 __all__ = ["line_text", "read_line"]
 
@@ -97,10 +97,22 @@ def _above(comment: str, pad: str) -> list[str]:
     )  # fmt: skip
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes texts that YAML 1.1 would read as something else, and those that 1.2 would."""
+
+
+def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    style = None if is_plain_text(text) else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _quoted)
+
+
 def _flow(value: Any) -> str:
-    """Plain data on one line. Scalars are quoted where YAML 1.1 would read them as something else,
-    so that every reader reads the same."""
-    text = yaml.safe_dump(
-        value, default_flow_style=True, width=10**9, sort_keys=False, allow_unicode=True
-    )
+    """Plain data on one line."""
+    text = yaml.dump(
+        value, Dumper=_Dumper, default_flow_style=True, width=10**9, sort_keys=False,
+        allow_unicode=True,
+    )  # fmt: skip
     return text.removesuffix("\n").removesuffix("\n...").strip()

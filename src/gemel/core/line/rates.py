@@ -24,7 +24,8 @@ def came_at(arrivals: Arrivals, counted: Values, begins: str) -> Values:
         return counted
     edges, rate, before = _week(arrivals.rates, begins)
     weeks, rest = np.divmod(counted, before[-1])
-    piece = np.searchsorted(before, rest, side="right") - 1
+    # Where the clock stands still, the part comes when it stopped.
+    piece = np.maximum(np.searchsorted(before, rest, side="left") - 1, 0)
     return np.asarray(weeks * WEEK + edges[piece] + (rest - before[piece]) / rate[piece])
 
 
