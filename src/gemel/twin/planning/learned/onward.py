@@ -79,8 +79,9 @@ class Outlook:
         calendar = WEEK if self.line.calendars else 0.0
         rate = len(log.case) / max(log.until - float(log.start.min()), 1.0)
         most = max(_MOST / rate - self.period, 0.0) / 2
-        self._before = min(ceil((_SETTLED * usual + calendar) / 60.0) * 60.0, most)
-        self._after = min(_SETTLED * usual, most)
+        # What is open now may be closed until after the weekend.
+        settled = min(_SETTLED * usual + calendar, most)
+        self._before, self._after = ceil(settled / 60.0) * 60.0, settled
 
     def _play_flow(self, number: int) -> Future:
         begin = np.floor((self.at - self._before) / 60) * 60
