@@ -53,7 +53,9 @@ PLAYED: Final[dict[str, dict[str, Any]]] = {
                 "time": {"kind": "gamma", "mean": "15 min", "cv": 0.8},
                 "rework": {"share": 0.12, "to": "mill"},
             }),
-            "pack": on({"time": {"mean": "10 min", "cv": 0.2}, "travel": {"mean": "1 h", "cv": 0.5}}),
+            "pack": on({
+                "time": {"mean": "10 min", "cv": 0.2}, "travel": {"mean": "1 h", "cv": 0.5},
+            }),
         },
     },
     "job shop": {
@@ -62,7 +64,9 @@ PLAYED: Final[dict[str, dict[str, Any]]] = {
             "saw": on({"time": {"mean": "25 min", "cv": 0.5}, "arrivals": arrivals("45 min")}),
             "mill": on({"time": {"mean": "70 min", "cv": 0.6}, "servers": 3}),
             "drill": on({"time": {"kind": "weibull", "mean": "30 min", "cv": 0.7}}),
-            "grind": on({"time": {"mean": "35 min", "cv": 0.4}, "travel": {"mean": "4 h", "cv": 1}}),
+            "grind": on({
+                "time": {"mean": "35 min", "cv": 0.4}, "travel": {"mean": "4 h", "cv": 1},
+            }),
             "pack": on({"time": {"mean": "8 min", "cv": 0.3}}),
         },
         "products": {

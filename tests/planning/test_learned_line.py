@@ -227,6 +227,32 @@ def test_routes_come_back() -> None:
     }  # fmt: skip
 
 
+def test_products_with_times_of_their_own_come_back() -> None:
+    line = Line.read(
+        {
+            "products": {"small": {"share": 3}, "large": {}},
+            "stations": {
+                "cut": {"time": {"mean": "60 s", "cv": 0.3}, "arrivals": by_chance("150 s")},
+                "mill": {
+                    "time": {"mean": "60 s", "cv": 0.4},
+                    "times": {"large": {"mean": "120 s", "cv": 0.4}},
+                },
+            },
+        }
+    )
+    journal = logged(line, Trial(parts=1200, seed=3))
+    kind = {part: list(line.products)[product] for part, product, *_ in journal.gone}
+    log = as_log(journal, product=[kind.get(p, "small") for p in journal.part])
+    found = learn_from_log(log).line
+    assert found.products["small"].share / found.products["large"].share == pytest.approx(
+        3, rel=0.2
+    )
+    assert found.stations["cut"].times == {}
+    times = found.stations["mill"].times
+    assert times["small"].mean_s == pytest.approx(60, rel=0.08)
+    assert times["large"].mean_s == pytest.approx(120, rel=0.08)
+
+
 def test_noise_in_the_order_is_left_out_and_told() -> None:
     journal = logged(Line.read(LINES["serial"]), Trial(parts=600, seed=3))
     odd = max(i for i, s in enumerate(journal.station) if s == "mill" and journal.part[i] < 500)

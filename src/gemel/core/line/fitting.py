@@ -21,7 +21,7 @@ from gemel.core.frame import Values
 from gemel.core.line.distribution import Distribution
 from gemel.core.line.families import FAMILIES, Law, law_of
 
-__all__ = ["Fit", "by_chance", "fit", "resolution"]
+__all__ = ["FEW", "Fit", "by_chance", "fit", "resolution"]
 
 FEW: Final = 10
 """With fewer seen times no family is told from another."""

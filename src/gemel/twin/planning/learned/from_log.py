@@ -108,6 +108,8 @@ class _Writing:
             if number in flow.rework:
                 to, share, most = flow.rework[number]
                 put((*path, "rework"), {"share": round(share, 4), "to": names[to], "most": most})
+        if len(self.shop.log.products) > 1:
+            self._products()
         for number in flow.begins:
             place = self.shop.places[number]
             first = np.isnan(place.came)
@@ -117,6 +119,20 @@ class _Writing:
         if flow.covered < 1 - _NOISE:
             left_out = 100 * (1 - flow.covered)
             self.notes.append(f"{left_out:.1f} % of the ways of parts are left out as noise")
+
+    def _products(self) -> None:
+        """Kinds of parts with their shares, and their times of work where these differ."""
+        kinds = names_of(self.shop.log.products)
+        shares = np.bincount(self.shop.log.product, minlength=len(kinds))
+        for kind, name in enumerate(kinds):
+            if shares[kind]:
+                self.writing.put(("products", name), {"share": int(shares[kind])})
+        for place in self.shop.places.values():
+            found = self.shop.by_product(place)
+            if found:
+                path = ("stations", place.name, "times")
+                for kind, one in found.items():
+                    self.writing.put((*path, kinds[kind]), time_of(one.distribution), beside(one))
 
     def _always_enough(self, place: Place, start: Values, free: Values) -> bool:
         """Whether parts are begun as soon as a server is free, so that there are always more."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import inf
+from math import log as ln
 from typing import Any, Final
 
 import numpy as np
 
 from gemel.core.frame import Values
 from gemel.core.line.closed import WEEK, Closed
-from gemel.core.line.fitting import fit, resolution
+from gemel.core.line.fitting import FEW, Fit, fit, resolution
 from gemel.twin.planning.learned.calendars import (
     busy_hours,
     closed_time,
@@ -170,14 +171,37 @@ class Shop:
         gone = np.where((k >= 0) & (k < len(taken)), taken[np.clip(k, 0, len(taken) - 1)], -inf)
         place.leave[order] = np.maximum(place.end[order], gone)
 
-    def report(self, place: Place) -> StationReport:
-        """Work, and the waiting that no server explains."""
+    def _work(self, place: Place) -> tuple[Values, Flags, Flags]:
+        """Open seconds of work of each part or batch; which of them are whole, and which run."""
         log = self.log
         begun, over = place.start[place.one], np.isfinite(place.end[place.one])
         ends = np.where(over, place.end[place.one], log.until)
         took = np.maximum(opened(ends, place.closed) - opened(begun, place.closed), 0.0)
-        seen = over & ((took > 0) | log.starts_known)  # the first end of all tells no time
-        work = fit(took[seen], took[~over]) if seen.any() else fit(took)
+        # Where starts are not told, the first end of all tells no time.
+        return took, over & ((took > 0) | log.starts_known), ~over
+
+    def by_product(self, place: Place) -> dict[int, Fit]:
+        """Times of work of the products for which they differ: if a log-normal time for each is
+        more likely than one for all, by Schwarz's criterion."""
+        took, seen, runs = self._work(place)
+        kind = self.log.product[self.visits.case[place.rows]][place.one]
+        whole = seen & (took > 0)
+        several = [k for k in np.unique(kind).tolist() if (whole & (kind == k)).sum() >= FEW]
+        some = whole & np.isin(kind, several)
+        if len(several) < 2 or np.ptp(took[some]) == 0:
+            return {}
+        logs = np.log(took[some])
+        apart = sum(_spread(np.log(took[some & (kind == k)])) for k in several)
+        gain = _spread(logs) - apart
+        if gain <= 2 * (len(several) - 1) * ln(len(logs)):
+            return {}
+        return {k: fit(took[seen & (kind == k)], took[runs & (kind == k)]) for k in several}
+
+    def report(self, place: Place) -> StationReport:
+        """Work, and the waiting that no server explains."""
+        log = self.log
+        took, seen, runs = self._work(place)
+        work = fit(took[seen], took[runs]) if seen.any() else fit(took)
         rest, way = unexplained(place.came, place.free, place.start, place.closed, self.near)
         travel = None
         if way is not None and rest.sum() > WORTH * max(work.mean, self.near) * len(rest):
@@ -199,6 +223,12 @@ class Shop:
         if not len(both):
             return ()
         return (f"{len(both)} of its {len(mine)} resources work at other stations, too",)
+
+
+def _spread(logs: Values) -> float:
+    """n times the logarithm of the variance, which is −2 times the likelihood but for what is the
+    same for all."""
+    return len(logs) * ln(max(float(logs.var()), 1e-12))
 
 
 def _by_place(visits: Visits, many: int) -> tuple[int, ...]:
