@@ -109,7 +109,7 @@ def real(path: Path, *, quick: bool) -> tuple[list[dict[str, Any]], dict[str, An
     rows, raw = [], {}
     for informed in (True, False):
         found = validate(
-            log, until=9 * WEEK, periods=4, futures=10 if quick else 100, informed=informed
+            log, until=9 * WEEK, periods=4, futures=10 if quick else 60, informed=informed
         )
         name = "job shop (public log)" + ("" if informed else ", unaware of who is finished")
         rows += rows_of(name, found, 86_400.0, "lead time, days")
@@ -190,7 +190,7 @@ def virtual(*, quick: bool) -> tuple[list[dict[str, Any]], dict[str, Any]]:
                      for c in (states, counts)),
             parts_per_count=[1.0] * (len(names) - 1) + [float(BOTTLES_PER_CASE)], until=until,
         )  # fmt: skip
-        trial = Trial(horizon_s=1.5 * length, warm_up=1 / 3, replications=20 if quick else 100)
+        trial = Trial(horizon_s=1.5 * length, warm_up=1 / 3, replications=20 if quick else 40)
         run = simulator_for(learned.line)[1].run(learned.line, trial)
         flows.append(judged(run.throughput[0] * length, made[k : k + 1]))
         naive.append(judged(made[1:k], made[k : k + 1]))

@@ -19,6 +19,8 @@ _RARELY: Final = 0.005
 """Of the time with work: more at once than the servers, by people who write late."""
 _LEAST: Final = 5
 _HALF: Final = 0.5
+_ROUNDS: Final = 500
+_SAME: Final = 1e-7
 _SOON: Final = 3_600.0
 """Work that begins within this time from an opening may have been ready before it."""
 
@@ -46,39 +48,42 @@ def _inside(start: Values, end: Values) -> tuple[Values, Numbers]:
     return time[order], np.cumsum(step[order])
 
 
-def full_before(start: Values, leave: Values, servers: int) -> Values:
-    """The last moment before each start at which all servers were taken, −inf if never."""
+def full_before(start: Values, leave: Values, servers: int, near: float) -> tuple[Values, Values]:
+    """The last stretch before each start in which all servers were taken: since when and until
+    when, −inf if there was none. Moments within `near` of each other are the same."""
     time = np.concatenate([start, leave])
     is_start = np.arange(len(time)) < len(start)
     order = np.lexsort((is_start, time))
-    found = np.full(len(start), -inf)
-    inside, last = 0, -inf
+    since, until = np.full(len(start), -inf), np.full(len(start), -inf)
+    inside, begin, first, last = 0, -inf, -inf, -inf
     for i in order.tolist():
         if i < len(start):
-            found[i] = last
+            since[i], until[i] = first, last
             inside += 1
+            if inside == servers and time[i] > last + near:
+                begin = time[i]
         else:
             if inside >= servers:
-                last = time[i]
+                first, last = begin, time[i]
             inside -= 1
-    return found
+    return since, until
 
 
 def unexplained(
-    came: Values, free: Values, start: Values, closed: Closed, near: float
+    came: Values, since: Values, free: Values, start: Values, closed: Closed, near: float
 ) -> tuple[Values, Values | None]:
     """Seconds for which each case waited though a server was free, float64[n] ≥ 0, and the times
     of a way to the station that would explain them, None where nothing tells of one.
 
     Who began when a server had been free for a while came just then: its way took from `came` to
-    `start`. Who began as soon as a server was free had come before, so that its way was shorter
-    than that; such ways are told by the product limit, read from the long end.
+    `start`. Who began as soon as a server was free (at `free`) had come while none was (from
+    `since` on): of its way two bounds are known.
 
     Where the station was closed at last and opened shortly before the start, the case may have come
     at any time of the closed stretch; its middle is taken.
     """
     known = ~np.isnan(came)
-    came, free, start = came[known], free[known], start[known]
+    came, since, free, start = came[known], since[known], free[known], start[known]
     begun = start.copy()
     if len(closed):
         last = np.searchsorted(closed.end, start, side="right") - 1
@@ -93,23 +98,37 @@ def unexplained(
     if not exact.any():
         return rest, None
     ways = np.where(whole <= near, 0.0, whole)
-    if exact.all():
-        return rest, np.sort(ways)
-    return rest, _from_above(np.sort(ways[exact]), np.sort(ways[~exact]))
+    least = np.maximum(since - came, 0.0)
+    return rest, _between(ways[exact], least[~exact], ways[~exact])
 
 
-def _from_above(exact: Values, shorter: Values) -> Values:
-    """As many times as there are, float64[n], whose shares are those of the product limit of times
-    of which some are only known to be shorter (Turnbull, JASA 69 (1974) 169, the simple case)."""
-    ages, died = np.unique(exact, return_counts=True)
-    everybody = np.sort(np.append(exact, shorter))
-    at_most = np.searchsorted(everybody, ages, side="right")
-    # P(T < age) / P(T ≤ age), from the longest down.
-    below = np.cumprod((1 - died / at_most)[::-1])[::-1]
-    share = np.append(below[1:], 1.0)  # P(T ≤ age)
-    n = len(exact) + len(shorter)
-    place = np.searchsorted(share, (np.arange(n) + 0.5) / n, side="left")
-    return ages[np.minimum(place, len(ages) - 1)]
+def _between(exact: Values, low: Values, high: Values) -> Values:
+    """As many times as there are, float64[n], with the shares that are most likely where of some
+    only two bounds are known, by expectation and maximisation (B. Turnbull, Journal of the Royal
+    Statistical Society B 38 (1976) 290)."""
+    if not len(low):
+        return np.sort(exact)
+    points = np.unique(exact)
+    begin, end = np.searchsorted(points, low), np.searchsorted(points, high, side="right")
+    alone = end <= begin  # nothing was seen between the bounds
+    points = np.union1d(points, ((low + high) / 2)[alone])
+    begin, end = np.searchsorted(points, low), np.searchsorted(points, high, side="right")
+    seen = np.bincount(np.searchsorted(points, exact), minlength=len(points))
+    n = len(exact) + len(low)
+    share = np.full(len(points), 1 / len(points))
+    for _ in range(_ROUNDS):
+        below = np.append(0.0, np.cumsum(share))
+        weight = 1 / np.maximum(below[end] - below[begin], 1e-300)
+        change = np.zeros(len(points) + 1)
+        np.add.at(change, begin, weight)
+        np.add.at(change, end, -weight)
+        new = (seen + share * np.cumsum(change)[:-1]) / n
+        done = float(np.abs(new - share).max()) < _SAME
+        share = new
+        if done:
+            break
+    place = np.searchsorted(np.cumsum(share), (np.arange(n) + 0.5) / n)
+    return points[np.minimum(place, len(points) - 1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ _WEEKS: Final = 2.0
 @dataclass(slots=True)
 class Place:
     """What is known of one station while the line is learned; columns by visit, infinity for an
-    end that was not seen. `free` is the last moment at which no server was."""
+    end that was not seen. From `since` to `free` no server was, for the last time before each."""
 
     number: int
     name: str
@@ -52,6 +52,7 @@ class Place:
     start: Values
     end: Values
     leave: Values
+    since: Values
     free: Values
     servers: int = 1
     batch: Batches | None = None
@@ -86,7 +87,7 @@ class Shop:
             if len(rows):
                 self.places[number] = Place(
                     number, names[number], rows, came[rows], visits.start[rows], end[rows],
-                    end[rows], np.full(len(rows), -inf),
+                    end[rows], *np.full((2, len(rows)), -inf),
                 )  # fmt: skip
         if not log.starts_known:
             self.notes.append(
@@ -101,7 +102,9 @@ class Shop:
                 self._blocked(place)
         for place in self.places.values():
             if place.batch is None:
-                place.free = full_before(place.start, place.leave, place.servers)
+                place.since, place.free = full_before(
+                    place.start, place.leave, place.servers, self.near
+                )
             else:
                 place.free = np.full(len(place.start), inf)  # batches wait for each other
 
@@ -202,7 +205,9 @@ class Shop:
         log = self.log
         took, seen, runs = self._work(place)
         work = fit(took[seen], took[runs]) if seen.any() else fit(took)
-        rest, way = unexplained(place.came, place.free, place.start, place.closed, self.near)
+        rest, way = unexplained(
+            place.came, place.since, place.free, place.start, place.closed, self.near
+        )
         travel = None
         if way is not None and rest.sum() > WORTH * max(work.mean, self.near) * len(rest):
             travel = fit(way, self._waiting.get(place.number, ()))
