@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,8 @@ __all__ = ["Trace", "completed", "distance", "represented", "ways_on"]
 
 Trace = tuple[int, ...]
 _FREQUENT: Final = 0.05
+_ASKED: Final = 2_000
+"""Of more cases, so many are looked at, evenly over all."""
 _ALIKE: Final = 10
 """Cases of which one tells how another goes on."""
 _BACK: Final = 8
@@ -49,6 +52,7 @@ def _nearest(traces: Sequence[Trace]) -> Trace:
     return some[int(np.argmin(sums))]
 
 
+@lru_cache(maxsize=200_000)
 def distance(a: Trace, b: Trace) -> int:
     """Steps that must be put in, left out or changed to make one from the other (Levenshtein)."""
     row = list(range(len(b) + 1))
@@ -64,7 +68,7 @@ def ways_on(trace: Trace, others: Sequence[Trace], *, running: bool) -> list[Tra
     at least once."""
     found: list[tuple[float, Trace]] = []
     recent = trace[-_BACK:]
-    for other in others:
+    for other in others[:: -(-len(others) // _ASKED) or 1]:
         for j in range(1, len(other) + running):
             if other[j - 1] == trace[-1]:
                 far = distance(recent, other[max(0, j - _BACK) : j])
