@@ -120,7 +120,7 @@ def real(path: Path, *, quick: bool) -> tuple[list[dict[str, Any]], dict[str, An
 def played(name: str, *, quick: bool) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Ten weeks of a line that is known, each with its own luck; the last three are told."""
     line, found = Line.read(PLAYED[name]), []
-    for seed in range(1 if quick else 5):
+    for seed in range(1 if quick else 3):
         journal = logged(line, Trial(horizon_s=10 * WEEK, warm_up=0, seed=100 + seed))
         log = Log.of(
             [str(p) for p in journal.part], journal.station, np.array(journal.start) + MONDAY,
@@ -172,8 +172,8 @@ def codes(rows: Numbers) -> Numbers:
 
 
 def virtual(*, quick: bool) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Bottles in a shift of eight hours and their mean time in the line, shift after shift."""
-    shift, many = (1, 6) if quick else (8, 15)
+    """Bottles in a shift of four hours and their mean time in the line, shift after shift."""
+    shift, many = (1, 6) if quick else (4, 15)
     told = 2 if quick else 6
     names, states, counts, fills = recorded(shift * many)
     length = 3_600.0 * shift

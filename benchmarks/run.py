@@ -538,13 +538,14 @@ SECTIONS = {
         "that begin in the period. Error is of the median; the band should hold 90 %. "
         "The public log (data/production_log) begins empty and takes no new cases after 1 March: "
         "its weeks from 6 February to 4 March are told, the first from five weeks. Forecasts know "
-        "which cases are finished, as an order system does, and where it says so they do not. "
+        "which cases are finished, as an order system does, and where it says so they do not (the "
+        "mean of the last four always does). "
         "What was decided while building (that cases under way complete the routes, waits that "
         "still last are censored) was looked at on the two weeks before; three of the four weeks "
         "had been seen before that, with a first version, and all four again before a mistake was "
         "mended that a played line had shown; no number was set on any. "
-        "Played lines: ten weeks each, five with luck of their own, weeks seven to nine are told. "
-        "Virtual line: 15 shifts of eight hours with six stops an hour at each machine, no other "
+        "Played lines: ten weeks each, three with luck of their own, weeks seven to nine are told. "
+        "Virtual line: 15 shifts of four hours with six stops an hour at each machine, no other "
         "faults; the last six are told from states and counters by the second; the time in the "
         "line is told by Little's law from the bottles on the conveyors.",
         learned_line,
