@@ -23,8 +23,9 @@ def came_at(arrivals: Arrivals, counted: Values, begins: str) -> Values:
     if not arrivals.rates:
         return counted
     edges, rate, before = _week(arrivals.rates, begins)
-    weeks, rest = np.divmod(counted, before[-1])
-    # Where the clock stands still, the part comes when it stopped.
+    # Where the clock stands still, at the end of the week, too, the part comes when it stopped.
+    weeks = np.maximum(np.ceil(counted / before[-1]) - 1, 0.0)
+    rest = np.clip(counted - weeks * before[-1], 0.0, before[-1])
     piece = np.maximum(np.searchsorted(before, rest, side="left") - 1, 0)
     return np.asarray(weeks * WEEK + edges[piece] + (rest - before[piece]) / rate[piece])
 
