@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemel.core.errors import ConfigurationError
-from gemel.core.line import Distribution, Draws, Line
+from gemel.core.line import Arrivals, Distribution, Draws, Line
 from gemel.core.line.closed import Closed, completed, open_until, weekly
+from gemel.core.line.rates import came_at, counted_at
 from gemel.core.line.transforms import normal_quantile, normal_quantiles
 from gemel.core.plant import Shift
 from gemel.runtime.lines import read_line
@@ -231,3 +232,59 @@ def test_what_is_refused_says_where_and_why(
 def test_a_loop_with_one_open_buffer_is_fine() -> None:
     back = {**B, "rework": {"share": 0.1, "to": "b"}}
     Line.read({"stations": {"a": A, "b": {"time": "1 s"}, "c": back}})
+
+
+RATES = [
+    {"name": "day", "start": "06:00", "end": "22:00", "rate": 2},
+    {"name": "sunday", "start": "22:00", "end": "04:00", "days": ["sun"], "rate": 0.5},
+]
+
+
+def test_arrivals_follow_the_week() -> None:
+    """Of a gap of one hour: two an hour in the day, none at night, one in two hours on Sunday."""
+    arrivals = Arrivals.read({"every": "1 h", "rates": RATES})
+    times = came_at(arrivals, np.arange(1.0, 2_000) * 3_600, "sun 21:00")
+    assert times[:4].tolist() == [10_800.0, 18_000.0, 25_200.0, 34_200.0]
+    hour = (times / 3_600 + 6 * 24 + 21) % 168
+    near = 1e-6
+    day = (hour % 24 > 6 - near) & (hour % 24 < 22 + near) & (hour < 5 * 24)
+    assert (day | (hour > 166 - near) | (hour < 4 + near)).all()
+    assert len(times[times <= 604_800]) == 5 * 32 + 3
+    back = counted_at(arrivals.rates, "sun 21:00", times)
+    assert back == pytest.approx(np.arange(1.0, 2_000) * 3_600)
+
+
+@given(
+    st.lists(st.floats(0, 1e7), min_size=1, max_size=20),
+    st.sampled_from(["mon 00:00", "sat 13:37"]),
+)
+def test_the_clock_of_arrivals_runs_both_ways(counted: list[float], begins: str) -> None:
+    arrivals = Arrivals.read({"every": "1 h", "rates": RATES})
+    sums = np.sort(np.array(counted))
+    times = came_at(arrivals, sums, begins)
+    assert (np.diff(times) >= 0).all()
+    assert counted_at(arrivals.rates, begins, times) == pytest.approx(sums, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "said"),
+    [
+        ({"at": ["1 s"], "rates": RATES}, "times in `at` are as they are"),
+        ({"every": "1 s", "rates": [RATES[0] | {"rate": 0}]}, "no part would ever come"),
+        ({"every": "1 s", "rates": [RATES[0] | {"rate": -1}]}, "-1"),
+    ],
+)
+def test_rates_that_make_no_sense_are_refused(arrivals: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        Arrivals.read(arrivals)
+
+
+def test_an_empirical_time_of_a_station_is_read() -> None:
+    line = Line.read(
+        {
+            "stations": {
+                "a": {"time": {"kind": "empirical", "values": ["1 s", "3 s"], "shares": [3, 1]}}
+            }
+        }
+    )
+    assert line.stations["a"].time.mean_s == 1.5

@@ -185,7 +185,8 @@ def models() -> list[type[Any]]:
 PAGES_OF_SETTINGS = ("plant-file.md", "parts.md", "line.md")
 
 UNDESCRIBED = {
-    "Site.enterprise", "Site.site", "Site.area", "Shift.name", "Shift.days", "Closed.name",
+    "Site.enterprise", "Site.site", "Site.area", "Shift.name", "Shift.days", "Rate.name",
+    "Rate.days", "Closed.name",
 }  # fmt: skip
 """Their name and the page around them say it all."""
 

@@ -87,6 +87,9 @@ def lines(draw: st.DrawFn) -> Line:
         data["stations"]["m2"].pop("blocking", None)
     if draw(st.booleans()):
         data["stations"]["m0"]["arrivals"] = {"every": draw(times)}
+        if draw(st.booleans()):
+            rates = [shift | {"rate": draw(st.sampled_from([0.5, 1, 3]))} for shift in SHIFTS]
+            data["stations"]["m0"]["arrivals"]["rates"] = rates
     return Line.read(data)
 
 
@@ -180,7 +183,9 @@ def _until(line: Line, trial: Trial) -> float:
     first = line.stations["m0"].model_copy(
         update={"scrap": 0.0, "shares": {}, "split": "alternate", "calendar": "", "failures": {}}
     )
-    alone = Line(stations={"m0": first}, products=line.products, sequence=line.sequence)
+    alone = Line(
+        stations={"m0": first}, products=line.products, sequence=line.sequence, begins=line.begins
+    )
     factor = Scenarios.same(alone)
     factor.time[:] = 0.5
     inside = 0 if trial.start is None else trial.start.parts

@@ -1,21 +1,24 @@
-"""Reading the file of a line, or of a snapshot: text → checked, with the problem at its place."""
+"""Files of a line, or of a snapshot: text → checked, with the problem at its place; and back."""
 
 from __future__ import annotations
 
 import json
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
+import yaml
 from pydantic import ValidationError
 
 from gemel.core.errors import ConfigurationError
 from gemel.core.line import Line, Snapshot
 from gemel.core.settings import Settings, problems
-from gemel.runtime.yaml12 import parse
+from gemel.runtime.yaml12 import is_plain_text, parse
 
-__all__ = ["read_line", "read_snapshot"]
+__all__ = ["line_text", "read_line", "read_snapshot"]
 
-
+_WIDTH: Final = 100
 S = TypeVar("S", bound=Settings)
 
 
@@ -57,3 +60,67 @@ def _read(path: Path, text: str | None, kind: type[S], wanted: str) -> S:
         words = ".".join(str(p) for p in place)
         sentence = f"{words}: {first.sentence}" if words else first.sentence
         raise ConfigurationError(sentence, document.where(place)) from None
+
+
+def line_text(document: Mapping[str, Any], comments: Mapping[tuple[str, ...], str]) -> str:
+    """A line as a person would write it: `document` is its plain data, `comments` stand beside the
+    keys of these paths, or above them where they are long."""
+    return "\n".join(_written(document, comments, ())) + "\n"
+
+
+def _written(
+    document: Mapping[str, Any], comments: Mapping[tuple[str, ...], str], path: tuple[str, ...]
+) -> list[str]:
+    """One line for what fits on it, else one for each thing in it."""
+    pad, rows = "  " * len(path), []
+    for key, value in document.items():
+        head, comment = f"{pad}{_flow(key)}:", comments.get((*path, key), "")
+        short = f"{head} {_flow(value)}"
+        below = any(p[: len(path) + 1] == (*path, key) and len(p) > len(path) + 1 for p in comments)
+        if len(short) <= _WIDTH and not below and not (isinstance(value, dict) and len(path) == 0):
+            if comment and len(short) + len(comment) + 3 <= _WIDTH:
+                rows.append(f"{short} # {comment}")
+                continue
+            rows += _above(comment, pad)
+            rows.append(short)
+            continue
+        rows += _above(comment, pad)
+        rows.append(head)
+        if isinstance(value, Mapping):
+            rows += _written(value, comments, (*path, key))
+        elif value and all(isinstance(v, Mapping) for v in value):
+            rows += [f"{pad}  - {_flow(v)}" for v in value]
+        else:
+            rows += textwrap.wrap(
+                _flow(value), _WIDTH, initial_indent=f"{pad}  ", subsequent_indent=f"{pad}  ",
+                break_long_words=False, break_on_hyphens=False,
+            )  # fmt: skip
+    return rows
+
+
+def _above(comment: str, pad: str) -> list[str]:
+    return textwrap.wrap(
+        comment, _WIDTH, initial_indent=f"{pad}# ", subsequent_indent=f"{pad}# ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes texts that YAML 1.1 would read as something else, and those that 1.2 would."""
+
+
+def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    style = None if is_plain_text(text) else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _quoted)
+
+
+def _flow(value: Any) -> str:
+    """Plain data on one line."""
+    text = yaml.dump(
+        value, Dumper=_Dumper, default_flow_style=True, width=10**9, sort_keys=False,
+        allow_unicode=True,
+    )  # fmt: skip
+    return text.removesuffix("\n").removesuffix("\n...").strip()

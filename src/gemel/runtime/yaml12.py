@@ -15,7 +15,7 @@ import yaml
 
 from gemel.core.errors import ConfigurationError
 
-__all__ = ["Document", "parse"]
+__all__ = ["Document", "is_plain_text", "parse"]
 
 Path = tuple[str | int, ...]
 
@@ -47,6 +47,11 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
         return _TEXT
+
+
+def is_plain_text(text: str) -> bool:
+    """Whether a scalar is a text without quotes, and no number or word of YAML 1.2."""
+    return not (text in _WORDS or _INTEGER.fullmatch(text) or _FLOAT.fullmatch(text))
 
 
 @dataclass(frozen=True, slots=True)

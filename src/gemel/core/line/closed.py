@@ -20,10 +20,12 @@ from gemel.core.line.luck import refuse_many
 from gemel.core.line.settings import Line
 from gemel.core.plant import Shift
 
-__all__ = ["Closed", "closed_times", "completed", "open_until", "weekly"]
+__all__ = [
+    "DAYS", "WEEK", "Closed", "clock_seconds", "closed_times", "completed", "open_until", "weekly",
+]  # fmt: skip
 
-_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_WEEK: Final = 7 * 86_400.0
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+WEEK: Final = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +94,27 @@ def weekly(shifts: tuple[Shift, ...], begins: str, until: float) -> tuple[Values
     """Stretches outside the shifts from 0 to at least `until`; time 0 is `begins`, such
     as 'mon 06:00'. Weeks have no change of clocks."""
     day, clock = begins.split()
-    zero = _DAYS.index(day) * 86_400.0 + _seconds(clock)
+    zero = DAYS.index(day) * 86_400.0 + clock_seconds(clock)
     open_begin, open_end = [], []
     for shift in shifts:
-        start, stop = _seconds(shift.start), _seconds(shift.end)
+        start, stop = clock_seconds(shift.start), clock_seconds(shift.end)
         length = stop - start if stop > start else stop - start + 86_400.0
         for name in shift.days:
-            at = (_DAYS.index(name) * 86_400.0 + start - zero) % _WEEK
+            at = (DAYS.index(name) * 86_400.0 + start - zero) % WEEK
             open_begin.append(at)
             open_end.append(at + length)
-    weeks = int(until // _WEEK) + 2
-    first = np.array(open_begin)[None, :] + _WEEK * np.arange(-1, weeks)[:, None]
-    last = np.array(open_end)[None, :] + _WEEK * np.arange(-1, weeks)[:, None]
+    weeks = int(until // WEEK) + 2
+    first = np.array(open_begin)[None, :] + WEEK * np.arange(-1, weeks)[:, None]
+    last = np.array(open_end)[None, :] + WEEK * np.arange(-1, weeks)[:, None]
     at_work = Closed.of(first.ravel(), last.ravel())
     begin = np.concatenate([[-inf], at_work.end])
-    end = np.concatenate([at_work.begin, [_WEEK * weeks]])
+    end = np.concatenate([at_work.begin, [WEEK * weeks]])
     kept = end > 0
     return np.maximum(begin[kept], 0.0), end[kept]
 
 
-def _seconds(clock: str) -> float:
+def clock_seconds(clock: str) -> float:
+    """Seconds since midnight of e.g. '06:30' or '06:30:15'."""
     hour, minute, *second = clock.split(":")
     return 3_600.0 * int(hour) + 60.0 * int(minute) + sum(int(s) for s in second)
 

@@ -233,8 +233,8 @@ def _truncated(mean: float, spread: float, low: float, high: float) -> tuple[flo
 
 
 def _read(value: Any) -> Any:
-    if isinstance(value, dict):  # what comes out of here is Python, where a list is no tuple
-        return {key: tuple(v) if isinstance(v, list) else v for key, v in value.items()}
+    if isinstance(value, dict):  # behind this function, sequences are no longer those of JSON
+        return {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
     return {"mean": value} if isinstance(value, str | int | float) else value
 
 

@@ -19,8 +19,8 @@ from gemel.core.settings import Settings
 from gemel.core.time import Duration
 
 __all__ = [
-    "Arrivals", "Batch", "Crew", "Failure", "Line", "Name", "Need", "Power", "Product", "Rework",
-    "Setup", "Station", "Step", "check_begin",
+    "Arrivals", "Batch", "Crew", "Failure", "Line", "Name", "Need", "Power", "Product", "Rate",
+    "Rework", "Setup", "Station", "Step", "check_begin",
 ]  # fmt: skip
 
 _NAME = re.compile(r"[^\s/\[\]{}*?.,=][^\[\]{}*?.,=]*")
@@ -104,10 +104,20 @@ class Power(Settings):
     off: float = Field(0, ge=0, description="Outside its shifts, kW")
 
 
+class Rate(Shift):
+    """A stretch of the week in which parts come more or less often."""
+
+    rate: float = Field(1, ge=0, le=1e6, description="How many times as often as `every` says")
+
+
 class Arrivals(Settings):
     """When parts come to a station at the beginning of the line."""
 
     every: Time | None = Field(None, description="Time from one arrival to the next")
+    rates: tuple[Rate, ...] = Field(
+        (), description="Stretches of the week in which they come, with their rates, which add up "
+        "where they overlap; none come outside. Always, with rate 1, if not given"
+    )  # fmt: skip
     at: tuple[Duration, ...] = Field((), description="Or the times at which they come, rising")
 
     @model_validator(mode="after")
@@ -116,6 +126,10 @@ class Arrivals(Settings):
             raise ValueError("give `every`, or the times in `at`")
         if any(a > b for a, b in zip(self.at, self.at[1:], strict=False)):
             raise ValueError("the times in `at` must rise")
+        if self.rates and self.at:
+            raise ValueError("`rates` change `every`; times in `at` are as they are")
+        if self.rates and not any(one.rate and one.days for one in self.rates):
+            raise ValueError("`rates` are 0 all week: no part would ever come")
         return self
 
 

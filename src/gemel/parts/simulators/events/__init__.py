@@ -23,9 +23,10 @@ from gemel.parts.simulators.base import (
     energy_per_part,
 )
 from gemel.parts.simulators.events.floor import Floor
+from gemel.parts.simulators.events.journal import Journal
 from gemel.parts.simulators.events.place import Place
 
-__all__ = ["Events"]
+__all__ = ["Events", "logged"]
 
 
 class Events(Simulator):
@@ -74,12 +75,27 @@ class Events(Simulator):
         return run.with_departures(_departures(run, trial, left))
 
 
+def logged(line: Line, trial: Trial) -> Journal:
+    """What a log of the line would hold: one replication, the first of the trial, as it is, with
+    the departures of `Events.run`; the warm-up is in it.
+
+    Raises `ConfigurationError` for a line that is not covered, `DataError` for one that stands
+    still.
+    """
+    Events().refuse_uncovered(line)
+    written = Journal()
+    _play(line, trial, Scenarios.same(line), Draws(trial.seed), 0, 0, written)
+    return written
+
+
 def _play(
-    line: Line, trial: Trial, scenarios: Scenarios, draws: Draws, s: int, r: int
+    line: Line, trial: Trial, scenarios: Scenarios, draws: Draws, s: int, r: int,
+    written: Journal | None = None,
 ) -> Floor:  # fmt: skip
     columns = (scenarios.time, scenarios.between, scenarios.repair, scenarios.places)
     factors = list(zip(*(c[s].tolist() for c in columns), strict=True))
     floor = Floor(line, draws, trial.first + r, factors, trial.start)
+    floor.journal = written
     if trial.horizon_s is not None:
         if trial.warm_up:
             while floor.step(trial.warm_up * trial.horizon_s):

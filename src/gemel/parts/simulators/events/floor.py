@@ -13,10 +13,14 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+import numpy as np
+
 from gemel.core.errors import DataError
 from gemel.core.line import Draws, Line, Snapshot
 from gemel.core.line.luck import change_time, families
+from gemel.core.line.rates import came_at
 from gemel.parts.simulators.events.crews import Crews
+from gemel.parts.simulators.events.journal import Journal
 from gemel.parts.simulators.events.luck import Stream, kinds
 from gemel.parts.simulators.events.place import Item, Job, Place
 from gemel.parts.simulators.events.underway import put
@@ -46,9 +50,10 @@ class Floor:
         self.crews = Crews(line, self.at, self._todo.append)
         self.kind = kinds(line, draws, replication, start)
         self.routed = any(p.route for p in self.products)
-        self.inside = self.exits = self.good = self.lost = self.all_arrived = 0
+        self.inside = self.exits = self.good = self.lost = self.all_arrived = self.made = 0
         self.area = self.lead = self.last = 0.0
         self.departures: list[float] = []
+        self.journal: Journal | None = None
         self.measured_from = 0.0
         self.begins = [
             p for p in self.places.values()
@@ -120,6 +125,8 @@ class Floor:
             )
             place.last_arrival += gaps[k]
             time = place.last_arrival
+            if arrivals.rates:
+                time = float(came_at(arrivals, np.array([time]), self.line.begins)[0])
         self.at(time, self._arrive, place)
 
     def _arrive(self, place: Place) -> None:
@@ -147,7 +154,8 @@ class Floor:
                     self.replication, (place.name, "due"), n, wanted)),
             )  # fmt: skip
             due = self.now + stream[k]
-        return Item(product, self.now, due)
+        self.made += 1
+        return Item(product, self.now, due, number=self.made - 1)
 
     def _count_in(self, item: Item) -> None:
         self.area += self.inside * (self.now - self.last)
@@ -196,6 +204,7 @@ class Floor:
         place.chosen = None
         job.items = self._withdraw(place, picked)
         place.starts += 1
+        job.began = self.now
         place.busy.append(job)
         self.work(place, job)
         return True
@@ -340,6 +349,8 @@ class Floor:
 
     def _finished(self, place: Place, job: Job) -> None:
         job.done = self.now
+        if self.journal is not None:
+            self.journal.work(place.name, job)
         if place.station.needs is not None:
             self.crews.give_back(self.now, place.station.needs.crew, place.station.needs.number)
         self.done(place, job)
@@ -489,6 +500,8 @@ class Floor:
         self._count_in(Item(0, 0.0, 0.0, entries=-item.entries))
         self.exits += 1
         self.departures.append(self.now)
+        if self.journal is not None:
+            self.journal.left(item, self.now, good)
         if good:
             self.good += 1
             self.lead += self.now - item.born

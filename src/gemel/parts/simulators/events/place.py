@@ -22,6 +22,7 @@ class Item:
     returns: int = 0
     entries: int = 1
     came: float = 0.0
+    number: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +41,7 @@ class Job:
     ends: float = 0.0
     rest: float = 0.0
     """When work and repairs that are accounted for already are over, and how long the repairs."""
+    began: float = 0.0
 
 
 class Place:

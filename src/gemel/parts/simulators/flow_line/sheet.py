@@ -14,6 +14,7 @@ from gemel.core.frame import Values
 from gemel.core.line import Draws, Line, Snapshot, Station
 from gemel.core.line.closed import Closed, closed_times
 from gemel.core.line.luck import failures_in_operation, products, setups
+from gemel.core.line.rates import came_at
 from gemel.core.line.underway import first_products
 from gemel.parts.simulators.flow_line.underway import NOTHING, Underway, underway
 
@@ -95,7 +96,7 @@ def sheet(
             setup[i, :n] = setups(line, name, draws, replication, mine, before)
         if station.arrivals is not None:
             there = int((begun.entry == i).sum())
-            arrivals[i, there:] = arrival_times(station, name, draws, replication, parts - there)
+            arrivals[i, there:] = arrival_times(line, name, draws, replication, parts - there)
     found = [
         failures_in_operation(
             line.stations[name], name, draws, replication,
@@ -189,15 +190,14 @@ def _reaches(begin: int, station: int, followers: list[list[int]]) -> bool:
     return True
 
 
-def arrival_times(
-    station: Station, name: str, draws: Draws, replication: int, count: int
-) -> Values:
+def arrival_times(line: Line, name: str, draws: Draws, replication: int, count: int) -> Values:
     """When parts arrive, float64[count]; infinity after the last."""
+    station = line.stations[name]
     if station.arrivals is None:
         return np.zeros(count)
     if station.arrivals.every is not None:
         gaps = draws.times(replication, (name, "arrivals"), count, station.arrivals.every)
-        return np.cumsum(gaps)
+        return came_at(station.arrivals, np.cumsum(gaps), line.begins)
     at = np.full(count, np.inf)
     known = np.array(station.arrivals.at[:count], np.float64) / 1e9
     at[: len(known)] = known

@@ -1,0 +1,137 @@
+"""`gemel learn line`: read a log, learn the line, hold it against later weeks, write it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from math import isnan
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from gemel.core.errors import ConfigurationError, DataError
+from gemel.core.time import SECOND, parse_duration
+from gemel.doors.cli import telling
+from gemel.doors.cli.telling import plain
+from gemel.runtime.line_logs import read_log
+from gemel.runtime.lines import line_text
+from gemel.twin.planning.learned import Learned, Validation, learn_from_log, validate
+from gemel.twin.planning.learned.report import span
+
+__all__ = ["learn_line"]
+
+_MINUTE: Final = 60 * SECOND
+
+
+def learn_line(
+    file: Path,
+    named: Mapping[str, str | None],
+    products: int,
+    output: Path | None,
+    *,
+    validated: bool,
+    period: str,
+    periods: int | None,
+    futures: int,
+    seed: int,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """See `gemel learn line --help`."""
+    if output is not None and output.exists() and not force:
+        raise ConfigurationError(f"{output} is already there; --force overwrites it")
+    length = parse_duration(period)
+    if length < _MINUTE:
+        raise ConfigurationError(f"--period {period}: is too short, at least a minute is needed")
+    log, columns = read_log(file, named)
+    learned = learn_from_log(log, title=f"Learned from {file.name}", products=products)
+    judged, why = None, ""
+    if validated:
+        try:
+            judged = validate(
+                log, periods=periods, period=length / SECOND, futures=futures, products=products,
+                seed=seed,
+            )  # fmt: skip
+        except DataError as error:  # the line is there all the same
+            why = str(error)
+    if output is not None:
+        output.write_text(line_text(learned.document, learned.comments), encoding="utf-8")
+    if as_json:
+        told = learned.record() | {
+            "columns": columns,
+            "validation": None if judged is None else judged.record(),
+            "not_validated": why,
+        }
+        typer.echo(json.dumps(plain(told), indent=2))
+        return
+    _show(learned, judged, columns)
+    if why:
+        typer.echo(f"• not held against later periods: {why}")
+    if output is None:
+        typer.echo("next: --output line.yaml writes the line")
+    else:
+        typer.echo(f"{output}: written; next: gemel simulate {output} --for '{period}'")
+
+
+def _show(learned: Learned, judged: Validation | None, columns: Mapping[str, str]) -> None:
+    console = telling.console()
+    table = telling.table(
+        "station", "seen", "mean time", "cv", "family", "p", "servers", "working %", "way"
+    )
+    for s in learned.stations:
+        family = s.time.distribution.shape_name
+        table.add_row(
+            s.name, f"{s.visits:,}", span(s.time.mean), f"{s.time.cv:.2f}", family,
+            "" if isnan(s.time.p) else f"{s.time.p:.2g}", str(s.servers), f"{100 * s.working:.0f}",
+            "" if s.travel is None else span(s.travel.mean),
+        )  # fmt: skip
+    console.print(table)
+    console.print()
+    cases, finished = learned.cases
+    taken = ", ".join(f"{kind} = '{name}'" for kind, name in columns.items())
+    notes = [f"columns: {taken}", *learned.notes]
+    sentence = (
+        f"{cases:,} cases, {finished:,} of them finished, at {len(learned.stations)} stations"
+    )
+    telling.say(console, sentence, notes)
+    if judged is not None:
+        _held(judged)
+
+
+def _held(found: Validation) -> None:
+    """The validation in words."""
+    console = telling.console()
+    console.print()
+    table = telling.table("later periods", "line", "coverage of 90 %", "naive", "coverage")
+    mine, naive = found.throughput, found.naive_throughput
+    table.add_row(
+        "cases finished, error", f"{mine.error:.2f}", f"{100 * mine.coverage:.0f} %",
+        f"{naive.error:.2f}", f"{100 * naive.coverage:.0f} %",
+    )  # fmt: skip
+    lead, past = found.lead, found.naive_lead
+    if lead.count:
+        table.add_row(
+            "lead time, error", span(lead.error), f"{100 * lead.coverage:.0f} %", span(past.error),
+            f"{100 * past.coverage:.0f} %",
+        )  # fmt: skip
+        table.add_row("lead time, CRPS", span(lead.crps), "", span(past.crps), "")
+    console.print(table)
+    count = len(found.periods)
+    better = [
+        what
+        for what, a, b in (("throughput", mine, naive), ("lead times", lead, past))
+        if a.count and a.crps < b.crps
+    ]
+    said = " and ".join(better) if better else "nothing"
+    telling.say(
+        console,
+        f"{count} later periods of {span(found.period_s)}, each told from what was known before: "
+        f"better than the naive forecast in {said}",
+        [
+            "naive: the mean of the last four periods (Poisson), and the lead times of the cases "
+            "finished so far",
+            f"{lead.count} lead times of cases that begin in the periods, {found.futures} futures "
+            f"each, seed {found.seed}",
+        ],
+    )
