@@ -39,7 +39,8 @@ def problems(draw: st.DrawFn) -> Problem:
             last = [draft.operation(
                 job, ways, after=last, lag=draw(st.integers(0, 2)) if last else 0,
                 breakable=draw(st.booleans()),
-                family=draw(st.sampled_from([None, "red", "blue"])),
+                family=draw(st.sampled_from([None, "red", "blue"]))
+                if all(way.duration for way in ways) else None,
             )]  # fmt: skip
     return draft.build()
 
@@ -177,4 +178,14 @@ def test_too_much_is_refused_with_the_way_round() -> None:
     for i in range(LARGEST + 1):
         draft.operation(job, [Way(saw, 1)], name=str(i))
     with pytest.raises(ConfigurationError, match=r"more than 200,000; plan a shorter time ahead"):
+        draft.build()
+
+
+def test_what_takes_no_time_is_not_set_up_for() -> None:
+    draft = Draft()
+    machine = draft.machine("M")
+    for name, family in (("a", "red"), ("b", "blue")):
+        draft.operation(draft.job(name), [Way(machine, 0)], family=family)
+    draft.setup(machine, "red", "blue", 3)
+    with pytest.raises(ConfigurationError, match="takes no time"):
         draft.build()

@@ -67,7 +67,8 @@ def problems(draw: st.DrawFn, looks_back: bool = True) -> Problem:
             last = [draft.operation(
                 job, ways, after=last, lag=draw(st.integers(0, 2)) if last else 0,
                 breakable=draw(st.booleans()), no_wait=looks_back and draw(st.integers(0, 5)) == 0,
-                family=draw(st.sampled_from([None, "red", "blue"])),
+                family=draw(st.sampled_from([None, "red", "blue"]))
+                if all(way.duration for way in ways) else None,
             )]  # fmt: skip
     at_most = AtMost(setup=draw(st.sampled_from([np.inf, np.inf, 3.0])))
     return replace(draft.build(Objective(1.0, 1.0, 0.5, 1.0, 10.0)), at_most=at_most)

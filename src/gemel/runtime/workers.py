@@ -116,7 +116,7 @@ class _RayExecutor(Executor):
     serialisation; a task whose worker dies is given to another."""
 
     def __init__(self, ray: Any) -> None:
-        self._call = ray.remote(num_cpus=1)(_call)
+        self._call = ray.remote(num_cpus=1, scheduling_strategy="SPREAD")(_call)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = self._call.remote(fn, args, kwargs).future()

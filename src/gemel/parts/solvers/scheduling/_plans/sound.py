@@ -86,6 +86,15 @@ def _numbers(problem: Problem) -> None:
             raise ConfigurationError(
                 f"operation '{owner}': {what} is {column[place]} ticks, must be 0 to {_LONGEST}"
             )
+    if problem.setup.any():
+        # Of two that take no time at one moment nobody could say which is first.
+        at_once = np.zeros(len(problem), np.bool_)
+        at_once[problem.mode_of[(problem.duration == 0) & (problem.machine >= 0)]] = True
+        _first(
+            at_once & (problem.family >= 0), names,
+            "operation '{}' takes no time, and its machine would have to be set up for it; leave "
+            "out its family",
+        )  # fmt: skip
     _first(problem.release < 0, problem.jobs, "job '{}' is released before tick 0")
     _first(
         ~((problem.weight >= 0) & np.isfinite(problem.weight)), problem.jobs,
