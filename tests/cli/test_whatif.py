@@ -137,3 +137,18 @@ def test_files_on_the_page_are_good(tmp_path: Path) -> None:
             f"line: line.yaml\nscenarios: {{other: {{changes: {{{change}}}}}}}\n", encoding="utf-8"
         )
         plan_of(read_experiment(path))
+
+
+def test_it_begins_with_what_stands_in_the_line(folder: Path) -> None:
+    file = folder / "what-if.yaml"
+    usual = told(str(file))
+    now = {"begins": "tue 07:00:30", "stations": {"mill": {"busy": [{"repair_left": "3 h"}]}}}
+    (folder / "now.yaml").write_text(json.dumps(now), encoding="utf-8")
+    file.write_text(FILE.replace("parts: 200", "parts: 200, start: now.yaml"), encoding="utf-8")
+    begun = told(str(file))
+    slow, fast = (one["scenarios"][0]["good_parts_per_hour"]["value"] for one in (begun, usual))
+    assert slow < 0.4 * fast, "three hours of repair, and 40 minutes of work"
+    assert begun["warm_up"] == 0
+    (folder / "now.yaml").write_text(json.dumps({"stations": {"mil": {}}}), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="did you mean 'mill'"):
+        plan_of(read_experiment(file))

@@ -18,7 +18,7 @@ from gemel.core.frame import Values
 from gemel.core.line import Line
 from gemel.core.line.changes import Change, Variant, changed, line_hash, read_changes
 from gemel.core.settings import problems
-from gemel.runtime.lines import read_line
+from gemel.runtime.lines import read_line, read_snapshot
 from gemel.runtime.yaml12 import Document, parse
 from gemel.twin.planning.experiments.comparing import Columns, Plan
 from gemel.twin.planning.experiments.settings import Cost, Experiment, Measure, Scenario
@@ -82,6 +82,11 @@ def read_experiment(path: Path) -> File:
             document.where(("format",)),
         )
     values = {key: value for key, value in document.data.items() if key != "format"}
+    play = values.get("play")
+    if isinstance(play, dict) and isinstance(named := play.get("start"), str):
+        at = path.parent / named
+        read_snapshot(at)  # says what is wrong with it, at its place
+        values["play"] = play | {"start": parse(at.read_text(encoding="utf-8"), at.name).data}
     try:
         experiment = Experiment.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
@@ -91,7 +96,16 @@ def read_experiment(path: Path) -> File:
         raise ConfigurationError(
             f"{words}: {first.sentence}" if words else first.sentence, document.where(place)
         ) from None
-    return File(path, experiment, read_line(path.parent / experiment.line), document)
+    return File(path, experiment, _line(path, experiment, experiment.line), document)
+
+
+def _line(path: Path, experiment: Experiment, name: str) -> Line:
+    """The line of a file beside this one, at the time of the week at which it begins."""
+    line, start = read_line(path.parent / name), experiment.play.start
+    if start is None:
+        return line
+    start.check(line)
+    return start.line(line)
 
 
 def plan_of(file: File) -> Plan:
@@ -118,7 +132,7 @@ def plan_of(file: File) -> Plan:
 
 
 def _variant(file: File, name: str, scenario: Scenario) -> Variant:
-    line = read_line(file.path.parent / scenario.line) if scenario.line else file.line
+    line = _line(file.path, file.experiment, scenario.line) if scenario.line else file.line
     try:
         return changed(line, [Change(path, value) for path, value in scenario.changes.items()])
     except ConfigurationError as error:
@@ -162,6 +176,7 @@ def fingerprint(plan: Plan) -> dict[str, Any]:
         "order": plan.experiment.order,
         "parts": play.parts, "horizon_ns": play.horizon, "warm_up": play.warm_up,
         "seed": play.seed, "simulator": play.simulator,
+        "start": None if play.start is None else play.start.model_dump(mode="json"),
     }  # fmt: skip
 
 

@@ -150,7 +150,7 @@ def _show(compared: Compared) -> None:
         f"{trial.horizon_s / 3_600:.4g} h" if trial.horizon_s else f"{trial.parts:,} parts"
     )  # fmt: skip
     notes = [
-        f"{length} in each replication, the first {100 * trial.warm_up:.3g} % not measured; common "
+        f"{length} in each replication, {telling.measured(trial)}; common "
         f"luck, seed {trial.seed}, simulator {compared.simulator}",
         f"the gain is that in {MEASURES[aim].title}; {compared.difference:.3g} matters",
     ]

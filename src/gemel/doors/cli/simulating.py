@@ -74,10 +74,7 @@ def simulate(
     console.print()
     console.print(_figures(run, list(found.names), single))
     often = "one replication" if replications == 1 else f"{replications} replications"
-    notes = [
-        f"{_length(trial)}, the first {100 * trial.warm_up:.3g} % not measured; {often}, "
-        f"seed {seed}, simulator {name}"
-    ]
+    notes = [f"{_length(trial)}, {telling.measured(trial)}; {often}, seed {seed}, simulator {name}"]
     if settled > max(2 * left_out, _UNSETTLED):
         notes.append(
             f"it takes about {100 * settled:.0f} % of the run until the line has settled; "

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import floor, log10
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,14 @@ from gemel.core.errors import DataError, did_you_mean
 from gemel.core.frame import Values
 from gemel.parts.connectors.files.columns import Columns
 
+if TYPE_CHECKING:
+    from gemel.parts.simulators.base import Trial
+
 W = TypeVar("W", bound=str)
 
 __all__ = [
-    "Data", "console", "grouped", "named", "number", "one_of", "plain", "say", "single", "table",
+    "Data", "console", "grouped", "measured", "named", "number", "one_of", "plain", "say",
+    "single", "table",
 ]  # fmt: skip
 
 
@@ -134,3 +138,10 @@ def named(file: Path, column: str) -> Iterator[None]:
         yield
     except DataError as error:
         raise DataError(f"{file}: column '{column}': {error}") from None
+
+
+def measured(trial: Trial) -> str:
+    """From when on a run of a line is measured."""
+    if trial.start is not None:
+        return f"beginning with the {trial.start.parts:,} parts that stand in the line"
+    return f"the first {100 * trial.warm_up:.3g} % not measured"

@@ -157,7 +157,8 @@ def trial_of(play: Play, line: Line) -> Trial:
     parts = None if horizon is not None else play.parts or _PARTS
     power = any(any(s.power.model_dump().values()) for s in line.stations.values())
     return Trial(
-        parts, horizon, play.warm_up, seed=play.seed, keep=("states",) if power else ()
+        parts, horizon, play.warm_up if play.start is None else 0.0, seed=play.seed,
+        keep=("states",) if power else (), start=play.start,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from gemel.core.errors import ConfigurationError
-from gemel.core.line import Line
+from gemel.core.line import Line, Snapshot
 from gemel.core.line.changes import Variant, line_hash
 from gemel.parts.simulators import SIMULATORS
 from gemel.parts.simulators.base import Run, Scenarios, Trial
@@ -54,13 +54,15 @@ def scenarios_of(line: Line, variants: Sequence[Variant]) -> Scenarios:
     return found
 
 
-def common_simulator(lines: Sequence[Line], name: str | None = None) -> str:
+def common_simulator(
+    lines: Sequence[Line], name: str | None = None, start: Snapshot | None = None
+) -> str:
     """The fastest simulator that covers all lines: two might measure a little differently, so that
     alternatives are never compared across them. Raises `ConfigurationError`."""
-    names = {simulator_for(line, name)[0] for line in lines}
+    names = {simulator_for(line, name, start)[0] for line in lines}
     if len(names) < 2:
         return names.pop() if names else "flow_line"
-    return simulator_for(lines[0], "events")[0]
+    return simulator_for(lines[0], "events", start)[0]
 
 
 class Player:
@@ -84,7 +86,7 @@ class Player:
             key = hashes[id(variant.line)]
             lines.setdefault(key, variant.line)
             self.groups.setdefault(key, []).append(i)
-        self.simulator = common_simulator(list(lines.values()), simulator)
+        self.simulator = common_simulator(list(lines.values()), simulator, trial.start)
         self.variants, self.lines = list(variants), lines
 
     def run(

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
+from gemel.core.line import Snapshot
 from gemel.core.settings import Settings
 from gemel.core.time import Duration
 
@@ -92,6 +93,10 @@ class Play(Settings):
     first: int = Field(10, ge=2, le=1_000, description="Replications before anything is judged")
     most: int = Field(500, ge=2, description="Replications of one scenario; then it is over")
     simulator: str | None = Field(None, description="The fastest that covers all if not given")
+    start: Snapshot | None = Field(
+        None, description="What stands in the line at the beginning, or the file that says it (see "
+        "gemel snapshot); then all is measured"
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _one(self) -> Play:

@@ -136,7 +136,8 @@ def grid(experiment: Experiment, line: Line) -> Grid:
             variant = changed(line, [levels[j].change(end)])
             beside &= variant.line is line
             lines.setdefault(line_hash(variant.line), variant.line)
-    simulator = common_simulator(list(lines.values()), experiment.play.simulator)
+    play = experiment.play
+    simulator = common_simulator(list(lines.values()), play.simulator, play.start)
     trial = trial_of(experiment.play, line)
     return Grid(experiment, line, levels, points, simulator, trial, BLOCK if beside else _OWN_LINES)
 
