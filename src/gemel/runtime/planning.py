@@ -40,6 +40,7 @@ class Planning:
         self._loop = asyncio.get_running_loop()
         self._begun: set[asyncio.Task[None]] = set()
         self._of: dict[str, PlanSettings] = {}
+        self._troubles: dict[str, str] = {}
         self.books: dict[str, Book] = {}
         self.tried = ""
         """What was last played out with alternatives, in a sentence; empty if nothing was."""
@@ -83,8 +84,11 @@ class Planning:
                 try:
                     why = await asyncio.to_thread(book.tick)
                 except GemelError as error:
-                    log.error("schedule '%s' cannot be followed: %s", name, error)
+                    if self._troubles.get(name) != str(error):  # once, not every second
+                        self._troubles[name] = str(error)
+                        log.error("schedule '%s' cannot be followed: %s", name, error)
                     continue
+                self._troubles.pop(name, None)
                 if why and book.held is not None:
                     begun = asyncio.create_task(self._again(name, book, why))
                     self._begun.add(begun)
@@ -93,6 +97,8 @@ class Planning:
 
     async def _again(self, name: str, book: Book, why: str) -> None:
         try:
+            while book.searching:  # for what somebody asked for; it does not know of this yet
+                await asyncio.sleep(LOOK_S)
             await self.plan(name, "planning", why, near=True)
         except GemelError as error:
             log.warning("schedule '%s' was not planned again: %s", name, error)
