@@ -33,7 +33,8 @@ _COLUMNS: Final = ("job_order", "product", "equipment", "start", "end", "operati
 
 
 class Planning:
-    """All books. `run` looks at the machines until it is cancelled; searches run in `executor`."""
+    """All books. `run` looks at the machines until it is cancelled; searches run in `executor`, of
+    one thread, so that one that is asked for meanwhile follows."""
 
     def __init__(self, daemon: Daemon, executor: Executor) -> None:
         self._daemon, self._executor = daemon, executor
@@ -90,15 +91,13 @@ class Planning:
                     continue
                 self._troubles.pop(name, None)
                 if why and book.held is not None:
-                    begun = asyncio.create_task(self._again(name, book, why))
+                    begun = asyncio.create_task(self._again(name, why))
                     self._begun.add(begun)
                     begun.add_done_callback(self._begun.discard)
             await asyncio.sleep(LOOK_S)
 
-    async def _again(self, name: str, book: Book, why: str) -> None:
+    async def _again(self, name: str, why: str) -> None:
         try:
-            while book.searching:  # for what somebody asked for; it does not know of this yet
-                await asyncio.sleep(LOOK_S)
             await self.plan(name, "planning", why, near=True)
         except GemelError as error:
             log.warning("schedule '%s' was not planned again: %s", name, error)
