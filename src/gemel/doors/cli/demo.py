@@ -28,6 +28,8 @@ __all__ = ["demo"]
 HISTORY_S = 1_500
 """The line has run for so long when the twin first sees it: what its models learn from."""
 READY_S = 60.0
+ORDERS_BEGIN = datetime.fromisoformat("2026-01-05 06:00")
+"""Local time of the virtual plant's orders, in its file."""
 
 
 async def demo(
@@ -78,7 +80,7 @@ def _write_orders(folder: Path, now: datetime) -> None:
     """The orders of the virtual plant, due from now on as theirs are after 6 o'clock."""
     for name in ("bottling.yaml", "bottling.csv"):
         text = files("gemel.virtual").joinpath(name).read_text(encoding="utf-8")
-        shift = now.replace(tzinfo=None, second=0, microsecond=0) - datetime(2026, 1, 5, 6)  # noqa: DTZ001 - a local time of the file
+        shift = now.replace(tzinfo=None, second=0, microsecond=0) - ORDERS_BEGIN
 
         def later(found: re.Match[str], shift: timedelta = shift) -> str:
             return f"{datetime.fromisoformat(found[0]) + shift:%Y-%m-%d %H:%M}"

@@ -28,8 +28,8 @@ from gemel.parts.solvers.scheduling import (
     robust,
     solve_in_turn,
     steady,
+    uncovered,
 )
-from gemel.parts.solvers.scheduling._plans.decode import uncovered
 from gemel.parts.solvers.scheduling.base import NEVER, Budget, Problem, Schedule
 from gemel.runtime.schedules import Times, read_plan, read_problem, rows_of, write_plan
 

@@ -2,6 +2,7 @@
 
 from gemel.core.kind import Kind
 from gemel.parts.solvers.scheduling._plans.check import check
+from gemel.parts.solvers.scheduling._plans.decode import uncovered
 from gemel.parts.solvers.scheduling._plans.described import problem_of
 from gemel.parts.solvers.scheduling._plans.description import Description
 from gemel.parts.solvers.scheduling._plans.draft import Draft, Way
@@ -24,7 +25,7 @@ __all__ = [
     "FORMATS", "SCHEDULERS", "Description", "Draft", "Late", "Repair", "Robust", "Scheduler",
     "Standing", "Tried", "Way", "check", "drawn", "finish", "frozen", "late_jobs", "measure",
     "passes", "plan", "problem_of", "read", "recognise", "right_shift", "robust", "solve_in_turn",
-    "steady", "tried",
+    "steady", "tried", "uncovered",
 ]  # fmt: skip
 
 SCHEDULERS = Kind(__name__, Scheduler, "scheduler")

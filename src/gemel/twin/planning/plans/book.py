@@ -17,8 +17,8 @@ from gemel.parts.solvers.scheduling import (
     check,
     right_shift,
     steady,
+    uncovered,
 )
-from gemel.parts.solvers.scheduling._plans.decode import uncovered
 from gemel.parts.solvers.scheduling.base import Budget, Problem, Schedule
 from gemel.twin.planning.plans.made import Made
 from gemel.twin.planning.plans.making import (

@@ -10,8 +10,7 @@ import numpy as np
 
 from gemel.core.frame import Values
 from gemel.core.time import duration_text
-from gemel.parts.solvers.scheduling import late_jobs, right_shift
-from gemel.parts.solvers.scheduling._plans.decode import uncovered
+from gemel.parts.solvers.scheduling import late_jobs, right_shift, uncovered
 from gemel.parts.solvers.scheduling.base import Problem, Schedule
 from gemel.twin.planning.plans.making import Task, dues, rows_of
 from gemel.twin.planning.plans.version import Row, Version
