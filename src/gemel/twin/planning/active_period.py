@@ -83,6 +83,8 @@ def momentary(of_machines: Sequence[tuple[Values, Values]]) -> Momentary:
     number = np.full((m, len(middle)), -1, np.int64)
     length = np.zeros((m, len(middle)))
     for i, (begin, end) in enumerate(of_machines):
+        if not len(begin):
+            continue
         at = np.searchsorted(begin, middle) - 1
         inside = (at >= 0) & (middle < end[np.maximum(at, 0)])
         number[i, inside] = at[inside]
