@@ -42,13 +42,31 @@ def test_the_longest_active_is_the_bottleneck_of_the_moment() -> None:
     assert found.limit.tolist() == [0, 0, 1, 1, 1, 1, 1, 1, 1, 0]
     assert found.shifting[0].tolist() == [0, 0, 1, 1, 0, 0, 1, 1, 1, 0]
     assert found.sole[1].tolist() == [0, 0, 0, 0, 1, 1, 0, 0, 0, 0]
-    assert found.now == ("a", 40.0)
+    assert found.now == (("a",), 40.0)
     told = found.record()
     assert told["states"]["b"] == [
         (0, 2, "starved"), (2, 6, "working"), (6, 7, "down"), (7, 9, "working"), (9, 10, "starved"),
     ]  # fmt: skip
     assert told["states"]["c"] == [(0, 10, "unknown")]
     assert told["limits"]["a"] == [(0, 2), (9, 10)]
+
+
+def test_who_is_active_for_equally_long_is_not_told_apart() -> None:
+    same = course((0, T.PRODUCTION))
+    found = over_time(past_of({"a": same, "b": same}, 0, 100 * SECOND), 4)
+    assert found.limit.tolist() == [-1] * 4
+    assert found.shifting.tolist() == [[1] * 4] * 2
+    assert found.now == (("a", "b"), 100.0)
+
+
+def test_a_course_is_cut_where_something_is_known() -> None:
+    told = course((0, T.UNKNOWN), (30, T.STARVED), (50, T.PRODUCTION), made=(0, 1, 2))
+    assert told.known_from == 30 * SECOND
+    cut = told.since(40 * SECOND)
+    assert (cut.time / SECOND).tolist() == [40, 50]
+    assert cut.state.tolist() == [T.STARVED, T.PRODUCTION]
+    assert past_of({"a": cut}, 40 * SECOND, 60 * SECOND).waited == 0.5
+    assert course((0, T.UNKNOWN)).known_from is None
 
 
 def test_methods_beside_each_other() -> None:

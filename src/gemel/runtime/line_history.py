@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gemel.twin.operations.history import Course
     from gemel.twin.planning.bottleneck import Bottleneck
     from gemel.twin.planning.learned import Counts, Learned, States
+    from gemel.twin.planning.past import Past
 
 __all__ = ["Remembered", "learned_of", "limits_of"]
 
@@ -26,6 +27,10 @@ _MOST: Final = 14 * 24 * 60 * MINUTE
 _PARTS: Final = {"flow_line": (40_000, 20)}
 _PARTS_OF_EVENTS: Final = (2_000, 10)
 """Parts and replications of the replay, in a few seconds."""
+
+_WAITED: Final = 0.01
+"""Share of the time for which stations wait at least, if a learned line is to say who limits:
+machines that keep to one pace are all as fast as the slowest."""
 
 
 class Remembered:
@@ -61,11 +66,9 @@ def limits_of(daemon: Daemon, name: str, start: str) -> dict[str, Any]:
 
     line = line_of(daemon, name)
     first, now = _window(daemon, start)
-    courses = _courses(daemon, line, first, now)
+    first, courses = _courses(daemon, name, line, first, now)
     past = past_of(courses, first, now)
-    if len(past.missing) == len(past.stations):
-        raise DataError(f"no machine of line '{name}' has told what it did since {start}")
-    played, which, why = _played(daemon, line, courses, now)
+    played, which, why = _played(daemon, line, courses, past, now)
     replay, said = _replay(played)
     found = from_past(past, replay)
     return {
@@ -88,7 +91,8 @@ def learned_of(daemon: Daemon, name: str, start: str) -> dict[str, Any]:
 
     line = line_of(daemon, name)
     first, now = _window(daemon, start)
-    history = _history(daemon, line, _courses(daemon, line, first, now), now)
+    first, courses = _courses(daemon, name, line, first, now)
+    history = _history(daemon, line, courses, now)
     learned = _learn(line, history, now)
     states, counts, causes, offset = history
     fit, why = None, ""
@@ -118,16 +122,23 @@ def _window(daemon: Daemon, start: str) -> tuple[int, int]:
     return first, now
 
 
-def _courses(daemon: Daemon, line: Line, start: int, end: int) -> dict[str, Course | None]:
-    """What each station's machine did; None for a station without one that tells it."""
+def _courses(
+    daemon: Daemon, name: str, line: Line, start: int, end: int
+) -> tuple[int, dict[str, Course | None]]:
+    """What each station's machine did, from when on anything is known of them; None for a station
+    without a machine that tells it."""
     from gemel.twin.operations.history import course
 
     found: dict[str, Course | None] = {}
-    for name, station in line.stations.items():
+    for key, station in line.stations.items():
         machine = daemon.rooms.operations.machines.get(station.asset)
         judged = machine is not None and machine.judges
-        found[name] = course(daemon.store, machine, start, end) if machine and judged else None
-    return found
+        found[key] = course(daemon.store, machine, start, end) if machine and judged else None
+    known = [at for one in found.values() if one and (at := one.known_from) is not None]
+    if not known:
+        raise DataError(f"no machine of line '{name}' has told what it did in that time")
+    first = max(start, min(known))
+    return first, {key: one and one.since(first) for key, one in found.items()}
 
 
 def _history(
@@ -173,11 +184,16 @@ def _learn(line: Line, history: tuple[States, Counts, tuple[str, ...], float], n
 
 
 def _played(
-    daemon: Daemon, line: Line, courses: dict[str, Course | None], now: int
+    daemon: Daemon, line: Line, courses: dict[str, Course | None], past: Past, now: int
 ) -> tuple[Line, str, str]:
     """The line that is replayed: as it was in these hours, or else as the plant file says."""
     from gemel.twin.planning.fit_to_history import with_places
 
+    if past.waited < _WAITED:
+        return line, "described", (
+            "the machines hardly waited for each other, so that what they did does not tell how "
+            "fast each of them could be"
+        )  # fmt: skip
     try:
         learned = _learn(line, _history(daemon, line, courses, now), now)
     except (ConfigurationError, DataError) as error:

@@ -12,7 +12,7 @@ from gemel.doors.web.frame import Surroundings
 from gemel.doors.web.line_drawing import drawing
 from gemel.doors.web.line_learned import learned
 from gemel.doors.web.markup import Child, Html, button, data, figure, form, h, join, label, panel
-from gemel.doors.web.strips import methods, sentence, strips
+from gemel.doors.web.strips import limits, methods, sentence, strips
 from gemel.doors.web.viewer import Part, Viewer
 
 __all__ = ["build"]
@@ -63,7 +63,7 @@ class _Facts:
             said = f"What limits is not known: {self.trouble}."
         elif self.found is not None:
             replay = self.found["replay"]
-            if max(replay["gain"].values()) >= 0.001:
+            if limits(self.found):
                 marks = {n: f"{100 * replay['sure'][n]:.0f} % sure" for n in replay["found"][:4]}
             said = sentence(self.found, self.titles)
         return join(

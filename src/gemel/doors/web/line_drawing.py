@@ -89,7 +89,7 @@ def _lying(
             drawn.append(_tank(station, tank, middle - _TANK_H / 2, full))
             drawn.append(_count(station, tank + _TANK / 2, middle + 26, "middle", full))
         drawn.append(_box(station, x, y, states, marks, marks_at=(x + _W / 2, y - 9, "middle")))
-    return h("svg", drawn, cls="wide", viewBox=f"0 0 {width} {top - _BAND + _H + 34}", role="group",
+    return h("svg", drawn, cls="wide", viewBox=f"0 0 {width} {top - _BAND + _H + 12}", role="group",
              style=f"max-width:{round(width * 1.3)}px", aria_label="The line")  # fmt: skip
 
 

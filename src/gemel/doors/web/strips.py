@@ -9,17 +9,23 @@ from gemel.doors.web.line_drawing import WORDS
 from gemel.doors.web.markup import Child, Html, ago, h, many, panel, table
 from gemel.doors.web.viewer import Viewer
 
-__all__ = ["methods", "sentence", "strips"]
+__all__ = ["limits", "methods", "sentence", "strips"]
 
 _LEGEND: Final = ("working", "set-up", "starved", "blocked", "down", "off", "unknown")
-_LEAST_GAIN: Final = 0.001
+_LEAST_GAIN: Final = 0.005
+"""Of 5 % at one station: a line in which none gives a tenth of it is in balance."""
+
+
+def limits(found: Plain) -> bool:
+    """Whether one station, or one of several, limits; else the line is in balance."""
+    return bool(max(found["replay"]["gain"].values()) >= _LEAST_GAIN)
 
 
 def sentence(found: Plain, titles: dict[str, str]) -> str:
     """What limits, how sure that is, and which method says otherwise."""
     replay = found["replay"]
-    if max(replay["gain"].values()) < _LEAST_GAIN:
-        return "No station limits: 5 % faster anywhere gives nothing."
+    if not limits(found):
+        return "No station alone limits: 5 % faster at any of them gives less than 0.5 %."
     first = replay["found"][0]
     if len(replay["found"]) > 1:
         names = " or ".join(titles[name] for name in replay["found"][:4])
@@ -53,9 +59,9 @@ def methods(found: Plain, titles: dict[str, str]) -> Html:
 
     rows = []
     for name, title in titles.items():
-        limits = replay["found"] == [name]
+        marked = limits(found) and replay["found"] == [name]
         row: list[Child] = [
-            h("b", f"{title} ▲") if limits else title, f"{100 * replay['gain'][name]:+.2f} %",
+            h("b", f"{title} ▲") if marked else title, f"{100 * replay['gain'][name]:+.2f} %",
             f"{100 * replay['sure'][name]:.0f} %",
         ]  # fmt: skip
         for method in by_name.values():
@@ -100,12 +106,14 @@ def strips(found: Plain, titles: dict[str, str], viewer: Viewer) -> Html:
     ]
     legend.append(h("span", h("i", cls="moment"), "bottleneck of the moment", cls="key"))
     last = over["now"]
-    now = (
-        h("p", f"{titles[last['station']]} is the bottleneck of the moment: active for "
-          f"{ago(last['active_s'])} without a break.", cls="what")
-        if last
-        else None
-    )  # fmt: skip
+    names = " and ".join(titles[name] for name in last["stations"])
+    several = len(last["stations"]) > 1
+    lasts = f"active for {ago(last['active_s'])} without a break"
+    now = None
+    if several:
+        now = h("p", f"{names} are {lasts}: none is the bottleneck of the moment.", cls="what")
+    elif names:
+        now = h("p", f"{names} is the bottleneck of the moment: {lasts}.", cls="what")
     short = many(moments, "moment")
     told = (
         f"What limits at the moment is what has been active longest without a break (working, set "

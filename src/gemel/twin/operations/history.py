@@ -96,6 +96,18 @@ class Course:
     reason: npt.NDArray[np.int64]
     produced: npt.NDArray[np.float64]
 
+    @property
+    def known_from(self) -> int | None:
+        """When it was first known what the machine does, ns UTC; None if it never was."""
+        known = np.flatnonzero(self.state != TimeClass.UNKNOWN)
+        return int(self.time[known[0]]) if len(known) else None
+
+    def since(self, start: int) -> Course:
+        """The same from `start` on, which is not before the first row."""
+        first = max(int(np.searchsorted(self.time, start, side="right")) - 1, 0)
+        time = np.maximum(self.time[first:], start)
+        return Course(time, self.state[first:], self.reason[first:], self.produced[first:])
+
 
 def course(store: Store, machine: Machine, start: int, end: int) -> Course:
     """What a machine did in [start, end), ns UTC. Where its samples are missing it is unknown.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,17 +16,21 @@ from gemel.twin.planning.past import Past, within
 
 __all__ = ["OverTime", "over_time"]
 
+_EQUAL_S: Final = 1.0
+"""What began within so long began together: signals of one moment come one after the other."""
+
 
 @dataclass(frozen=True, slots=True)
 class OverTime:
     """edges    float64[k + 1], s since 1970
     state    int64[m, k], what a station did most of the time between two edges, by its place in
              `STATES`, −1 where it is unknown
-    limit    int64[k], the station that was the longest active for most of the time; −1: none
+    limit    int64[k], the station that was the longest active for most of the time; −1: none, or
+             several that were so for exactly as long
     sole     float64[m, k], share of the time in which a station alone is the bottleneck
     shifting float64[m, k], in which it is one of those between which it shifts
-    now      the bottleneck at the end and for how many seconds it is active without a break; None
-             if nothing is
+    now      the bottlenecks at the end, several if they are active for equally long, and for how
+             many seconds that is without a break; none if nothing is active
     """
 
     stations: tuple[str, ...]
@@ -35,7 +39,7 @@ class OverTime:
     limit: npt.NDArray[np.int64]
     sole: npt.NDArray[np.float64]
     shifting: npt.NDArray[np.float64]
-    now: tuple[str, float] | None
+    now: tuple[tuple[str, ...], float]
 
     def record(self) -> dict[str, Any]:
         """JSON-able: runs of equal moments, from and to by number of the edge."""
@@ -52,7 +56,7 @@ class OverTime:
                 name: [(a, b) for a, b, code in _runs(self.limit) if code == i]
                 for i, name in enumerate(self.stations)
             },
-            "now": None if self.now is None else {"station": self.now[0], "active_s": self.now[1]},
+            "now": {"stations": list(self.now[0]), "active_s": self.now[1]},
         }  # fmt: skip
 
 
@@ -67,7 +71,7 @@ def over_time(past: Past, moments: int = 240) -> OverTime:
     sole, shifting = np.moveaxis(shares, 0, 2)
     longest = np.array([
         within(limits.edges[:-1][mine], limits.edges[1:][mine], edges)
-        for mine in (limits.which == i for i in range(len(past.stations)))
+        for mine in ((limits.which == i) & ~limits.equal for i in range(len(past.stations)))
     ])  # fmt: skip
     limit = np.where(longest.max(axis=0) > 0, longest.argmax(axis=0), -1)
     lasting = [
@@ -75,8 +79,8 @@ def over_time(past: Past, moments: int = 240) -> OverTime:
         for name, (begin, end) in zip(past.stations, active, strict=True)
         if len(end) and end[-1] >= past.end
     ]
-    last = max(lasting, key=lambda one: one[0], default=None)
-    now = None if last is None else (last[1], last[0])
+    longest_s = max((lasts for lasts, _ in lasting), default=0.0)
+    now = (tuple(name for lasts, name in lasting if lasts >= longest_s - _EQUAL_S), longest_s)
     state = np.where(most == len(STATES), -1, most)
     return OverTime(past.stations, edges, state, limit, sole, shifting, now)
 

@@ -65,6 +65,14 @@ class Past:
     stretches: tuple[Stretches, ...]
     missing: tuple[str, ...]
 
+    @property
+    def waited(self) -> float:
+        """Share of the time of all stations, as far as it is known, that they waited."""
+        lasts = np.concatenate([one.end - one.begin for one in self.stretches])
+        state = np.concatenate([one.state for one in self.stretches])
+        waits = (state == _STARVED) | (state == _BLOCKED)
+        return float(lasts[waits].sum() / max(lasts[state >= 0].sum(), 1e-9))
+
 
 def past_of(courses: Mapping[str, Course | None], start: int, end: int) -> Past:
     """Of what the machines of stations did in [start, end), ns UTC; None where there is none."""
