@@ -15,7 +15,7 @@ from gemel.core.event import Event
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 PAGES = (
-    "/", "/trends", "/alarms", "/health", "/quality", "/models", "/labels", "/what-if",
+    "/", "/trends", "/alarms", "/health", "/quality", "/models", "/labels", "/line", "/what-if",
     "/advice", "/connections", "/plant-file",
 )  # fmt: skip
 PHONE = {"width": 390, "height": 844}

@@ -194,6 +194,25 @@ class AsyncClient:
         }  # fmt: skip
         return _plain(await self.post(_of("lines", line, "what-if"), body))
 
+    async def limits(self, line: str, start: str = "-8h") -> Plain:
+        """What limited a line from `start` until now, by all methods, and over time."""
+        return _plain(await self.get(_of("lines", line, "limits"), {"start": start}))
+
+    async def learned_line(self, line: str, start: str = "-8h") -> Plain:
+        """The line as it is learned from what it did, beside what the plant file says."""
+        return _plain(await self.get(_of("lines", line, "learn"), {"start": start}))
+
+    async def film(
+        self, line: str, changes: Sequence[str] = (), hours: float = 2.0, *, moments: int = 200,
+        now: bool = False, repairs: Mapping[str, str] | None = None, seed: int = 0,
+    ) -> Plain:  # fmt: skip
+        """One course that a line may take, moment by moment."""
+        body = {
+            "changes": list(changes), "hours": hours, "moments": moments, "now": now,
+            "repairs": dict(repairs or {}), "seed": seed,
+        }  # fmt: skip
+        return _plain(await self.post(_of("lines", line, "film"), body))
+
     async def schedules(self) -> list[Plain]:
         """All schedules."""
         return list(await self.get("/api/schedules"))

@@ -15,6 +15,7 @@ from gemel.core import quality as q
 from gemel.core.errors import GemelError, Unknown, did_you_mean
 from gemel.core.event import Event
 from gemel.core.time import isoformat, zone
+from gemel.runtime.line_history import Remembered
 from gemel.runtime.live_lines import line_of, live_line
 from gemel.runtime.schedules import read_description
 
@@ -43,6 +44,8 @@ class Planning:
         self._of: dict[str, PlanSettings] = {}
         self._troubles: dict[str, str] = {}
         self.books: dict[str, Book] = {}
+        self.seen = Remembered(daemon.clock)
+        """What was told of the past of lines, for a minute."""
         self.tried = ""
         """What was last played out with alternatives, in a sentence; empty if nothing was."""
         self.renew()

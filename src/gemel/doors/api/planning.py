@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from gemel.doors.api.access import Running, Viewer
 from gemel.runtime.daemon import Daemon
+from gemel.runtime.line_history import learned_of, limits_of
 from gemel.runtime.live_lines import line_of, live_line
 
 router = APIRouter(tags=["planning"])
@@ -37,6 +38,19 @@ class WhatIfAsked(BaseModel):
     )
 
 
+class FilmAsked(BaseModel):
+    """A line with changes, and how long it is played."""
+
+    changes: list[str] = Field([], max_length=20)
+    hours: float = Field(2.0, gt=0, le=24 * 365)
+    moments: int = Field(200, ge=2, le=1_000)
+    seed: int = Field(0, ge=0)
+    now: bool = Field(False, description="Begin with what stands in the line now")
+    repairs: dict[str, str] = Field(
+        {}, max_length=100, description="How long the repair of a station still takes, e.g. '2 h'"
+    )
+
+
 @router.get("/lines")
 async def lines(daemon: Running, _: Viewer) -> list[dict[str, Any]]:
     """The lines of the plant file: stations in the order of the flow."""
@@ -45,7 +59,14 @@ async def lines(daemon: Running, _: Viewer) -> list[dict[str, Any]]:
             "name": name,
             "title": line.title or name,
             "stations": [
-                {"name": key, "title": s.title or key, "asset": s.asset, "after": line.feeders(key)}
+                {
+                    "name": key,
+                    "title": s.title or key,
+                    "asset": s.asset,
+                    "after": line.feeders(key),
+                    "waiting": s.waiting,
+                    "places": s.places,
+                }
                 for key, s in line.stations.items()
             ],
         }
@@ -62,6 +83,34 @@ async def now(name: str, daemon: Running, _: Viewer) -> dict[str, Any]:
         "parts": found.snapshot.parts,
         "remarks": list(found.remarks),
     }
+
+
+@router.get("/lines/{name}/limits")
+async def limits(name: str, daemon: Running, _: Viewer, start: str = "-8h") -> dict[str, Any]:
+    """What limited a line from `start` until now: utilisation, active period, turning point and
+    replay with how sure each is, and over time. An answer is kept for a minute."""
+    found = await daemon.planning.seen.ask(
+        ("limits", name, start, daemon.plan.hash), lambda: limits_of(daemon, name, start)
+    )
+    return dict(found)
+
+
+@router.get("/lines/{name}/learn")
+async def learn(name: str, daemon: Running, _: Viewer, start: str = "-8h") -> dict[str, Any]:
+    """The line as it is learned from its states and counters since `start`, beside what the plant
+    file says, with how well it tells the last third of that time. An answer is kept for a
+    minute; nothing is changed."""
+    found = await daemon.planning.seen.ask(
+        ("learn", name, start, daemon.plan.hash), lambda: learned_of(daemon, name, start)
+    )
+    return dict(found)
+
+
+@router.post("/lines/{name}/film")
+async def film(name: str, asked: FilmAsked, daemon: Running, _: Viewer) -> dict[str, Any]:
+    """One course that a line may take, with changes to it, moment by moment: what waits where, and
+    what stations do. What would take much longer than a minute is refused."""
+    return await asyncio.to_thread(_filmed, daemon, name, asked)
 
 
 @router.post("/lines/{name}/what-if")
@@ -96,3 +145,32 @@ def _played(daemon: Daemon, name: str, asked: WhatIfAsked) -> dict[str, Any]:
         best = max(told["alternatives"], key=lambda one: one["best"])
         daemon.planning.tried = f"{best['alternative']}, {100 * best['best']:.0f} % sure"
     return told | more
+
+
+def _filmed(daemon: Daemon, name: str, asked: FilmAsked) -> dict[str, Any]:
+    from gemel.parts.simulators.base import STATES, Trial  # compiled; most plants never ask
+    from gemel.parts.simulators.events import filmed
+    from gemel.twin import planning
+
+    line = line_of(daemon, name)
+    trial = Trial(None, 3_600 * asked.hours, 0.0, 1, asked.seed)
+    remarks: list[str] = []
+    if asked.now:
+        begun = live_line(daemon, name, asked.repairs)
+        line = begun.snapshot.line(line)
+        trial = replace(trial, start=begun.snapshot)
+        remarks = list(begun.remarks)
+    planning.refuse_long_film(line, trial)
+    scenario = planning.alternatives(line, [", ".join(asked.changes)])
+    found = filmed(line, trial, scenario, asked.moments)
+    return {
+        "line": name,
+        "changes": asked.changes,
+        "stations": list(found.stations),
+        "states": list(STATES),
+        "times": found.times.round(3).tolist(),
+        "waiting": found.waiting.tolist(),
+        "shares": found.states.round(3).tolist(),
+        "left": found.left.tolist(),
+        "remarks": remarks,
+    }

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gemel.doors.cli.options import AsJson
+from gemel.core.errors import ConfigurationError
+from gemel.doors.cli.options import AsJson, DataFolder
 
 __all__ = ["learn"]
 
@@ -22,9 +23,9 @@ def _several() -> None:
 @learn.command()
 def line(
     log: Annotated[
-        Path,
-        typer.Argument(metavar="LOG", help="CSV or Parquet: a row for each case at each station"),
-    ],
+        Path | None,
+        typer.Argument(metavar="[LOG]", help="CSV or Parquet: a row for each case at each station"),
+    ] = None,
     case: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Part, lot or order; found if usual")
     ] = None,
@@ -67,11 +68,31 @@ def line(
         int, typer.Option(min=10, max=1000, help="How often each period is played")
     ] = 40,
     seed: Annotated[int, typer.Option(min=0, help="Of all luck")] = 0,
+    from_twin: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LINE", help="Not of a log, but of what this line of a running twin did"
+        ),
+    ] = None,
+    since: Annotated[
+        str, typer.Option(metavar="TIME", help="With --from-twin: learn from here until now")
+    ] = "-8h",
+    data: DataFolder = Path("gemel-data"),
     json: AsJson = False,
 ) -> None:
-    """Learn a line from the log of its parts, and say how well it fits."""
+    """Learn a line from the log of its parts, or from what a running twin saw of it, and say how
+    well it fits."""
     from gemel.doors.cli import line_learning
 
+    if (log is None) == (from_twin is None):
+        raise ConfigurationError(
+            "name either a log to learn from, or a line of a running twin with --from-twin"
+        )
+    if from_twin is not None:
+        line_learning.learn_from_twin(from_twin, since, data, output, force=force, as_json=json)
+        return
+    if log is None:
+        raise AssertionError("one of both is given")
     named = {
         "case": case, "station": station, "start": start, "end": end, "resource": resource,
         "product": product, "done": done,

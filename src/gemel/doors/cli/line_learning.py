@@ -1,4 +1,5 @@
-"""`gemel learn line`: read a log, learn the line, hold it against later weeks, write it."""
+"""`gemel learn line`: from a log or a running twin, learn the line, hold it against what came
+later, write it."""
 
 from __future__ import annotations
 
@@ -6,20 +7,22 @@ import json
 from collections.abc import Mapping
 from math import isnan
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.parse import quote
 
 import typer
 
 from gemel.core.errors import ConfigurationError, DataError
 from gemel.core.time import SECOND, parse_duration
 from gemel.doors.cli import telling
+from gemel.doors.cli.asking import running
 from gemel.doors.cli.telling import plain
 from gemel.runtime.line_logs import read_log
 from gemel.runtime.lines import line_text
 from gemel.twin.planning.learned import Learned, Validation, learn_from_log, validate
 from gemel.twin.planning.learned.report import span
 
-__all__ = ["learn_line"]
+__all__ = ["learn_from_twin", "learn_line"]
 
 _MINUTE: Final = 60 * SECOND
 
@@ -39,8 +42,7 @@ def learn_line(
     as_json: bool,
 ) -> None:
     """See `gemel learn line --help`."""
-    if output is not None and output.exists() and not force:
-        raise ConfigurationError(f"{output} is already there; --force overwrites it")
+    _refuse_old(output, force)
     length = parse_duration(period)
     if length < _MINUTE:
         raise ConfigurationError(f"--period {period}: is too short, at least a minute is needed")
@@ -72,6 +74,58 @@ def learn_line(
         typer.echo("next: --output line.yaml writes the line")
     else:
         typer.echo(f"{output}: written; next: gemel simulate {output} --for '{period}'")
+
+
+def learn_from_twin(
+    line: str, since: str, data: Path, output: Path | None, *, force: bool, as_json: bool
+) -> None:
+    """See `gemel learn line --help`; the running twin learns it from its history."""
+    _refuse_old(output, force)
+    found = running(data).get(f"/api/lines/{quote(line, safe='')}/learn", {"start": since})
+    if output is not None:
+        output.write_text(found["yaml"], encoding="utf-8")
+    if as_json:
+        typer.echo(json.dumps(plain(found), indent=2))
+        return
+    console = telling.console()
+    table = telling.table("station", "number", "learned", "95 % interval", "plant file")
+    for one in found["beside"]:
+        shown = _parts if one["what"] == "places" else span
+        known = one["low"] is not None and one["high"] is not None
+        table.add_row(
+            one["station"], one["what"],
+            *("" if v is None else shown(v) for v in (one["learned"],)),
+            f"{shown(one['low'])} to {shown(one['high'])}" if known else "",
+            "" if one["described"] is None else shown(one["described"]),
+        )  # fmt: skip
+    console.print(table)
+    console.print()
+    sentence = f"{found['finished']:,} parts from {found['start']} to {found['end']}"
+    telling.say(console, sentence, [*found["notes"], _later(found)])
+    if output is None:
+        typer.echo("next: --output line.yaml writes the line")
+    else:
+        typer.echo(f"{output}: written; next: gemel simulate {output} --for '2 h'")
+
+
+def _later(found: Mapping[str, Any]) -> str:
+    fit = found["fit"]
+    if fit is None:
+        return f"not held against later time: {found['not_fitted']}"
+    return (
+        f"the last {span(fit['span_s'])}, told from the time before: {fit['mean']:,.0f} parts "
+        f"[{fit['low']:,.0f}, {fit['high']:,.0f}], made were {fit['made']:,.0f}; the pace so far "
+        f"says {fit['so_far']:,.0f}"
+    )
+
+
+def _parts(count: float) -> str:
+    return f"{count:,.0f}"
+
+
+def _refuse_old(output: Path | None, force: bool) -> None:
+    if output is not None and output.exists() and not force:
+        raise ConfigurationError(f"{output} is already there; --force overwrites it")
 
 
 def _show(learned: Learned, judged: Validation | None, columns: Mapping[str, str]) -> None:

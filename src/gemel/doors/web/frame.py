@@ -24,6 +24,7 @@ NAVIGATION = (
     ("/quality", "Quality"),
     ("/models", "Models"),
     ("/labels", "Labels"),
+    ("/line", "Line"),
     ("/what-if", "What-if"),
     ("/schedule", "Schedule"),
     ("/advice", "Advice"),

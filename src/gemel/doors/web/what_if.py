@@ -51,7 +51,7 @@ async def build(around: Surroundings) -> Html:
         found = await viewer.client.what_if(
             chosen["name"], tries, hours, times, now=now, repairs=repairs
         )
-        more = _plan_with(chosen, found, bool(tries)) if planned else None
+        more = [_plan_with(chosen, found, bool(tries)) if planned else None, _watch(chosen, found)]
         result.show(outcome(chosen, found, hours, times, more))
         return f"Played {figure(times)} times"
 
@@ -68,6 +68,16 @@ def _plan_with(chosen: Plain, found: Plain, tried: bool) -> Html | None:
         return None
     where = urlencode({"line": chosen["name"], "changes": best["alternative"]})
     return h("p", h("a", "Plan with it", href=f"/schedule?{where}"))
+
+
+def _watch(chosen: Plain, found: Plain) -> Html | None:
+    """The way to a film of the best alternative."""
+    if not found["alternatives"]:
+        return None
+    best = best_of(found["alternatives"])
+    first = best is found["alternatives"][0]
+    where = urlencode({"line": chosen["name"], "changes": "" if first else best["alternative"]})
+    return h("p", h("a", "Watch it on the line", href=f"/line?{where}"))
 
 
 def _question(lines: list[Plain], chosen: Plain, machines: dict[str, Plain], seen: bool) -> Html:

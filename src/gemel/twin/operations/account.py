@@ -21,7 +21,7 @@ from gemel.twin.operations.counters import increments
 from gemel.twin.operations.machine import Machine
 from gemel.twin.operations.times import TimeClass, Totals, tally
 
-__all__ = ["Account", "Last", "Reading", "read", "summed"]
+__all__ = ["Account", "Last", "Reading", "blanked", "read", "summed"]
 
 _WINDOWS_KEPT: Final = 6
 _NAN: Final = float("nan")
@@ -106,7 +106,7 @@ def summed(
     time = np.concatenate([[start], reading.time])
     state = np.concatenate([[before.state], reading.state])
     marks = np.concatenate([[before.marks], reading.marks])
-    time, state, marks = _blanked(time, state, marks, unknown)
+    time, state, marks = blanked(time, state, marks, unknown)
     inside = _inside(reading.time, planned)
     return _totals(machine, reading, inside, last, state_from=before.state).plus(
         tally(time, state, start, end, planned), tally(time, marks, start, end, planned, 4)
@@ -292,7 +292,7 @@ def _inside(time: npt.NDArray[np.int64], planned: Sequence[Span]) -> npt.NDArray
     return inside
 
 
-def _blanked(time: Any, state: Any, marks: Any, unknown: Sequence[Span]) -> tuple[Any, Any, Any]:
+def blanked(time: Any, state: Any, marks: Any, unknown: Sequence[Span]) -> tuple[Any, Any, Any]:
     """Unknown from the beginning of each span to its end, or to the next row where that is later:
     nobody knows what was held before the next row came."""
     for start, end in unknown:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from gemel.core.catalogue import Catalogue
 from gemel.core.frame import Frame
@@ -12,15 +14,15 @@ from gemel.core.time import DAY
 from gemel.parts.historians.base import Query, Store
 from gemel.twin.mirror.columns import ColumnFeed, Rows
 from gemel.twin.mirror.mirror import NEVER, Snapshot
-from gemel.twin.operations.account import Last, read, summed
+from gemel.twin.operations.account import Last, blanked, read, summed
 from gemel.twin.operations.calendar import Calendar, Span
 from gemel.twin.operations.kpis import Kpi, measure
 from gemel.twin.operations.machine import Machine
 from gemel.twin.operations.settings import OperationsSettings
 from gemel.twin.operations.stops import Stopped, StopTracker
-from gemel.twin.operations.times import Totals
+from gemel.twin.operations.times import TimeClass, Totals
 
-__all__ = ["kpis", "stops", "totals"]
+__all__ = ["Course", "course", "kpis", "stops", "totals"]
 
 _LOOK_BACK: Final = DAY
 """How far back the last known value is looked for where the last one before the window is bad."""
@@ -81,6 +83,72 @@ def stops(
         found.append(tracker.open)
     latest = {stop.start: stop for stop in found}
     return [latest[at] for at in sorted(latest)]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What a machine did: from `time` on, int64[n] ns UTC, it is in `state` (`TimeClass`), for the
+    `reason` of a stop, int64[n] by its signal, −1 where none is told; it has made `produced` pieces
+    by then, float64[n], as its counter counts them."""
+
+    time: npt.NDArray[np.int64]
+    state: npt.NDArray[np.int64]
+    reason: npt.NDArray[np.int64]
+    produced: npt.NDArray[np.float64]
+
+    @property
+    def known_from(self) -> int | None:
+        """When it was first known what the machine does, ns UTC; None if it never was."""
+        known = np.flatnonzero(self.state != TimeClass.UNKNOWN)
+        return int(self.time[known[0]]) if len(known) else None
+
+    def since(self, start: int) -> Course:
+        """The same from `start` on, which is not before the first row."""
+        first = max(int(np.searchsorted(self.time, start, side="right")) - 1, 0)
+        time = np.maximum(self.time[first:], start)
+        return Course(time, self.state[first:], self.reason[first:], self.produced[first:])
+
+
+def course(store: Store, machine: Machine, start: int, end: int) -> Course:
+    """What a machine did in [start, end), ns UTC. Where its samples are missing it is unknown.
+
+    Some machines forget whether they were starved or blocked as soon as they come back from it
+    (PackML `Unsuspending`): what waits without saying for whom, waits on for the same.
+    """
+    rows, before = _rows(store, machine, start, end, None)
+    nothing = np.array([-1], np.int64)
+    time, state, reason, made = (
+        np.array([start]), np.array([before.state]), nothing, np.zeros(1),
+    )  # fmt: skip
+    if rows is not None:
+        reading, _ = read(machine, rows, before)
+        time = np.concatenate([time, reading.time])
+        waits = np.concatenate([[False], machine.waits(rows[1])])
+        state = _waiting_on(np.concatenate([state, reading.state]), waits)
+        reason = np.concatenate([nothing, _reasons(rows, len(reading.time))])
+        made = np.concatenate([made, np.cumsum(reading.produced)])
+    place = np.arange(len(time))
+    times, states, places = blanked(time, state, place, _gaps(store, machine, start, end))
+    stopped = (states == TimeClass.FAULT) | (states == TimeClass.STOPPED)
+    return Course(times, states, np.where(stopped, reason[places], -1), made[places])
+
+
+def _waiting_on(
+    state: npt.NDArray[np.int64], waits: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int64]:
+    vague = waits & (state == TimeClass.STOPPED)
+    last = np.maximum.accumulate(np.where(vague, 0, np.arange(len(state))))
+    held = state[last]
+    known = (held == TimeClass.STARVED) | (held == TimeClass.BLOCKED)
+    return np.where(vague & known, held, state)
+
+
+def _reasons(rows: Rows, n: int) -> npt.NDArray[np.int64]:
+    column = rows[1].get("reason")
+    if column is None:
+        return np.full(n, -1, np.int64)
+    known = (column.quality >= 0) & np.isfinite(column.value)
+    return np.where(known, column.value, -1).astype(np.int64)
 
 
 def _rows(

@@ -125,6 +125,13 @@ class Machine:
         result = np.where(result == _EXTERNAL, int(TimeClass.STOPPED), result)
         return np.where(_usable(column), result, int(TimeClass.UNKNOWN)).astype(np.int64)
 
+    def waits(self, columns: Mapping[str, Column]) -> npt.NDArray[np.bool_]:
+        """Rows whose state says that it waits for others, whether or not a flag says for whom."""
+        column = columns.get("state")
+        if column is None:
+            return np.zeros(len(next(iter(columns.values())).value) if columns else 0, np.bool_)
+        return np.asarray(_coded(column, self.states, TimeClass.UNKNOWN) == _EXTERNAL)
+
     def counts(self, columns: Mapping[str, Column], name: str) -> npt.NDArray[np.float64] | None:
         """A counter's values, NaN where they cannot be believed; None without such a signal."""
         if name not in self.inputs:

@@ -9,7 +9,7 @@ certain, sweeps over factors, and asks what a line will do that does not exist y
 from gemel.twin.planning.alternatives import alternatives
 from gemel.twin.planning.bottleneck import Bottleneck, bottleneck
 from gemel.twin.planning.choice import simulator_for
-from gemel.twin.planning.what_if import WhatIf, refuse_long, what_if
+from gemel.twin.planning.what_if import WhatIf, refuse_long, refuse_long_film, what_if
 
 __all__ = [
     "Bottleneck",
@@ -17,6 +17,7 @@ __all__ = [
     "alternatives",
     "bottleneck",
     "refuse_long",
+    "refuse_long_film",
     "simulator_for",
     "what_if",
 ]

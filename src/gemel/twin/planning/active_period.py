@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,9 @@ from gemel.core.errors import DataError
 from gemel.core.frame import Values
 
 __all__ = ["Momentary", "Period", "momentary", "periods"]
+
+_EQUAL: Final = 1e-9
+"""Share by which two periods differ at least, if one of them is the longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +37,14 @@ class Period:
 class Momentary:
     """The bottleneck over time: at edges[i] to edges[i + 1] it is machine `which[i]` (−1: nothing
     is active), and it shifts where `shifting[i]`; the machines to and from which it does so are
-    `holds[i]`, bool[m]."""
+    `holds[i]`, bool[m]. Where `equal[i]`, several are active for exactly as long: each of them
+    holds, and `which` is the first."""
 
     edges: Values
     which: npt.NDArray[np.int64]
     shifting: npt.NDArray[np.bool_]
     holds: npt.NDArray[np.bool_]
+    equal: npt.NDArray[np.bool_]
 
     def shares(self, start: float = -np.inf, end: float = np.inf) -> tuple[Values, Values]:
         """Share of the time from `start` to `end` in which each machine is the only bottleneck, and
@@ -74,7 +80,7 @@ def periods(begin: Values, end: Values, gap: float = 1e-9) -> tuple[Values, Valu
 
 def momentary(of_machines: Sequence[tuple[Values, Values]]) -> Momentary:
     """The bottleneck at every moment, from the active periods of each machine (begins and ends,
-    rising). The longest counts; of equal ones the first machine."""
+    rising). The longest counts; equal ones share it."""
     m = len(of_machines)
     edges = np.unique(np.concatenate([np.concatenate(p) for p in of_machines]))
     if len(edges) < 2:
@@ -83,17 +89,21 @@ def momentary(of_machines: Sequence[tuple[Values, Values]]) -> Momentary:
     number = np.full((m, len(middle)), -1, np.int64)
     length = np.zeros((m, len(middle)))
     for i, (begin, end) in enumerate(of_machines):
+        if not len(begin):
+            continue
         at = np.searchsorted(begin, middle) - 1
         inside = (at >= 0) & (middle < end[np.maximum(at, 0)])
         number[i, inside] = at[inside]
         length[i, inside] = (end - begin)[at[inside]]
-    which = np.where(length.max(axis=0) > 0, length.argmax(axis=0), -1)
+    most = length.max(axis=0)
+    which = np.where(most > 0, length.argmax(axis=0), -1)
+    longest = (length >= most * (1 - _EQUAL)) & (most > 0)
     # A period that is the longest at some moment is a bottleneck for all its time; where two of
     # them overlap, one hands over to the other.
     holds = np.zeros((len(middle), m), np.bool_)
     for i, (begin, _) in enumerate(of_machines):
         chosen = np.zeros(len(begin), np.bool_)
-        chosen[number[i, which == i]] = True
+        chosen[number[i, longest[i]]] = True
         active = number[i] >= 0
         holds[active, i] = chosen[number[i, active]]
-    return Momentary(edges, which, holds.sum(axis=1) > 1, holds)
+    return Momentary(edges, which, holds.sum(axis=1) > 1, holds, longest.sum(axis=0) > 1)

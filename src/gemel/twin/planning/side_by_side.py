@@ -18,8 +18,9 @@ import numpy as np
 from gemel.core.frame import Values
 from gemel.twin.planning.active_period import Momentary, momentary, periods
 from gemel.twin.planning.bottleneck import SURE, Bottleneck, turning_point
+from gemel.twin.planning.past import Past, within
 
-__all__ = ["Method", "SideBySide", "Watched", "from_states", "side_by_side"]
+__all__ = ["Method", "SideBySide", "Watched", "from_past", "from_states", "side_by_side"]
 
 BLOCKS: Final = 20
 _SAMPLES: Final = 1_000
@@ -110,17 +111,36 @@ def side_by_side(
     watched: Watched, replay: Bottleneck, windows: int = 6, seed: int = 0
 ) -> SideBySide:
     """Everything that can be said of a run or a log; `replay` is what playing it again says."""
-    names, m = watched.stations, len(watched.stations)
+    m = len(watched.stations)
     edges = np.linspace(
         float(np.nanmin(watched.left[-1])), float(np.nanmax(watched.left[-1])), BLOCKS + 1
     )  # from the first part that leaves: the line is not empty any more
     of_machines = [periods(watched.begin[i], watched.done[i]) for i in range(m)]
-    limits = momentary(of_machines)
     active, blocked = (
         np.array([_within(a, b, edges) for a, b in pairs])
         for pairs in (of_machines, [(watched.done[i], watched.left[i]) for i in range(m)])
     )
     starved = np.maximum(1 - active - blocked, 0)
+    limits = momentary(of_machines)
+    return _told(watched.stations, limits, edges, (active, starved, blocked), replay, windows, seed)
+
+
+def from_past(past: Past, replay: Bottleneck, windows: int = 6, seed: int = 0) -> SideBySide:
+    """Of what stations did, seen from outside. Raises `DataError` if none was ever active."""
+    edges = np.linspace(past.start, past.end, BLOCKS + 1)
+    spent = np.array([one.spent(edges) for one in past.stretches])
+    work, starved, blocked, setup, down = np.moveaxis(spent, 2, 0)[:5]
+    limits = momentary([one.active() for one in past.stretches])
+    shares = (work + setup + down, starved, blocked)
+    return _told(past.stations, limits, edges, shares, replay, windows, seed)
+
+
+def _told(
+    names: tuple[str, ...], limits: Momentary, edges: Values, shares: tuple[Values, Values, Values],
+    replay: Bottleneck, windows: int, seed: int,
+) -> SideBySide:  # fmt: skip
+    """`shares` of blocks: active, starved, blocked, float64[m, blocks] each."""
+    m, (active, starved, blocked) = len(names), shares
     held = np.array([sum(limits.shares(a, b)) for a, b in pairwise(edges.tolist())]).T
 
     def turns(rows: Any) -> Values:
@@ -165,16 +185,11 @@ def _sum(limits: Momentary, start: float, end: float) -> Values:
 
 
 def _within(begin: Values, end: Values, edges: Values) -> Values:
-    """Share of each block that lies between begins and ends, float64[blocks]."""
+    """Share of each block that lies between begins and ends, in any order, float64[blocks]."""
     known = np.isfinite(begin) & np.isfinite(end)
     begin, end = begin[known], end[known]
     order = np.argsort(begin, kind="stable")
-    begin, end = begin[order], end[order]
-    # Time inside up to each edge: intervals of one station do not overlap.
-    total = np.concatenate([[0.0], np.cumsum(end - begin)])
-    at = np.searchsorted(begin, edges, side="right")
-    upto = total[at] - np.where(at > 0, np.maximum(end[np.maximum(at - 1, 0)] - edges, 0), 0.0)
-    return np.asarray(np.diff(upto) / np.diff(edges))
+    return within(begin[order], end[order], edges)
 
 
 def _method(

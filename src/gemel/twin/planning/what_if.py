@@ -18,7 +18,7 @@ from gemel.twin.planning.alternatives import alternatives
 from gemel.twin.planning.bottleneck import Bottleneck, bottleneck
 from gemel.twin.planning.choice import simulator_for
 
-__all__ = ["AS_IT_IS", "WhatIf", "refuse_long", "what_if"]
+__all__ = ["AS_IT_IS", "WhatIf", "refuse_long", "refuse_long_film", "what_if"]
 
 AS_IT_IS: Final = "as it is"
 _SLOW: Final = 3_000_000
@@ -132,6 +132,15 @@ def refuse_long(line: Line, trial: Trial, tries: int) -> None:
     stations = len(line.stations)
     visits = _parts(line, trial) * stations * trial.replications * (tries + 2 + stations)
     most = _MINUTE.get(simulator_for(line, None, trial.start)[0], _MINUTE_OF_EVENTS)
+    _refuse(visits, most)
+
+
+def refuse_long_film(line: Line, trial: Trial) -> None:
+    """The same for a line that is looked at while it is played by events."""
+    _refuse(_parts(line, trial) * len(line.stations) * trial.replications, _MINUTE_OF_EVENTS)
+
+
+def _refuse(visits: float, most: float) -> None:
     if visits > most:
         raise ConfigurationError(
             f"about {visits:.1e} visits of parts to stations, a minute is enough for {most:.0e}: "

@@ -2,6 +2,7 @@
 
 import { clock, weekday } from "./format.js";
 import * as live from "./live.js";
+import { mountFilms } from "./film.js";
 import { mountGantt } from "./gantt.js";
 import { mountCharts } from "./pick.js";
 import { drawSparks } from "./spark.js";
@@ -174,6 +175,7 @@ nameTheme();
 live.start();
 mountCharts();
 mountGantt(act);
+mountFilms();
 mountTrends();
 drawSparks(document);
 showClock();

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from gemel.core.errors import ConfigurationError
 from gemel.core.frame import Values
 from gemel.core.line import Draws, Line, Snapshot
 from gemel.parts.simulators.base import (
@@ -22,11 +23,12 @@ from gemel.parts.simulators.base import (
     Trial,
     energy_per_part,
 )
+from gemel.parts.simulators.events.film import Film
 from gemel.parts.simulators.events.floor import Floor
 from gemel.parts.simulators.events.journal import Journal
 from gemel.parts.simulators.events.place import Place
 
-__all__ = ["Events", "logged"]
+__all__ = ["Events", "Film", "filmed", "logged"]
 
 
 class Events(Simulator):
@@ -88,13 +90,51 @@ def logged(line: Line, trial: Trial) -> Journal:
     return written
 
 
+def filmed(
+    line: Line, trial: Trial, scenarios: Scenarios | None = None, moments: int = 200
+) -> Film:
+    """The first scenario in the first replication of a trial with a horizon, with the departures
+    of `Events.run`; the warm-up is in it.
+
+    Raises `ConfigurationError` for a line that is not covered or a trial without a horizon,
+    `DataError` for a line that stands still.
+    """
+    Events().refuse_uncovered(line, trial.start)
+    if trial.horizon_s is None:
+        raise ConfigurationError("a film has a horizon, not a number of parts")
+    scenarios = Scenarios.same(line) if scenarios is None else scenarios
+    scenarios.check(line)
+    floor = _floor(line, trial, scenarios, Draws(trial.seed), 0, 0)
+    places = list(floor.places.values())
+    times = np.linspace(0.0, trial.horizon_s, moments)
+    waiting = np.zeros((moments, len(places)), np.int64)
+    spent = np.zeros((moments, len(places), len(STATES)))
+    left = np.zeros(moments, np.int64)
+    for k, time in enumerate(times.tolist()):
+        while floor.step(time):
+            pass
+        floor.now = time
+        left[k] = len(floor.departures)
+        for i, place in enumerate(places):
+            waiting[k, i] = len(place.line_up) + sum(map(len, place.queue.values()))
+            if time:
+                spent[k, i] = _states(place, 0.0, time) * time
+    shares = np.diff(spent, axis=0, prepend=0.0) / times[1]
+    shares[0] = shares[1]
+    return Film(line.names, times, waiting, np.clip(shares, 0.0, 1.0), left)
+
+
+def _floor(line: Line, trial: Trial, scenarios: Scenarios, draws: Draws, s: int, r: int) -> Floor:
+    columns = (scenarios.time, scenarios.between, scenarios.repair, scenarios.places)
+    factors = list(zip(*(c[s].tolist() for c in columns), strict=True))
+    return Floor(line, draws, trial.first + r, factors, trial.start)
+
+
 def _play(
     line: Line, trial: Trial, scenarios: Scenarios, draws: Draws, s: int, r: int,
     written: Journal | None = None,
 ) -> Floor:  # fmt: skip
-    columns = (scenarios.time, scenarios.between, scenarios.repair, scenarios.places)
-    factors = list(zip(*(c[s].tolist() for c in columns), strict=True))
-    floor = Floor(line, draws, trial.first + r, factors, trial.start)
+    floor = _floor(line, trial, scenarios, draws, s, r)
     floor.journal = written
     if trial.horizon_s is not None:
         if trial.warm_up:
