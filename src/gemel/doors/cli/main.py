@@ -49,6 +49,7 @@ app.add_typer(access.tokens, name="tokens")
 app.add_typer(models.models, name="models")
 app.add_typer(models.labels, name="labels")
 app.add_typer(planning.plan, name="plan")
+app.command()(planning.supply)
 
 
 @app.command()

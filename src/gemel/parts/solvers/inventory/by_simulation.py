@@ -37,10 +37,11 @@ class BySimulation(StockSolver):
     replications: int = Field(16, ge=2, le=10_000, description="Replications of the search")
     sweeps: int = Field(6, ge=1, le=100, description="Over all stages, at most")
     seed: int = Field(0, ge=0, description="Of the chance that is searched on")
+    alone: bool = Field(False, description="Also a stage by itself, which theory mostly covers")
 
     def uncovered(self, network: Network) -> tuple[str, ...]:
         found = []
-        if len(network.stages) < 2:
+        if len(network.stages) < 2 and not self.alone:
             found.append("one stage by itself")
         if len(network.stages) > _MOST_STAGES:
             found.append(f"{len(network.stages)} stages, at most {_MOST_STAGES}")
