@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-
 from pydantic import Field
 
 from gemel.core.errors import ConfigurationError, DataError
@@ -45,7 +44,7 @@ class DemandTable(Settings):
     kind: Literal["table"]
     file: str = Field(description="A table, from the folder of this file")
     time: str = Field("time", description="Column with times or dates")
-    column: str = Field("quantity", description="Column with the units; those of a period are added")
+    column: str = Field("quantity", description="Column with the units; added by period")
     where: dict[str, str] = Field({}, description="Only rows with these values, by column")
     orders: OrderTable | None = Field(
         None, description="Orders that are there already: at least that much will be wanted"
@@ -215,7 +214,7 @@ def _history(told: DemandTable, folder: Path, period: int, read: dict[Path, Tabl
     rows = (int(time.max()) - begin) // period + 1
     if rows > _MOST:
         raise DataError(
-            f"{told.file}: {rows} periods of {duration_text(period)} between its first and its last "
+            f"{told.file}: {rows} periods of {duration_text(period)} between its first and last "
             f"time, at most {_MOST}; is column '{told.time}' right?"
         )
     known = mine & np.isfinite(value)
@@ -227,7 +226,7 @@ def _history(told: DemandTable, folder: Path, period: int, read: dict[Path, Tabl
         wanted &= np.isfinite(units)
         order_time = _times(orders, told.orders.time)[wanted]
         order_units = units[wanted]
-    return History(begin, seen, order_time, order_units)
+    return History(begin, np.asarray(seen, np.float64), order_time, order_units)
 
 
 def _chain(told: DisruptionTable, folder: Path, read: dict[Path, Table]) -> Chain:

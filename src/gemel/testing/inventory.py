@@ -242,4 +242,6 @@ def played_by_hand(
                 counts[n][1] += owed[n]
                 counts[n][2] += coming[n] - waiting[n]
                 counts[n][8] += owed[n] <= 1e-9
+                for s in network.stages[n].after:
+                    counts[s][10] += material[s, n]
     return counts

@@ -21,11 +21,12 @@ __all__ = ["COUNTS", "TRACED", "play"]
 
 COUNTS: Final = (
     "at_hand", "owed", "under_way", "orders", "ordered", "wanted", "at_once", "lost", "clear",
-    "second",
+    "second", "set_aside",
 )  # fmt: skip
 """What is counted of each stage: units at hand, owed to customers, and under way, at the end of
 each period; orders and units ordered; units wanted, served at once, lost; periods without debts;
-units that the second source took."""
+units that the second source took; units sent to the stages after it that wait there for other
+material or for capacity."""
 
 TRACED: Final = ("at_hand", "due", "lost", "ordered", "arrived")
 """What is traced of each stage: at hand, and owed to customers and stages after it, at the end of
@@ -42,7 +43,7 @@ def play(
     arrivals: Values, first_orders: bool, warm: int, demand: Values, lead: Indices,
     leads: npt.NDArray[np.int16], works: npt.NDArray[np.bool_], counts: Values, trace: Values,
 ) -> None:  # fmt: skip
-    """Play every set of rules against every replication; `counts`, float64[p, r, n, 10], gets sums
+    """Play every set of rules against every replication; `counts`, float64[p, r, n, 11], gets sums
     over the periods after the first `warm`.
 
     edge_start, edge_from, edge_count   of each stage its suppliers; stages come after them
@@ -190,6 +191,8 @@ def play(
                         count[j, 2] += coming[j] - waiting[j]
                         if owed[j] <= 1e-9:
                             count[j, 8] += 1.0
+                        for e in range(edge_start[j], edge_start[j + 1]):
+                            count[edge_from[e], 10] += material[e]
                 if traced:
                     for j in range(stages):
                         trace[r, t, j, 0] = hand[j]

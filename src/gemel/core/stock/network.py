@@ -34,7 +34,6 @@ class Disruption(Settings):
     lasts: Duration = Field(gt=0, description="Mean time until it supplies again")
     down: bool = Field(False, description="Whether it fails now")
 
-
     @property
     def availability(self) -> float:
         """Share of time in which it supplies."""

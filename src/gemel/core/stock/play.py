@@ -45,8 +45,8 @@ class Played:
 
     stages    names, in the order of the columns
     columns   float64[p, r, n] each: means of a period (`at_hand`, `owed`, `under_way`, `orders`,
-              `ordered`, `wanted`, `at_once`, `lost`, `second`) and the share of periods without
-              debts, `clear`
+              `ordered`, `wanted`, `at_once`, `lost`, `second`, `set_aside`) and the share of
+              periods without debts, `clear`
     cost      float64[p, r]: of a period, all stages
     parts     float64[p, r] each, by name; their sum is `cost`
     trace     float64[q, t, n, 5]: `kernel.TRACED` after each period, of the first set, in the
@@ -169,7 +169,7 @@ def _costs(
     stages = [network.stages[n] for n in order]
     parts = {
         "orders": columns["orders"] @ np.array([s.order_cost for s in stages]),
-        "keeping": columns["at_hand"] @ keep,
+        "keeping": (columns["at_hand"] + columns["set_aside"]) @ keep,
         "under way": columns["under_way"] @ way,
         "waiting": columns["owed"] @ np.array([s.backorder_cost or 0.0 for s in stages]),
         "second source": columns["second"]

@@ -61,6 +61,7 @@ class Supply(Network):
         (), max_length=_MOST_LINKS, description="Ways between sites, which vehicles go"
     )
     sites: dict[str, Site] = Field({}, description="Sites with limits, by name")
+    whole: bool = Field(True, description="Units cannot be split: levels and orders are rounded up")
     late_cost: float | None = Field(
         None, gt=0, description="Of a unit of load that arrives a period late; without it, three "
         "times what its room in a full vehicle costs"

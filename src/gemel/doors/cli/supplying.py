@@ -16,7 +16,7 @@ from gemel.runtime.clock import system_clock
 from gemel.runtime.supply_files import Described, read_supply
 from gemel.runtime.supply_outlooks import forecast_supply
 from gemel.twin.planning.supply import Effort, SupplyPlan, supply_plan
-from gemel.twin.planning.supply.told import date_of, record_of, sentences_of
+from gemel.twin.planning.supply.told import date_of, keeps_stock, record_of, sentences_of
 
 __all__ = ["supply"]
 
@@ -66,12 +66,12 @@ def _stages(plan: SupplyPlan) -> Any:
     orders = {order.stage: order.quantity for order in plan.orders}
     wanted = supply.throughput()
     for name, stage in supply.stages.items():
-        come = plan.ahead[name]
+        come, keeps = plan.ahead[name], keeps_stock(plan, name)
         on_order = sum(a.quantity for a in stage.on_order)
         table.add_row(
             stage.title or name, number(stage.at_hand), number(on_order) if on_order else "",
-            f"{wanted[name]:.4g}", f"{100 * come.out.value:.0f} %",
-            "" if come.first is None else date_of(plan, come.first[1]),
+            f"{wanted[name]:.4g}", f"{100 * come.out.value:.0f} %" if keeps else "",
+            date_of(plan, come.first[1]) if keeps and come.first is not None else "",
             f"{orders[name]:.0f}" if name in orders else "",
             f"{100 * plan.service.fill[name].value:.1f} %" if stage.sells else "",
             str(plan.rules[name]),

@@ -75,7 +75,7 @@ def _of(found: Played, j: int) -> Ahead:
     low, middle, high = np.quantile(hand, _SIDES, axis=0)
     short = np.diff(lost, axis=1, prepend=0.0) + due
     missing = short > _LEAST
-    hits = missing.any(axis=1)
+    hits = np.asarray(missing.any(axis=1))
     begins = missing.argmax(axis=1)[hits]
     first = None
     if len(begins):

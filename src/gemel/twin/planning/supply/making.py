@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 
 from gemel.core.errors import Refused
 from gemel.core.stock.disruption import Chain
@@ -61,19 +62,33 @@ def rules_of(supply: Supply, effort: Effort) -> tuple[tuple[Answer, ...], dict[s
     rules: dict[str, Rule] = {}
     for answer in answers:
         # Known orders have no rule that holds on: what comes after them is not known.
-        chosen = next((o for o in answer.options if set(o.rules) == set(answer.network.stages)), None)
+        names = set(answer.network.stages)
+        chosen = next((o for o in answer.options if set(o.rules) == names), None)
         if chosen is None:
             raise Refused(
                 f"no rule is known for {', '.join(answer.network.stages)}: demand of kind `known` "
                 "ends; give a law or a table"
             )
         rules |= chosen.rules
+    if supply.whole:
+        rules = {name: _whole(rule) for name, rule in rules.items()}
     return answers, rules
+
+
+def _whole(rule: Rule) -> Rule:
+    """Levels and quantities of whole units."""
+    update = {
+        name: float(ceil(value - 1e-9))
+        for name in ("level", "reorder", "quantity")
+        if (value := getattr(rule, name)) is not None
+    }
+    return rule.model_copy(update=update)
 
 
 def supply_plan(
     supply: Supply, outlooks: Mapping[str, Outlook], chains: Mapping[str, Chain], now: int,
-    effort: Effort | None = None, *, known: tuple[tuple[Answer, ...], dict[str, Rule]] | None = None,
+    effort: Effort | None = None, *,
+    known: tuple[tuple[Answer, ...], dict[str, Rule]] | None = None,
 ) -> SupplyPlan:  # fmt: skip
     """Plan all of it from `now` (ns, local time). `known` are rules that were found before, for the
     same network with other stock.

@@ -78,7 +78,8 @@ def freight_of(
     supply: Supply, orders: Mapping[str, Values], now: int
 ) -> tuple[Freight, list[_Piece]]:
     """Of orders to come, float64[h] by stage: each must leave between the day it is ordered and the
-    last one on which it is there in time. `now`, ns in local time, says which day of the week it is.
+    last one on which it is there in time. `now`, ns in local time, says which day of the week it
+    is.
 
     Raises `Refused` for more than is planned in a time that people wait.
     """
@@ -121,11 +122,11 @@ def freight_of(
         if site.crew is not None and site.handling:
             crew[at] = site.crew / site.handling
     ends = [[sites.index(link.origin), sites.index(link.target)] for link in supply.links]
-    whole = {k: np.array(v, np.int64 if k in ("link", "ready", "due") else np.float64)
-             for k, v in columns.items()}  # fmt: skip
+    whole = {name: np.array(column, np.float64) for name, column in columns.items()}
+    link_of, ready, due = (whole[k].astype(np.int64) for k in ("link", "ready", "due"))
     freight = Freight(
-        tuple(names), whole["link"], whole["load"], whole["ready"], whole["due"], whole["keep"],
-        whole["late"], np.array([link.capacity for link in supply.links]),
+        tuple(names), link_of, whole["load"], ready, due, whole["keep"], whole["late"],
+        np.array([link.capacity for link in supply.links]),
         np.array([link.cost for link in supply.links]), most, takes,
         np.array(ends, np.int64).reshape(-1, 2), docks, crew,
     )  # fmt: skip

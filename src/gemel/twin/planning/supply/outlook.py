@@ -71,8 +71,8 @@ def outlook_of(name: str, seen: Values, grid: Grid, horizon: int, firm: Values) 
     if (seen < 0).any():
         wrong = int(np.flatnonzero(seen < 0)[0])
         raise DataError(
-            f"demand of '{name}' is {seen[wrong]:g} in period {wrong + 1} of its history; what came "
-            "back is no demand: leave it out"
+            f"demand of '{name}' is {seen[wrong]:g} in period {wrong + 1} of its history; what "
+            "came back is no demand: leave it out"
         )
     if not seen.any():
         raise DataError(f"nothing was ever wanted of '{name}'")

@@ -142,8 +142,7 @@ def risks(
         chance = yearly = None
         if disruption is not None:
             chance, yearly = (
-                _chance(chains.get(one.stage), disruption, time)
-                for time in (horizon, _YEAR)
+                _chance(chains.get(one.stage), disruption, time) for time in (horizon, _YEAR)
             )
         expected = None if yearly is None or one.cost is None else one.cost * yearly.value
         found.append(Risk(
@@ -184,7 +183,7 @@ def _remedies(
         units[name] = wanted[name] * network.periods(disruption.lasts)
         more.append({**rules, name: _raised(rules[name], units[name])})
     base = played(network, [rules, *more], warm=warm, draws=draws)
-    found = {}
+    found: dict[str, tuple[Remedy, ...]] = {}
     for k, name in enumerate(failing):
         stage = network.stages[name]
         backed = stage.model_copy(update={"second": SecondSource(capacity=1e15)})

@@ -13,7 +13,7 @@ from gemel.core.time import DAY, SECOND, duration_text
 from gemel.twin.planning.supply.making import SupplyPlan
 from gemel.twin.planning.supply.risk import Remedy, Risk
 
-__all__ = ["date_of", "record_of", "sentences_of"]
+__all__ = ["date_of", "keeps_stock", "record_of", "sentences_of"]
 
 _LIKELY = 0.05
 """What runs out with less than this chance is not worth a sentence."""
@@ -26,6 +26,16 @@ def date_of(plan: SupplyPlan, period: int) -> str:
     moment = datetime.fromtimestamp((begin + period * supply.period) / SECOND, UTC)
     day = f"{moment:%a} {moment.day} {moment:%b}"
     return day if supply.period % DAY == 0 else f"{day} {moment:%H:%M}"
+
+
+def keeps_stock(plan: SupplyPlan, name: str) -> bool:
+    """Whether its rule means something to be at hand as a rule: who keeps nothing makes others wait
+    on purpose, and to say so would be no news. Who sells is always meant to."""
+    supply, rule = plan.supply, plan.rules[name]
+    point = rule.level if rule.kind == "base_stock" else rule.reorder
+    return supply.stages[name].sells or (point or 0.0) >= (
+        supply.throughput()[name] * supply.exposure(name)
+    )
 
 
 def record_of(plan: SupplyPlan) -> dict[str, Any]:
@@ -41,7 +51,7 @@ def record_of(plan: SupplyPlan) -> dict[str, Any]:
             "sells": stage.sells, "at_hand": stage.at_hand,
             "on_order": sum(a.quantity for a in stage.on_order), "wanted": wanted[name],
             "rule": plan.rules[name].model_dump(exclude_none=True),
-            "rule_words": str(plan.rules[name]),
+            "rule_words": str(plan.rules[name]), "keeps": keeps_stock(plan, name),
             "stock": {"low": _list(come.low), "middle": _list(come.middle),
                       "high": _list(come.high)},
             "out": asdict(come.out) | {
@@ -125,9 +135,9 @@ def _out(plan: SupplyPlan) -> list[str]:
     told = []
     likely = sorted(plan.ahead.items(), key=lambda one: -one[1].out.value)
     for name, come in likely:
-        if come.out.value < _LIKELY or come.first is None:
-            continue
         stage = supply.stages[name]
+        if come.out.value < _LIKELY or come.first is None or not keeps_stock(plan, name):
+            continue
         what = "runs out" if stage.sells else "cannot give all that is wanted of it"
         text = (
             f"{stage.title or name} {what} within {_horizon(plan)} with {_chance(come.out)}, "
@@ -176,7 +186,7 @@ def _risks(plan: SupplyPlan) -> list[str]:
         if risk.cost:
             text += f": {_money(plan, risk.cost)} would be lost"
         told.append(text + ".")
-        told += [_remedy(plan, risk, remedy) for remedy in risk.remedies if remedy.cost.high < 0]
+        told += [_remedy(plan, remedy) for remedy in risk.remedies if remedy.cost.high < 0]
         if risk.remedies and not any(r.cost.high < 0 for r in risk.remedies):
             told.append(
                 "Neither a second source there nor more stock would surely save more than it costs."
@@ -184,15 +194,12 @@ def _risks(plan: SupplyPlan) -> list[str]:
     return told
 
 
-def _remedy(plan: SupplyPlan, risk: Risk, remedy: Remedy) -> str:
+def _remedy(plan: SupplyPlan, remedy: Remedy) -> str:
     what = "A second source there"
     if remedy.units:
         what = f"{_number(remedy.units)} {plan.supply.unit} more stock there"
     save, least, most = (-v for v in (remedy.cost.value, remedy.cost.high, remedy.cost.low))
-    text = (
-        f"{what} would save {_money(plan, save)} a year "
-        f"[{_number(least)}, {_number(most)}]"
-    )
+    text = f"{what} would save {_money(plan, save)} a year [{_number(least)}, {_number(most)}]"
     if not remedy.units:
         text += ": that is the most it may cost"
     return text + "."
@@ -207,14 +214,18 @@ def _moving(plan: SupplyPlan) -> list[str]:
         f"{trips} vehicles leave within {_time(float(plan.supply.moves))}, "
         f"{_money(plan, moves.vehicles)}"
     )
-    if moves.by_hand > 0:
+    if moves.by_hand > moves.cost * (1 + 1e-6):
         text += (
             f"; with the last departure in time for each load it would be "
-            f"{_money(plan, moves.by_hand_vehicles)}"
+            f"{_money(plan, moves.by_hand_vehicles)}, and with what early and late loads cost "
+            f"{100 * (moves.by_hand / moves.cost - 1):.0f} % more than is needed"
         )
     told = [text + "."]
     if moves.late > 1e-6:
-        told.append(f"A load of {_number(moves.late)} leaves too late or not at all.")
+        told.append(
+            f"A load of {_number(moves.late)} leaves later than it should: no vehicle leaves in "
+            "time, or waiting costs less."
+        )
     return told
 
 
