@@ -39,8 +39,8 @@ class ShipperSuite:
     """Override `shipper`.
 
     Promises: rules are kept, and the cost is that of the plan, not below the bound; the same
-    freight gives the same plan; docks, people and days without departures are respected; what cannot leave
-    stays and costs as late; nothing to move costs nothing.
+    freight gives the same plan; docks, people and days without departures are respected; what
+    cannot leave stays and costs as late; nothing to move costs nothing.
     """
 
     @pytest.fixture

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from gemel.core.errors import Refused
+from gemel.core.frame import Values
 from gemel.core.probability import normal_cdf, normal_quantile, panels
 from gemel.core.wear.upkeep import Prediction, Upkeep
 from gemel.parts.solvers.maintenance._least import least
@@ -64,6 +65,17 @@ class RemainingLife(MaintenanceSolver):
         if action.moment is None or action.moment < 0:
             raise Refused("the action says no moment from now on")
         return self._told(upkeep, asset, action.moment)
+
+    def moved(self, upkeep: Upkeep, asset: str, times: Values) -> Values:
+        """float64[t]: what it costs to act after so many periods instead of at the best of these,
+        all in all; with `rate`, else what is told is a cost by period. Raises `Refused`."""
+        if self.rate is None:
+            raise Refused("without `rate` nobody knows what a period costs once it is replaced")
+        fitting(self, upkeep, asset)
+        one = upkeep.assets[asset]
+        span = (one.age + one.failure_time) / upkeep.period + self._met(upkeep, asset, inf)[1]
+        dear = np.array([self._dear(upkeep, asset, t) for t in times.tolist()]) * span
+        return np.asarray(dear - dear.min())
 
     def _dear(self, upkeep: Upkeep, asset: str, moment: float) -> float:
         return sum(self._parts_of(upkeep, asset, moment)[0].values())
