@@ -11,12 +11,19 @@ import typer
 from gemel.core.errors import ConfigurationError, Refused
 from gemel.core.time import duration_text, parse_time
 from gemel.doors.cli import telling
-from gemel.doors.cli.telling import number, plain
+from gemel.doors.cli.telling import plain
 from gemel.runtime.clock import system_clock
 from gemel.runtime.supply_files import Described, read_supply
 from gemel.runtime.supply_outlooks import forecast_supply
 from gemel.twin.planning.supply import Effort, SupplyPlan, supply_plan
-from gemel.twin.planning.supply.told import date_of, keeps_stock, record_of, sentences_of
+from gemel.twin.planning.supply.told import (
+    date_of,
+    keeps_stock,
+    record_of,
+    rule_words,
+    sentences_of,
+    units_text,
+)
 
 __all__ = ["supply"]
 
@@ -69,12 +76,13 @@ def _stages(plan: SupplyPlan) -> Any:
         come, keeps = plan.ahead[name], keeps_stock(plan, name)
         on_order = sum(a.quantity for a in stage.on_order)
         table.add_row(
-            stage.title or name, number(stage.at_hand), number(on_order) if on_order else "",
-            f"{wanted[name]:.4g}", f"{100 * come.out.value:.0f} %" if keeps else "",
+            stage.title or name, units_text(stage.at_hand),
+            units_text(on_order) if on_order else "",
+            units_text(wanted[name]), f"{100 * come.out.value:.0f} %" if keeps else "",
             date_of(plan, come.first[1]) if keeps and come.first is not None else "",
-            f"{orders[name]:.0f}" if name in orders else "",
+            units_text(orders[name]) if name in orders else "",
             f"{100 * plan.service.fill[name].value:.1f} %" if stage.sells else "",
-            str(plan.rules[name]),
+            rule_words(plan.rules[name]),
         )  # fmt: skip
     return table
 
@@ -96,7 +104,7 @@ def _risks(plan: SupplyPlan) -> Any:
             "" if risk.yearly is None else f"{100 * risk.yearly.value:.2g} %",
             _time(risk.survive * period), "" if risk.recover is None
             else _time(risk.recover * period),
-            "" if risk.cost is None else f"{risk.cost:.4g}",
+            "" if risk.cost is None else units_text(risk.cost),
             "" if risk.index is None else f"{risk.index:.2f}",
         )  # fmt: skip
     return table
@@ -106,7 +114,7 @@ def _departures(plan: SupplyPlan) -> Any:
     assert plan.moves is not None  # noqa: S101 - the caller looked
     table = telling.table("leaves", "from", "to", "vehicles", "full", "what")
     for one in plan.moves.departures[:_SHOWN]:
-        units = ", ".join(f"{u:.0f} {n}" for n, u in one.units.items())
+        units = ", ".join(f"{units_text(u)} {n}" for n, u in one.units.items())
         table.add_row(
             date_of(plan, one.period), one.origin, one.target, str(one.vehicles),
             f"{100 * one.load / one.room:.0f} %", units,
@@ -130,8 +138,8 @@ def _how(plan: SupplyPlan) -> list[str]:
         told.append(f"rules of {stages}: {answer.options[0].name}, of {tried}, by playing them out")
     cost = plan.service.cost
     told.append(
-        f"{number(cost.value)} {plan.supply.currency} a year [{number(cost.low)}, "
-        f"{number(cost.high)}], played for {plan.effort.replications} × {plan.effort.periods} "
+        f"{units_text(cost.value)} {plan.supply.currency} a year [{units_text(cost.low)}, "
+        f"{units_text(cost.high)}], played for {plan.effort.replications} × {plan.effort.periods} "
         f"periods with disruptions and spread lead times; from now on {plan.effort.ahead} times"
     )
     if plan.moves is not None and plan.moves.how == "mixed_integer":

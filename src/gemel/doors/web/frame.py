@@ -26,6 +26,8 @@ NAVIGATION = (
     ("/labels", "Labels"),
     ("/what-if", "What-if"),
     ("/schedule", "Schedule"),
+    ("/maintenance", "Maintenance"),
+    ("/supply", "Supply"),
     ("/advice", "Advice"),
     None,
     ("/connections", "Connections"),

@@ -9,11 +9,14 @@ from typing import Any
 
 from gemel.core.frame import Values
 from gemel.core.stock.disruption import Chance
+from gemel.core.stock.network import Rule
 from gemel.core.time import DAY, SECOND, duration_text
 from gemel.twin.planning.supply.making import SupplyPlan
 from gemel.twin.planning.supply.risk import Remedy, Risk
 
-__all__ = ["date_of", "keeps_stock", "record_of", "sentences_of"]
+__all__ = [
+    "date_of", "keeps_stock", "record_of", "rule_words", "sentences_of", "units_text",
+]  # fmt: skip
 
 _LIKELY = 0.05
 """What runs out with less than this chance is not worth a sentence."""
@@ -51,7 +54,7 @@ def record_of(plan: SupplyPlan) -> dict[str, Any]:
             "sells": stage.sells, "at_hand": stage.at_hand,
             "on_order": sum(a.quantity for a in stage.on_order), "wanted": wanted[name],
             "rule": plan.rules[name].model_dump(exclude_none=True),
-            "rule_words": str(plan.rules[name]), "keeps": keeps_stock(plan, name),
+            "rule_words": rule_words(plan.rules[name]), "keeps": keeps_stock(plan, name),
             "stock": {"low": _list(come.low), "middle": _list(come.middle),
                       "high": _list(come.high)},
             "out": asdict(come.out) | {
@@ -145,7 +148,7 @@ def _out(plan: SupplyPlan) -> list[str]:
         )
         if stage.sells and come.missed >= 0.5:
             how = "lost" if stage.lost_sale_cost is not None else "late"
-            text += f"; on average {_number(come.missed)} {supply.unit} are {how}"
+            text += f"; on average {units_text(come.missed)} {supply.unit} are {how}"
         told.append(text + ".")
     if not told:
         told.append(f"Nothing is likely to run out within {_horizon(plan)}.")
@@ -159,8 +162,8 @@ def _orders(plan: SupplyPlan) -> list[str]:
         source = f" from {' and '.join(row['of'])}" if row["of"] else ""
         cost = "" if row["cost"] is None else f", {_money(plan, row['cost'])}"
         told.append(
-            f"Order {_number(order.quantity)} {plan.supply.unit} of {row['title']}{source}{cost}: "
-            f"the position is {_number(order.position)}, the rule says {order.rule}; there by "
+            f"Order {units_text(order.quantity)} {plan.supply.unit} of {row['title']}{source}{cost}: "
+            f"the position is {units_text(order.position)}, the rule says {rule_words(order.rule)}; there by "
             f"{row['arrives']}."
         )
     return told or ["Nothing needs to be ordered now."]
@@ -197,9 +200,11 @@ def _risks(plan: SupplyPlan) -> list[str]:
 def _remedy(plan: SupplyPlan, remedy: Remedy) -> str:
     what = "A second source there"
     if remedy.units:
-        what = f"{_number(remedy.units)} {plan.supply.unit} more stock there"
+        what = f"{units_text(remedy.units)} {plan.supply.unit} more stock there"
     save, least, most = (-v for v in (remedy.cost.value, remedy.cost.high, remedy.cost.low))
-    text = f"{what} would save {_money(plan, save)} a year [{_number(least)}, {_number(most)}]"
+    text = (
+        f"{what} would save {_money(plan, save)} a year [{units_text(least)}, {units_text(most)}]"
+    )
     if not remedy.units:
         text += ": that is the most it may cost"
     return text + "."
@@ -211,19 +216,19 @@ def _moving(plan: SupplyPlan) -> list[str]:
         return []
     trips = sum(d.vehicles for d in moves.departures)
     text = (
-        f"{trips} vehicles leave within {_time(float(plan.supply.moves))}, "
+        f"{trips} vehicles leave within {_time(float(plan.supply.moves))} for "
         f"{_money(plan, moves.vehicles)}"
     )
     if moves.by_hand > moves.cost * (1 + 1e-6):
+        more = 100 * (moves.by_hand / moves.cost - 1)
         text += (
-            f"; with the last departure in time for each load it would be "
-            f"{_money(plan, moves.by_hand_vehicles)}, and with what early and late loads cost "
-            f"{100 * (moves.by_hand / moves.cost - 1):.0f} % more than is needed"
+            f"; sending each load at the last moment would cost {more:.0f} % more, with what early "
+            "and late loads cost"
         )
     told = [text + "."]
     if moves.late > 1e-6:
         told.append(
-            f"A load of {_number(moves.late)} leaves later than it should: no vehicle leaves in "
+            f"A load of {units_text(moves.late)} leaves later than it should: no vehicle leaves in "
             "time, or waiting costs less."
         )
     return told
@@ -252,9 +257,21 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.0f} %"
 
 
-def _number(value: float) -> str:
+def rule_words(rule: Rule) -> str:
+    """When how much is ordered, with numbers as people write them."""
+    level, reorder = (units_text(v or 0.0) for v in (rule.level, rule.reorder))
+    match rule.kind:
+        case "base_stock":
+            return f"order up to {level}"
+        case "r_q":
+            return f"at {reorder} order {units_text(rule.quantity or 0.0)}"
+    return f"at {reorder} order up to {level}"
+
+
+def units_text(value: float) -> str:
+    """A count for people: whole, or three digits where it is small."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _money(plan: SupplyPlan, value: float) -> str:
-    return f"{_number(value)} {plan.supply.currency}".strip()
+    return f"{units_text(value)} {plan.supply.currency}".strip()

@@ -14,8 +14,8 @@ class WatchedAsset(Settings):
 
     asset: str = Field(description="Its path")
     life: str = Field(
-        "", description="Signal that tells its remaining life, such as that of a task; its ends are "
-        "`…_low` and `…_high`"
+        "", description="Signal that tells its remaining life, such as that of a task; its ends "
+        "are `…_low` and `…_high`"
     )  # fmt: skip
     since: str = Field("", description="When it was replaced, local time; without it `age` of the "
                        "file")  # fmt: skip
@@ -27,7 +27,5 @@ class MaintenanceSettings(Settings):
 
     title: str = Field("", description="Name for people; the key where it is empty")
     file: str = Field(description="The file, from the folder of the plant file")
-    assets: dict[str, WatchedAsset] = Field(
-        {}, description="Assets of the file that the twin sees"
-    )
+    assets: dict[str, WatchedAsset] = Field({}, description="Assets of the file that the twin sees")
     schedule: str = Field("", description="Schedule of the plant file that has to make room")

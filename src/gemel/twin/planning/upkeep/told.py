@@ -60,16 +60,16 @@ def predicted(
     life = max(value, 2 * least)
     ends = min(max(low, least), 0.99 * life), max(high, 1.01 * life)
     low_ns, life_ns, high_ns = (max(1, round(v * unit)) for v in (ends[0], life, ends[1]))
-    return Seen(Prediction.model_construct(
-        life=life_ns + 1, low=low_ns, high=high_ns + 2, confidence=0.9
+    return Seen(Prediction.read(
+        {"low": f"{low_ns} ns", "life": f"{life_ns + 1} ns", "high": f"{high_ns + 2} ns"}
     ))  # fmt: skip
 
 
 def record_of(
     upkeep: Upkeep, fits: Mapping[str, WeibullFit], seen: Mapping[str, Seen], busy: Busy, now: int
 ) -> dict[str, Any]:
-    """JSON-able, infinity apart; times in ns UTC and, where they are `in_…` or of a curve, in ns from
-    now."""
+    """JSON-able, infinity apart; times in ns UTC and, where they are `in_…` or of a curve, in ns
+    from now."""
     upkeep = upkeep.model_copy(update={"assets": {
         name: _as_seen(asset, seen.get(name, Seen())) for name, asset in upkeep.assets.items()
     }})  # fmt: skip
