@@ -161,10 +161,10 @@ def _orders(plan: SupplyPlan) -> list[str]:
         row = _order(plan, order.stage, order.quantity)
         source = f" from {' and '.join(row['of'])}" if row["of"] else ""
         cost = "" if row["cost"] is None else f", {_money(plan, row['cost'])}"
+        count, position = units_text(order.quantity), units_text(order.position)
         told.append(
-            f"Order {units_text(order.quantity)} {plan.supply.unit} of {row['title']}{source}{cost}: "
-            f"the position is {units_text(order.position)}, the rule says {rule_words(order.rule)}; there by "
-            f"{row['arrives']}."
+            f"Order {count} {plan.supply.unit} of {row['title']}{source}{cost}: the position is "
+            f"{position}, the rule says {rule_words(order.rule)}; there by {row['arrives']}."
         )
     return told or ["Nothing needs to be ordered now."]
 
