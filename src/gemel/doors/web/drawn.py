@@ -118,9 +118,10 @@ def stock(one: Plain, dates: Sequence[str], wide: int = 360, high: int = 130) ->
 
 
 def network(
-    stages: Mapping[str, Plain], risks: Mapping[str, Plain], wide: int = 1_000
-) -> Html:  # fmt: skip
-    """Who supplies whom, from left to right; a bar under each stage shows its risk exposure."""
+    stages: Mapping[str, Plain], risks: Mapping[str, Plain], period: float, wide: int = 1_000
+) -> Html:
+    """Who supplies whom, from left to right, and for how long what is there lasts (`period` in
+    ns); a bar under each stage shows its risk exposure."""
     depth: dict[str, int] = {}
 
     def deep(name: str) -> int:
@@ -134,7 +135,7 @@ def network(
     columns: list[list[str]] = [[] for _ in range(1 + max(depth.values(), default=0))]
     for name in stages:
         columns[depth[name]].append(name)
-    box, row, gap = 168, 74, 16
+    box, row, gap = 186, 74, 16
     tallest = max(len(c) for c in columns)
     high = tallest * (row + gap)
     step = (wide - box - 2) / max(len(columns) - 1, 1)
@@ -142,7 +143,7 @@ def network(
     for i, column in enumerate(columns):
         top = (high - len(column) * (row + gap) + gap) / 2
         for k, name in enumerate(column):
-            place[name] = (1 + i * min(step, 320), top + k * (row + gap))
+            place[name] = (1 + i * min(step, 420), top + k * (row + gap))
     drawn: list[Child] = []
     for name, stage in stages.items():
         for supplier in stage["after"]:
@@ -153,17 +154,19 @@ def network(
                 h("path", cls="way", d=f"M{x1:.0f} {y1:.0f}C{x1 + bend:.0f} {y1:.0f} "
                   f"{x2 - bend:.0f} {y2:.0f} {x2:.0f} {y2:.0f}")
             )  # fmt: skip
-    drawn += [_stage(place[n], s, risks.get(n), box, row) for n, s in stages.items()]
+    drawn += [_stage(place[n], s, risks.get(n), period, box, row) for n, s in stages.items()]
     return h(
         "svg", drawn, viewBox=f"0 0 {wide} {high:.0f}", cls="drawn", role="img",
         aria_label="Who supplies whom, and where the risk is",
     )  # fmt: skip
 
 
-def _stage(at: tuple[float, float], one: Plain, risk: Plain | None, box: float, row: float) -> Html:
+def _stage(
+    at: tuple[float, float], one: Plain, risk: Plain | None, period: float, box: float, row: float
+) -> Html:
     x, y = at
     lasts = one["at_hand"] / one["wanted"] if one["wanted"] else 0.0
-    words = f"{_count(one['at_hand'])} at hand, {lasts:.3g} periods"
+    words = f"{_count(one['at_hand'])} at hand, for {span(lasts * period)}"
     out = one["out"]
     second = "" if not one["keeps"] else "does not run out"
     if one["keeps"] and out["value"] >= 0.05 and out["date"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -86,7 +87,7 @@ def _table(viewer: Viewer, found: Plain) -> Html:
         share = "" if not saves or not waits else f"{100 * saves / waits:.0f} %"
         rows.append(
             (h("b", one["title"]), _capital(one["what"]),
-             viewer.clock(one["due"]) if one["due"] else "",
+             _when(viewer, one["due"]) if one["due"] else "",
              _money(found, one["cost"]), _money(found, waits), share, span(one["age"]),
              _band(one["prognosis"]))
         )  # fmt: skip
@@ -96,8 +97,21 @@ def _table(viewer: Viewer, found: Plain) -> Html:
 
 
 def _one(period: str) -> str:
-    """'1 d' as 'd': a cost per period reads better so."""
-    return period.removeprefix("1 ")
+    """'1 d' as 'day': a cost per period reads better so."""
+    one = period.removeprefix("1 ")
+    return {"d": "day", "h": "hour", "w": "week"}.get(one, one)
+
+
+def _minute(viewer: Viewer, moment: str) -> str:
+    """A time without its seconds: plans have none."""
+    return re.sub(r"(\d\d:\d\d):\d\d", r"\1", viewer.clock(moment))
+
+
+def _when(viewer: Viewer, moment: str) -> str:
+    """Days for what is weeks away, minutes for what is near."""
+    text = _minute(viewer, moment)
+    day, _, hours = text.rpartition(" ")
+    return day if day and ":" in hours else text
 
 
 def _capital(text: str) -> str:
@@ -171,7 +185,7 @@ def _room(viewer: Viewer, told: Plain, found: Plain, schedule: Plain | None) -> 
         return panel("When the line has time", h("p", words, cls="empty"))
     plan = dict(schedule["held"] or schedule["proposed"])
     if not wanted:
-        words = "Nothing that is due needs the line to stand."
+        words = "Nothing that needs the line to stand is due before the plan ends."
         return panel("When the line has time", h("p", words, cls="empty"))
     items, rows = [], list(plan["rows"])
     for one in wanted.values():
@@ -193,13 +207,13 @@ def _room(viewer: Viewer, told: Plain, found: Plain, schedule: Plain | None) -> 
 
 def _said(viewer: Viewer, one: Plain, window: Plain) -> str:
     place = f"after {window['after']}" if window["after"] else "now, before anything runs"
-    text = f"{place}, at {viewer.clock(window['start'])}, for {span(one['lasts'])}"
+    text = f"{place}, at {_minute(viewer, window['start'])}, for {span(one['lasts'])}"
     if window["before"] and window["pushed"]:
         text += f"; {window['before']} begins {span(window['pushed'])} later"
     late = f"orders are {span(window['late'])} later than they should be" if window["late"] else ""
     text += f"; {late}" if late else "; no order is late for it"
     others = one["windows"][1:]
     if others:
-        times = ", ".join(viewer.clock(w["start"]) for w in others)
+        times = ", ".join(_minute(viewer, w["start"]) for w in others)
         text += f". Else: {times}"
     return text + "."

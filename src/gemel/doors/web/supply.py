@@ -77,7 +77,8 @@ def _all(viewer: Viewer, known: list[Plain], told: Plain) -> Html:
               h("p", made, cls="faint"), aside=aside),
         panel("What is to be ordered now", _orders(found)),
         panel("Where is the risk?", _listed(sentences["risk"]),
-              network(found["stages"], {r["stage"]: r for r in found["risks"]}),
+              network(found["stages"], {r["stage"]: r for r in found["risks"]},
+                      _period(found["period"])),
               h("p", "The bar in a stage is its risk exposure: what its failure costs, times the "
                 "chance of one within a year, beside the worst stage.", cls="faint"),
               _risks(found)),

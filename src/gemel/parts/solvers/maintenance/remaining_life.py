@@ -25,6 +25,8 @@ from gemel.parts.solvers.maintenance.base import (
 
 __all__ = ["RemainingLife"]
 
+_SHORTEST = 1e-9
+
 
 class RemainingLife(MaintenanceSolver):
     """The best moment to replace the one that runs now, given a remaining life with its interval.
@@ -93,6 +95,7 @@ class RemainingLife(MaintenanceSolver):
         if self.rate is not None:
             span = age + self._met(upkeep, asset, inf)[1] + price.failure_time
             whole["next ones"] = self.rate * (span - length)
+        span = max(span, _SHORTEST)  # a new one that is replaced at once has no length
         return {n: v / span for n, v in whole.items() if v}, length, fails
 
     @staticmethod

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from gemel.core.errors import Refused
-from gemel.core.time import duration_text
+from gemel.core.time import DAY, duration_text
 from gemel.core.wear.fit import WeibullFit
 from gemel.core.wear.upkeep import Asset, Prediction, Upkeep
 from gemel.parts.solvers.maintenance import Action, Plan
@@ -25,6 +25,8 @@ __all__ = ["Busy", "Seen", "predicted", "record_of"]
 _POINTS: Final = 60
 _SIDES: Final = (0.05, 0.5, 0.95)
 _SHOWN: Final = 3
+_SOON: Final = DAY
+"""What is due later after the end of the plan than this needs no room in it."""
 _ENOUGH: Final = 0.98
 """Of its cap: a prognostic that says that much has not seen an end yet."""
 
@@ -134,6 +136,8 @@ def _asset(
     if machine and due is not None and busy.rows:
         # A piece of work that can wait long has all of the schedule to choose from.
         last = max(r.end for r in busy.rows)
+        if found["due"] > last + _SOON:
+            return found
         until = _until(found, now, last)
         free = windows(busy.rows, busy.due, machine, now, _lasts(asset))
         in_time = [w for w in free if w.start <= until] or free[:1]
@@ -149,7 +153,7 @@ def _until(found: Mapping[str, Any], now: int, last: int) -> int:
     prognosis = found["prognosis"]
     if prognosis is not None and prognosis["told_by"] == "prognostic":
         return min(last, now + int(prognosis["low"]))
-    return min(last, max(int(found["due"]), now) + 86_400_000_000_000)
+    return min(last, max(int(found["due"]), now) + DAY)
 
 
 def _lasts(asset: Asset) -> int:
