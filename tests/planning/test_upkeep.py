@@ -117,6 +117,17 @@ def test_a_prognosis_changes_what_to_do() -> None:
     assert found["until"] == min(25 * HOUR, 20 * HOUR)
     # Two hours fit between a and b.
     assert (found["windows"][0]["start"], found["windows"][0]["late"]) == (4 * HOUR, 0)
+    assert found["in_time"]
+
+
+def test_what_fails_before_the_line_has_time_is_told() -> None:
+    busy = Busy(
+        tuple(replace(r, start=r.start * HOUR, end=r.end * HOUR) for r in ROWS), {},
+        {"bearing": "m"},
+    )  # fmt: skip
+    found = record({"bearing": predicted(2.0, 1.0, 3.0, HOUR, None)}, busy)["assets"]["bearing"]
+    assert not found["in_time"]
+    assert found["windows"][0]["start"] == 4 * HOUR
 
 
 def test_what_is_due_in_weeks_needs_no_room_today() -> None:

@@ -31,7 +31,7 @@ def forecast_supply(read: Described, now: int) -> tuple[Supply, dict[str, Outloo
     from gemel.twin.planning.supply import outlook_of
 
     supply, period = read.supply, read.supply.period
-    horizon = max(2, round(supply.horizon / period))
+    horizon = max(2, round(supply.looks / period))
     found: dict[str, Outlook] = {}
     for name, history in read.histories.items():
         where = read.document.where(("stages", name, "demand"))

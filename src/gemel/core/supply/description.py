@@ -18,6 +18,7 @@ WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun"
 
 _MOST_PERIODS = 400
 _MOST_LINKS = 500
+_LOOKS, _PLANS = 28, 14
 
 
 class Link(Settings):
@@ -51,12 +52,14 @@ class Site(Settings):
 class Supply(Network):
     """A stock network with what moves in it, from today on."""
 
-    horizon: Duration = Field(
-        28 * DAY, gt=0, description="How far one looks ahead: what runs out, what to order"
-    )
-    moves: Duration = Field(
-        14 * DAY, gt=0, description="How far ahead transport is planned, at most `horizon`"
-    )
+    horizon: Duration | None = Field(
+        None, gt=0, description="How far one looks ahead: what runs out, what to order; without it "
+        "28 periods"
+    )  # fmt: skip
+    moves: Duration | None = Field(
+        None, gt=0, description="How far ahead transport is planned, at most `horizon`; without it "
+        "14 periods"
+    )  # fmt: skip
     links: tuple[Link, ...] = Field(
         (), max_length=_MOST_LINKS, description="Ways between sites, which vehicles go"
     )
@@ -71,7 +74,7 @@ class Supply(Network):
     def _linked(self) -> Supply:
         for what in ("horizon", "moves"):
             value = getattr(self, what)
-            if not 2 <= value / self.period <= _MOST_PERIODS:
+            if value is not None and not 2 <= value / self.period <= _MOST_PERIODS:
                 raise Misplaced(
                     (what,),
                     f"is {duration_text(value)}: {value / self.period:g} periods, must be 2 to "
@@ -100,6 +103,16 @@ class Supply(Network):
                     ("sites", name), f"no stage stands at '{name}'; {did_you_mean(name, known)}"
                 )
         return self
+
+    @property
+    def looks(self) -> int:
+        """How far one looks ahead, ns."""
+        return _LOOKS * self.period if self.horizon is None else self.horizon
+
+    @property
+    def plans(self) -> int:
+        """How far ahead transport is planned, ns."""
+        return min(_PLANS * self.period if self.moves is None else self.moves, self.looks)
 
     def site_of(self, stage: str) -> str:
         """Where a stage stands."""

@@ -89,7 +89,7 @@ def _stages(plan: SupplyPlan) -> Any:
 
 def _risks(plan: SupplyPlan) -> Any:
     table = telling.table(
-        "fails", "works", f"within {duration_text(plan.supply.horizon)}", "90 % interval",
+        "fails", "works", f"within {duration_text(plan.supply.looks)}", "90 % interval",
         "within a year", "survives", "recovers", "lost then", "risk exposure",
     )  # fmt: skip
     period = plan.supply.period

@@ -212,6 +212,8 @@ def _said(viewer: Viewer, one: Plain, window: Plain) -> str:
         text += f"; {window['before']} begins {span(window['pushed'])} later"
     late = f"orders are {span(window['late'])} later than they should be" if window["late"] else ""
     text += f"; {late}" if late else "; no order is late for it"
+    if not one["in_time"]:
+        text = f"it will probably fail before the line has time. Stop it now, or at best {text}"
     others = one["windows"][1:]
     if others:
         times = ", ".join(_minute(viewer, w["start"]) for w in others)

@@ -112,7 +112,8 @@ class RemainingLife(MaintenanceSolver):
     def _told(self, upkeep: Upkeep, asset: str, moment: float) -> Plan:
         parts, length, fails = self._parts_of(upkeep, asset, moment)
         waits = self._dear(upkeep, asset, inf)
-        notes = [f"{100 * fails:.2g} % that it fails before"]
+        share = f"{100 * fails:.2g} %" if fails >= 1e-4 else "less than 0.01 %"
+        notes = [f"{share} that it fails before"]
         if self.rate is None:
             notes.append("the next ones are taken to cost as much as this one: give `life`")
         return Plan(

@@ -19,8 +19,8 @@ from gemel.twin.planning.supply.ahead import (
     orders_now,
     steady_orders,
 )
-from gemel.twin.planning.supply.moves import Moves, moved
 from gemel.twin.planning.supply.outlook import Outlook
+from gemel.twin.planning.supply.plans import Moves, moved
 from gemel.twin.planning.supply.risk import Risk, Service, risks, service
 
 __all__ = ["Effort", "SupplyPlan", "rules_of", "supply_plan"]
@@ -97,12 +97,12 @@ def supply_plan(
     """
     effort = Effort() if effort is None else effort
     answers, rules = rules_of(supply, effort) if known is None else known
-    periods = max(2, round(supply.horizon / supply.period))
+    periods = max(2, round(supply.looks / supply.period))
     draws = luck_of(supply, outlooks, periods, effort.ahead, effort.seed)
     steady = steady_orders(supply, rules, outlooks, periods)
     args = (effort.periods, effort.replications, effort.seed)
     return SupplyPlan(
         supply, now, effort, outlooks, answers, rules, ahead(supply, rules, draws),
         tuple(orders_now(supply, rules)), service(supply, rules, *args),
-        tuple(risks(supply, rules, chains, supply.horizon, *args)), moved(supply, steady, now),
+        tuple(risks(supply, rules, chains, supply.looks, *args)), moved(supply, steady, now),
     )  # fmt: skip

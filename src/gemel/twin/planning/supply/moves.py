@@ -83,7 +83,7 @@ def freight_of(
 
     Raises `Refused` for more than is planned in a time that people wait.
     """
-    periods = round(supply.moves / supply.period)
+    periods = round(supply.plans / supply.period)
     names, pieces = [], []
     columns: dict[str, list[float]] = {
         k: [] for k in ("link", "load", "ready", "due", "keep", "late")

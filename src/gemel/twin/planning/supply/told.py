@@ -189,18 +189,20 @@ def _risks(plan: SupplyPlan) -> list[str]:
         if risk.cost:
             text += f": {_money(plan, risk.cost)} would be lost"
         told.append(text + ".")
-        told += [_remedy(plan, remedy) for remedy in risk.remedies if remedy.cost.high < 0]
+        title = stage.title or risk.stage
+        told += [_remedy(plan, title, remedy) for remedy in risk.remedies if remedy.cost.high < 0]
         if risk.remedies and not any(r.cost.high < 0 for r in risk.remedies):
             told.append(
-                "Neither a second source there nor more stock would surely save more than it costs."
+                f"Neither a second source nor more stock of {title} would surely save more than it "
+                "costs."
             )
     return told
 
 
-def _remedy(plan: SupplyPlan, remedy: Remedy) -> str:
-    what = "A second source there"
+def _remedy(plan: SupplyPlan, title: str, remedy: Remedy) -> str:
+    what = f"A second source of {title}"
     if remedy.units:
-        what = f"{units_text(remedy.units)} {plan.supply.unit} more stock there"
+        what = f"{units_text(remedy.units)} {plan.supply.unit} more of {title}"
     save, least, most = (-v for v in (remedy.cost.value, remedy.cost.high, remedy.cost.low))
     text = (
         f"{what} would save {_money(plan, save)} a year [{units_text(least)}, {units_text(most)}]"
@@ -216,7 +218,7 @@ def _moving(plan: SupplyPlan) -> list[str]:
         return []
     trips = sum(d.vehicles for d in moves.departures)
     text = (
-        f"{trips} vehicles leave within {_time(float(plan.supply.moves))} for "
+        f"{trips} vehicles leave within {_time(float(plan.supply.plans))} for "
         f"{_money(plan, moves.vehicles)}"
     )
     if moves.by_hand > moves.cost * (1 + 1e-6):
@@ -235,7 +237,7 @@ def _moving(plan: SupplyPlan) -> list[str]:
 
 
 def _horizon(plan: SupplyPlan) -> str:
-    return _time(float(plan.supply.horizon))
+    return _time(float(plan.supply.looks))
 
 
 def _time(nanoseconds: float) -> str:

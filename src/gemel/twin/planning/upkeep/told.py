@@ -140,7 +140,9 @@ def _asset(
             return found
         until = _until(found, now, last)
         free = windows(busy.rows, busy.due, machine, now, _lasts(asset))
-        in_time = [w for w in free if w.start <= until] or free[:1]
+        in_time = [w for w in free if w.start <= until]
+        found["in_time"] = bool(in_time)
+        in_time = in_time or sorted(free, key=lambda w: w.start)
         found["machine"] = machine
         found["windows"] = [asdict(w) for w in in_time[:_SHOWN]]
         found["until"] = until
