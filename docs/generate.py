@@ -317,7 +317,7 @@ def _supply() -> list[str]:
         ("A link", Link), ("A site", Site), ("Demand from a table", DemandTable),
         ("Orders from a table", OrderTable), ("Disruption from a table", DisruptionTable),
     ):  # fmt: skip
-        found += [f"### {title}\n", Schema(model).table()]
+        found += [f"### {title} {{ #{model.__name__.lower()} }}\n", Schema(model).table()]
     return found
 
 

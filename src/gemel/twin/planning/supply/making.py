@@ -19,8 +19,8 @@ from gemel.twin.planning.supply.ahead import (
     orders_now,
     steady_orders,
 )
+from gemel.twin.planning.supply.moves import Moves, moved
 from gemel.twin.planning.supply.outlook import Outlook
-from gemel.twin.planning.supply.plans import Moves, moved
 from gemel.twin.planning.supply.risk import Risk, Service, risks, service
 
 __all__ = ["Effort", "SupplyPlan", "rules_of", "supply_plan"]
