@@ -29,10 +29,12 @@ from gemel.core.kind import Kind
 from gemel.core.line import Distribution, Line
 from gemel.core.plant import Plant
 from gemel.core.stock import Network
+from gemel.core.supply import Link, Site, Supply
 from gemel.core.time import duration_text
 from gemel.core.wear import Upkeep
 from gemel.doors.api import create_app
 from gemel.doors.cli.main import app as cli
+from gemel.runtime.supply_files import DemandTable, DisruptionTable, OrderTable
 from gemel.twin.alarms.settings import AlarmSettings
 from gemel.twin.learning import WatchSettings
 from gemel.twin.learning.live.settings import TaskUse
@@ -327,6 +329,23 @@ def parts() -> str:
     return "\n".join(text)
 
 
+def _supply() -> list[str]:
+    """What a supply file has beyond a stock file."""
+    own = [name for name in Supply.model_fields if name not in Network.model_fields]
+    rows = ["| field | default | meaning |", "|---|---|---|"]
+    for name in own:
+        about = Supply.model_fields[name]
+        shown = about.get_default(call_default_factory=True) or ""
+        rows.append(f"| `{name}` | {shown} | {about.description} |")
+    found = ["\n".join(rows) + "\n"]
+    for title, model in (
+        ("A link", Link), ("A site", Site), ("Demand from a table", DemandTable),
+        ("Orders from a table", OrderTable), ("Disruption from a table", DisruptionTable),
+    ):  # fmt: skip
+        found += [f"### {title} {{ #{model.__name__.lower()} }}\n", Schema(model).table()]
+    return found
+
+
 def stock_and_maintenance() -> str:
     stock, upkeep = Schema(Network), Schema(Upkeep)
     return "\n".join(
@@ -337,6 +356,10 @@ def stock_and_maintenance() -> str:
             "What `gemel plan stock` reads: [Plan stock](../how-to/plan-stock.md).\n",
             stock.table(),
             *stock.tables(3),
+            "## Supply { #supply }\n",
+            "What `gemel supply` reads: a stock file, and this beside it: "
+            "[Supply](../how-to/supply.md). `demand` and `disruption` of a stage can be a table.\n",
+            *_supply(),
             "## Maintenance { #maintenance }\n",
             "What `gemel plan maintenance` reads: "
             "[Plan maintenance](../how-to/plan-maintenance.md).\n",

@@ -27,7 +27,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     }},
     "assembly": {"stages": {
         "steel": {"lead_time": "3 d", "lead_time_spread": "1 d",
-                  "disruption": {"every": "20 d", "lasts": "4 d"}},
+                  "disruption": {"every": "20 d", "lasts": "4 d"}, "second": {"capacity": 2.5}},
         "motor": {"lead_time": "1 d", "demand": {"kind": "poisson", "mean": 1}},
         "cart": {"after": {"steel": 2, "motor": 1}, "lead_time": "0 d", "capacity": 6,
                  "demand": {"kind": "normal", "mean": 3, "spread": 1}},
@@ -135,11 +135,11 @@ def test_disrupted_supply_costs_what_theory_says() -> None:
 def test_seeds_streams_and_trace() -> None:
     network = Network.read(NETWORKS["two shops"])
     rules = {n: Rule(**r) for n, r in RULES["two shops"].items()}  # type: ignore[arg-type]  # by name
-    first = played(network, [rules], replications=4, seed=3, trace=True)
-    again = played(network, [rules], replications=4, seed=3, trace=True)
+    first = played(network, [rules], replications=4, seed=3, trace=2)
+    again = played(network, [rules], replications=4, seed=3, trace=2)
     assert np.array_equal(first.cost, again.cost)
     assert np.array_equal(first.trace, again.trace)
-    assert first.trace.shape == (1_100, 3, 2)
+    assert first.trace.shape == (2, 1_100, 3, 5)
     assert not np.array_equal(first.cost, played(network, [rules], replications=4, seed=4).cost)
     fewer = Network.read({"review": "periodic", "stages": {
         "depot": NETWORKS["two shops"]["stages"]["depot"],

@@ -247,6 +247,26 @@ class AsyncClient:
         """The proposed plan is thrown away."""
         return _plain(await self.post(_of("schedules", name, "discard"), {"number": number}))
 
+    async def maintained(self) -> list[Plain]:
+        """All that is kept up, by name."""
+        return list(await self.get("/api/maintenance"))
+
+    async def maintenance(self, name: str, *, wait: bool = False) -> Plain:
+        """When to replace what, visits, and room in the schedule; with `wait` not before it is
+        worked out."""
+        path = f"/api/maintenance/{quote(name, safe='')}"
+        return _plain(await self.get(path, {"wait": True if wait else None}))
+
+    async def supplies(self) -> list[Plain]:
+        """All supply networks, by name."""
+        return list(await self.get("/api/supply"))
+
+    async def supply(self, name: str, *, wait: bool = False) -> Plain:
+        """What runs out when, what to order, which stage is the risk; with `wait` not before it is
+        worked out."""
+        path = f"/api/supply/{quote(name, safe='')}"
+        return _plain(await self.get(path, {"wait": True if wait else None}))
+
     # Production
 
     async def kpis(self) -> Plain | None:

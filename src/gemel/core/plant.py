@@ -216,6 +216,8 @@ class Plant(Settings):
     alarms: dict[str, PartSettings] = Field({}, description="ISA-18.2 alarms, by name")
     lines: dict[str, PartSettings] = Field({}, description="Lines to be played out, by name")
     schedules: dict[str, PartSettings] = Field({}, description="What is planned, by name")
+    maintenance: dict[str, PartSettings] = Field({}, description="What is kept up, by name")
+    supply: dict[str, PartSettings] = Field({}, description="Supply networks, by name")
     shifts: tuple[Shift, ...] = Field((), description="Shift calendar, in the plant's time zone")
     operations: PartSettings = Field({}, description="Meaning of states and counts, holidays")
     retention: Retention = Retention()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
+from math import isfinite
 from typing import Annotated, Final, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -29,6 +30,7 @@ __all__ = [
     "isoformat",
     "parse_duration",
     "parse_time",
+    "time_text",
     "zone",
 ]
 
@@ -90,6 +92,19 @@ def duration_text(nanoseconds: int) -> str:
         if nanoseconds and nanoseconds % _UNITS[unit] == 0:
             return f"{nanoseconds // _UNITS[unit]} {unit}"
     return f"{nanoseconds} ns"
+
+
+def time_text(nanoseconds: float) -> str:
+    """A computed time for people: three digits, in the largest unit of which it has two."""
+    if not isfinite(nanoseconds):
+        return "never"
+    if nanoseconds <= 0:
+        return "now"
+    for unit, size in (("d", DAY), ("h", HOUR), ("min", MINUTE)):
+        if nanoseconds >= 2 * size:
+            value = nanoseconds / size
+            return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
+    return f"{nanoseconds / SECOND:.3g} s"
 
 
 def _read_duration(value: object) -> object:

@@ -23,6 +23,8 @@ from gemel.parts.detectors import DETECTORS, Detector
 from gemel.parts.reasoners import REASONERS, Reasoner
 from gemel.runtime.memory import uncollected
 from gemel.runtime.schedule_settings import build_schedule, schedules
+from gemel.runtime.supply_settings import build_supply, supplies
+from gemel.runtime.upkeep_settings import build_upkeep, upkeeps
 from gemel.runtime.yaml12 import Document, parse
 from gemel.twin.alarms import AlarmSettings
 from gemel.twin.alarms import check as check_alarms
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from gemel.twin.learning.live.forms import Form
     from gemel.twin.learning.live.rows import Source
     from gemel.twin.planning.plans.settings import PlanSettings
+    from gemel.twin.planning.supply.settings import SupplySettings
+    from gemel.twin.planning.upkeep.settings import MaintenanceSettings
 
 __all__ = ["Advice", "Plan", "check", "load", "read_document", "source_of"]
 
@@ -57,6 +61,8 @@ class Plan:
     machines: dict[str, Machine] = field(default_factory=dict)
     lines: dict[str, Line] = field(default_factory=dict)
     schedules: dict[str, PlanSettings] = field(default_factory=dict)
+    maintenance: dict[str, MaintenanceSettings] = field(default_factory=dict)
+    supply: dict[str, SupplySettings] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -247,6 +253,8 @@ _BUILDERS: dict[str, Callable[[str, dict[str, Any]], Any]] = {
     "reasoners": _build_reasoner,
     "lines": _build_line,
     "schedules": build_schedule,
+    "maintenance": build_upkeep,
+    "supply": build_supply,
 }
 
 
@@ -301,6 +309,8 @@ def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
         path.resolve(), digest, plant, signals, connectors, watches, tasks, alarms, reasoners,
         operations, machines(plant.assets, signals, operations), lines,
         schedules(plant, lines, paths, folder, document.where),
+        upkeeps(plant, paths, folder, document.where),
+        supplies(plant, paths, folder, document.where),
     )  # fmt: skip
 
 

@@ -38,6 +38,8 @@ from gemel.runtime.planning import Planning
 from gemel.runtime.reloading import declare, last_known, limit, reload
 from gemel.runtime.rooms import Rooms
 from gemel.runtime.supervisor import AT_ITS_END, Link
+from gemel.runtime.supplying import Supplying
+from gemel.runtime.upkeeping import Upkeeping
 from gemel.twin.mirror import Mirror
 
 __all__ = ["Daemon", "declare"]
@@ -88,6 +90,9 @@ class Daemon:
         self._executor = ThreadPoolExecutor(1, "gemel.fit")
         self._asker = ThreadPoolExecutor(1, "gemel.ask")
         self._planner = ThreadPoolExecutor(1, "gemel.plan")
+        self._looker = ThreadPoolExecutor(1, "gemel.look")
+        self.upkeeping = Upkeeping(self, self._looker)
+        self.supplying = Supplying(self, self._looker)
         self._tasks: list[asyncio.Task[None]] = []
         self._reloading = asyncio.Lock()
         self._stopping = False
@@ -163,7 +168,9 @@ class Daemon:
         await self.pipeline.stop()
         await self.rooms.close(self.store)
         self.planning.stop()
-        for executor in (self._executor, self._asker, self._planner):
+        self.upkeeping.stop()
+        self.supplying.stop()
+        for executor in (self._executor, self._asker, self._planner, self._looker):
             await asyncio.to_thread(executor.shutdown, cancel_futures=True)
 
     # Making

@@ -199,7 +199,9 @@ def played_by_hand(
             start = min(waiting[n], stage.capacity if stage.capacity is not None else float("inf"))
             start = min([start, *(material[s, n] / c for s, c in stage.after.items())])
             if not works[n][t]:
-                start = 0.0
+                start = min(start, stage.second.capacity if stage.second is not None else 0.0)
+                if t >= warm and waiting[n] > 0:
+                    counts[n][9] += start
             if waiting[n] > 0 and start > 0:
                 waiting[n] -= start
                 for s, count in stage.after.items():
@@ -240,4 +242,6 @@ def played_by_hand(
                 counts[n][1] += owed[n]
                 counts[n][2] += coming[n] - waiting[n]
                 counts[n][8] += owed[n] <= 1e-9
+                for s in network.stages[n].after:
+                    counts[s][10] += material[s, n]
     return counts

@@ -1,4 +1,4 @@
-"""Chi-square, Student's t and F: probabilities and quantiles, to about ten digits.
+"""Chi-square, Student's t, F and beta: probabilities and quantiles, to about ten digits.
 
 Sources: M. Abramowitz and I. A. Stegun, Handbook of Mathematical Functions, 6.5.29 and 6.5.31
 (incomplete gamma function), 26.5.8 (incomplete beta function, as a continued fraction).
@@ -10,7 +10,9 @@ from collections.abc import Callable
 from math import exp, lgamma, log, log1p
 from typing import Final
 
-__all__ = ["chi2_cdf", "chi2_quantile", "f_above", "t_cdf", "t_quantile"]
+__all__ = [
+    "beta_cdf", "beta_quantile", "chi2_cdf", "chi2_quantile", "f_above", "t_cdf", "t_quantile",
+]  # fmt: skip
 
 _TINY: Final = 1e-300
 _ENOUGH: Final = 1e-15
@@ -42,6 +44,16 @@ def t_quantile(p: float, df: float) -> float:
 def f_above(x: float, df1: float, df2: float) -> float:
     """P(F > x) of an F variable with `df1` and `df2` degrees of freedom."""
     return _beta(df2 / 2, df1 / 2, df2 / (df2 + df1 * x)) if x > 0 else 1.0
+
+
+def beta_cdf(x: float, a: float, b: float) -> float:
+    """P(X ≤ x) of a beta variable with shapes `a` and `b` > 0."""
+    return _beta(a, b, x)
+
+
+def beta_quantile(p: float, a: float, b: float) -> float:
+    """The x in 0 … 1 that a beta variable stays below with probability 0 < p < 1."""
+    return _inverse(lambda x: beta_cdf(x, a, b), p, 1.0)
 
 
 def _inverse(cdf: Callable[[float], float], p: float, start: float) -> float:

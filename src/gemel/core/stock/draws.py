@@ -104,7 +104,8 @@ def _leads(
 
 
 def _works(network: Network, name: str, shape: tuple[int, int], seed: int) -> npt.NDArray[np.bool_]:
-    """Up and down for exponential times, seen at the start of each period; up in the first one."""
+    """Up and down for exponential times, seen at the start of each period; in the first one as it
+    is said to be now."""
     disruption = network.stages[name].disruption
     if disruption is None:
         return np.ones(shape, np.bool_)
@@ -117,7 +118,7 @@ def _works(network: Network, name: str, shape: tuple[int, int], seed: int) -> np
     stays = share + (1 - share) * np.exp(-pace)
     returns = share * (1 - np.exp(-pace))
     chance = random.random(shape)
-    works = np.ones(shape, np.bool_)
+    works = np.full(shape, not disruption.down)
     for t in range(1, periods):
         works[:, t] = chance[:, t] < np.where(works[:, t - 1], stays, returns)
     return works

@@ -12,11 +12,12 @@ from gemel.core.settings import Settings
 from gemel.core.stock.demand import Demand, KnownDemand
 from gemel.core.time import DAY, Duration, duration_text
 
-__all__ = ["Break", "Disruption", "Network", "Rule", "Stage"]
+__all__ = ["Arrival", "Break", "Disruption", "Network", "Rule", "SecondSource", "Stage"]
 
 _YEAR = 365 * DAY
 _LONGEST = 20 * _YEAR
 _MOST_STAGES = 10_000
+_MOST_PERIODS = 10_000
 
 
 class Break(Settings):
@@ -31,6 +32,26 @@ class Disruption(Settings):
 
     every: Duration = Field(gt=0, description="Mean time from recovery to the next failure")
     lasts: Duration = Field(gt=0, description="Mean time until it supplies again")
+    down: bool = Field(False, description="Whether it fails now")
+
+    @property
+    def availability(self) -> float:
+        """Share of time in which it supplies."""
+        return self.every / (self.every + self.lasts)
+
+
+class SecondSource(Settings):
+    """Who steps in while the supply fails, with the same lead time."""
+
+    capacity: float = Field(gt=0, description="Most units that it brings in a period")
+    premium: float = Field(0, ge=0, description="What a unit of it costs more")
+
+
+class Arrival(Settings):
+    """What was ordered before and is still to come."""
+
+    quantity: float = Field(gt=0, description="Units")
+    within: Duration = Field(ge=0, description="Time from now until they can be used")
 
 
 class Rule(Settings):
@@ -119,9 +140,16 @@ class Stage(Settings):
     repair_time: Duration | None = Field(None, gt=0, description="Mean time to repair one here")
     capacity: float | None = Field(None, gt=0, description="Most units that it makes in a period")
     disruption: Disruption | None = Field(None, description="How its supply fails")
+    second: SecondSource | None = Field(None, description="Who steps in while its supply fails")
     recovery: Duration | None = Field(None, gt=0, description="Time until it works again after "
                                       "the worst that can happen to it")  # fmt: skip
     at_hand: float = Field(0, ge=0, description="Units there now")
+    on_order: tuple[Arrival, ...] = Field(
+        (), max_length=10_000, description="What was ordered before and is still to come"
+    )
+    site: str = Field("", description="Where it stands; what goes from one site to another is "
+                      "moved. Without it, a site of its own")  # fmt: skip
+    load: float = Field(0, ge=0, description="Room that a unit takes in a vehicle, e.g. pallets")
     today: Rule | None = Field(None, description="The rule of today, to compare with")
 
     @property
@@ -158,6 +186,12 @@ class Network(Settings):
                     )
                 if not 0 < count < 1e9:
                     raise ValueError(f"stage '{name}' takes {count:g} of '{supplier}' for one unit")
+            for arrival in stage.on_order:
+                if arrival.within / self.period > _MOST_PERIODS:
+                    raise ValueError(
+                        f"stage '{name}': on_order arrives within {duration_text(arrival.within)}, "
+                        f"more than {_MOST_PERIODS} periods of {duration_text(self.period)}"
+                    )
             for what in ("lead_time", "lead_time_spread", "promise", "repair_time", "recovery"):
                 value = getattr(stage, what)
                 if value is not None and value > _LONGEST:

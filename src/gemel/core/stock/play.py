@@ -13,7 +13,7 @@ from gemel.core.control.quantiles import t_quantile
 from gemel.core.errors import Refused
 from gemel.core.frame import Values
 from gemel.core.stock.draws import Draws, draw, whole_periods
-from gemel.core.stock.kernel import COUNTS, play
+from gemel.core.stock.kernel import COUNTS, TRACED, play
 from gemel.core.stock.network import Network, Rule
 
 __all__ = ["Figure", "Played", "played"]
@@ -45,11 +45,12 @@ class Played:
 
     stages    names, in the order of the columns
     columns   float64[p, r, n] each: means of a period (`at_hand`, `owed`, `under_way`, `orders`,
-              `ordered`, `wanted`, `at_once`, `lost`) and the share of periods without debts,
-              `clear`
+              `ordered`, `wanted`, `at_once`, `lost`, `second`, `set_aside`) and the share of
+              periods without debts, `clear`
     cost      float64[p, r]: of a period, all stages
     parts     float64[p, r] each, by name; their sum is `cost`
-    trace     float64[t, n, 2]: at hand and owed after each period, of the first set and replication
+    trace     float64[q, t, n, 5]: `kernel.TRACED` after each period, of the first set, in the
+              replications that were traced
     """
 
     stages: tuple[str, ...]
@@ -83,12 +84,13 @@ def played(
     seed: int = 0,
     draws: Draws | None = None,
     from_now: bool = False,
-    trace: bool = False,
+    trace: int = 0,
 ) -> Played:
     """Every set of rules in the same `replications` of `warm` and then `periods` periods.
 
-    Stages begin at the highest position of their rule; with `from_now` at what is `at_hand`. Lead
-    times are rounded up to whole periods. Raises `Refused` where a stage has no rule.
+    Stages begin at the highest position of their rule; with `from_now` at what is `at_hand`, and
+    what is `on_order` arrives. Lead times are rounded up to whole periods. Of the first set,
+    `trace` replications are traced. Raises `Refused` where a stage has no rule.
     """
     order = network.order()
     if draws is None:
@@ -108,7 +110,8 @@ def played(
         begin = np.tile([network.stages[n].at_hand for n in order], (len(rules), 1))
     stages = [network.stages[n] for n in order]
     counts = np.zeros((len(rules), replications, len(order), len(COUNTS)))
-    told = np.zeros((whole if trace else 0, len(order), 2))
+    told = np.zeros((min(trace, replications), whole, len(order), len(TRACED)))
+    arrivals = _arrivals(network, order) if from_now else np.zeros((0, len(order)))
     play(
         edge_start.astype(np.int64), edge_from, np.array([c for _, c in flat], np.float64),
         np.cumsum([0, *(len(o) for o in out)]).astype(np.int64),
@@ -116,7 +119,8 @@ def played(
         np.array([draws.sells.index(n) if n in draws.sells else -1 for n in order], np.int64),
         np.array([s.lost_sale_cost is None for s in stages], np.bool_),
         np.array([s.capacity if s.capacity is not None else np.inf for s in stages], np.float64),
-        kind, reorder, amount, np.maximum(begin, 0.0), network.review == "periodic", warm,
+        np.array([0.0 if s.second is None else s.second.capacity for s in stages], np.float64),
+        kind, reorder, amount, np.maximum(begin, 0.0), arrivals, network.review == "periodic", warm,
         draws.demand, np.array([whole_periods(network, s.lead_time) for s in stages], np.int64),
         draws.leads, draws.works, counts, told,
     )  # fmt: skip
@@ -124,6 +128,17 @@ def played(
     columns = {name: means[..., i] for i, name in enumerate(COUNTS)}
     parts = _costs(network, order, columns)
     return Played(order, columns, np.sum(list(parts.values()), axis=0), parts, told)
+
+
+def _arrivals(network: Network, order: tuple[str, ...]) -> Values:
+    """float64[a, n]: what was ordered before, by the period in which it arrives."""
+    at = [[(whole_periods(network, a.within), a.quantity) for a in network.stages[n].on_order]
+          for n in order]  # fmt: skip
+    found = np.zeros((max((t + 1 for one in at for t, _ in one), default=0), len(order)))
+    for j, one in enumerate(at):
+        for t, quantity in one:
+            found[t, j] += quantity
+    return found
 
 
 def _tables(
@@ -154,9 +169,11 @@ def _costs(
     stages = [network.stages[n] for n in order]
     parts = {
         "orders": columns["orders"] @ np.array([s.order_cost for s in stages]),
-        "keeping": columns["at_hand"] @ keep,
+        "keeping": (columns["at_hand"] + columns["set_aside"]) @ keep,
         "under way": columns["under_way"] @ way,
         "waiting": columns["owed"] @ np.array([s.backorder_cost or 0.0 for s in stages]),
+        "second source": columns["second"]
+        @ np.array([0.0 if s.second is None else s.second.premium for s in stages]),
         "lost sales": columns["lost"] @ np.array([s.lost_sale_cost or 0.0 for s in stages]),
     }
     return {name: value for name, value in parts.items() if np.any(value)}

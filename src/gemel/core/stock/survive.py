@@ -33,8 +33,9 @@ class Exposure:
 
 
 def time_to_survive(network: Network, failed: str, stock: Mapping[str, float]) -> float:
-    """Periods that every demand is met while `failed` makes nothing, from `stock` at hand and what
-    the other stages make, within their capacity. Infinite where it always is.
+    """Periods that every demand is met while `failed` makes nothing but what its second source
+    brings, from `stock` at hand and what the other stages make, within their capacity. Infinite
+    where it always is.
 
     The linear programme of the paper has one supplier of each material here, so what a stage must
     make by time t follows from its customers: a convex function of t that is 0 at 0. It stays below
@@ -112,7 +113,9 @@ def _served(
     for n in network.order()[::-1]:
         stage = network.stages[n]
         make = max(needed[n] - stock.get(n, 0.0), 0.0)
-        capacity = 0.0 if n == failed else stage.capacity
+        capacity = stage.capacity
+        if n == failed:
+            capacity = 0.0 if stage.second is None else stage.second.capacity
         if capacity is not None and make > capacity * time * (1 + 1e-12) + 1e-9:
             return False
         for supplier, count in stage.after.items():

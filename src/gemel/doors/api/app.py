@@ -36,6 +36,8 @@ from gemel.doors.api import (
     quality,
     schedules,
     session,
+    supply,
+    upkeep,
 )
 from gemel.doors.api.access import Viewer
 from gemel.runtime.access import Access
@@ -63,7 +65,7 @@ def create_app(daemon: Daemon, access: Access) -> FastAPI:
     )
     app.state.daemon = daemon
     app.state.access = access
-    rooms = (alarms, decisions, models, quality, planning, schedules)
+    rooms = (alarms, decisions, models, quality, planning, schedules, upkeep, supply)
     for module in (session, plant, live, history, ingest, *rooms, plant_file):
         app.include_router(module.router, prefix="/api")
     app.include_router(plant.metrics)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
@@ -72,12 +72,22 @@ def write_plant(folder: Path, url: str) -> Path:
     text = re.sub(r"  - \{name: (Late|Night),.*\n", "", text)
     path = folder / "plant.yaml"
     path.write_text(text, encoding="utf-8")
-    _write_orders(folder, datetime.fromtimestamp(system_clock() / 1e9, local))
+    _write_beside(folder, datetime.fromtimestamp(system_clock() / 1e9, local))
     return path
 
 
-def _write_orders(folder: Path, now: datetime) -> None:
-    """The orders of the virtual plant, due from now on as theirs are after 6 o'clock."""
+def _write_beside(folder: Path, now: datetime) -> None:
+    """What the virtual plant file names: orders are due from now on as theirs are after 6 o'clock,
+    and what was sold was sold until yesterday."""
+    days = now.replace(tzinfo=None) - datetime(2026, 1, 5)  # noqa: DTZ001 - a local time of the file
+    for name in ("upkeep.yaml", "packaging.yaml", "packaging_demand.csv", "packaging_failures.csv"):
+        text = files("gemel.virtual").joinpath(name).read_text(encoding="utf-8")
+
+        def moved(found: re.Match[str]) -> str:
+            return str(date.fromisoformat(found[0]) + timedelta(days=days.days))
+
+        text = re.sub(r"\d{4}-\d\d-\d\d", moved, text)
+        (folder / name).write_text(text, encoding="utf-8")
     for name in ("bottling.yaml", "bottling.csv"):
         text = files("gemel.virtual").joinpath(name).read_text(encoding="utf-8")
         shift = now.replace(tzinfo=None, second=0, microsecond=0) - ORDERS_BEGIN

@@ -53,6 +53,7 @@ app.add_typer(planning.plan, name="plan")
 app.add_typer(plans.plans, name="plans")
 app.add_typer(whatif, name="whatif")
 app.add_typer(learned.learn, name="learn")
+app.command()(planning.supply)
 
 
 @app.command()

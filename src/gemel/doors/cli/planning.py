@@ -1,4 +1,5 @@
-"""`gemel plan`: what it takes. What it does is in `stocking` and `upkeeping`."""
+"""`gemel plan` and `gemel supply`: what they take. What they do is in `stocking`, `upkeeping` and
+`supplying`."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import typer
 
 from gemel.doors.cli.options import AsJson
 
-__all__ = ["plan"]
+__all__ = ["plan", "supply"]
 
 plan = typer.Typer(help="Find the best plan for what a file describes.", no_args_is_help=True)
 
@@ -46,3 +47,27 @@ def stock(
     from gemel.doors.cli import stocking
 
     stocking.stock(file, periods, replications, seed, as_json=json)
+
+
+def supply(
+    file: Described,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="Look ahead from this day on; without it from the end of the demand history",
+        ),
+    ] = None,
+    periods: Annotated[
+        int, typer.Option(min=100, max=100_000, help="Periods of each long replication")
+    ] = 1_000,
+    replications: Annotated[
+        int, typer.Option(min=2, max=1_000, help="How often the long run is played")
+    ] = 40,
+    seed: Annotated[int, typer.Option(min=0, help="Of the chance that is played")] = 0,
+    json: AsJson = False,
+) -> None:
+    """Say what runs out when, what to order now, which stage is the risk, and what to ship."""
+    from gemel.doors.cli import supplying
+
+    supplying.supply(file, start, periods, replications, seed, as_json=json)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import floor, log10
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from rich.table import Table
 
 from gemel.core.errors import DataError, did_you_mean
 from gemel.core.frame import Values
+from gemel.doors.plain import plain
 from gemel.parts.connectors.files.columns import Columns
 
 if TYPE_CHECKING:
@@ -118,17 +119,6 @@ def number(value: float, scale: float = float("nan")) -> str:
     if not 0 < scale < float("inf"):
         return f"{value:.5g}"
     return f"{value:.{max(0, 2 - floor(log10(scale)))}f}"
-
-
-def plain(value: Any) -> Any:
-    """The same with NaN and infinity as null, which JSON has no word for."""
-    if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
 
 
 @contextmanager

@@ -27,6 +27,8 @@ NAVIGATION = (
     ("/line", "Line"),
     ("/what-if", "What-if"),
     ("/schedule", "Schedule"),
+    ("/maintenance", "Maintenance"),
+    ("/supply", "Supply"),
     ("/advice", "Advice"),
     None,
     ("/connections", "Connections"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import sqrt
+from math import ceil, sqrt
 
 import numpy as np
 from pydantic import Field
@@ -20,6 +20,9 @@ _MOST_STAGES = 60
 _APART = 1_000_000_007
 """Between the seed given and that of the search: nobody who plays the rules out with a small seed
 meets the chance that they were searched on."""
+_FAILURES = 100
+"""Of each stage, that the search should meet."""
+_MOST_OFTEN = 128
 _TRIES = 9
 """Levels of one stage that are tried at once."""
 
@@ -34,13 +37,16 @@ class BySimulation(StockSolver):
     """
 
     periods: int = Field(400, ge=20, le=100_000, description="Periods of each replication")
-    replications: int = Field(16, ge=2, le=10_000, description="Replications of the search")
+    replications: int = Field(
+        16, ge=2, le=10_000, description="Replications of the search; more where failures are rare"
+    )
     sweeps: int = Field(6, ge=1, le=100, description="Over all stages, at most")
     seed: int = Field(0, ge=0, description="Of the chance that is searched on")
+    alone: bool = Field(False, description="Also a stage by itself, which theory mostly covers")
 
     def uncovered(self, network: Network) -> tuple[str, ...]:
         found = []
-        if len(network.stages) < 2:
+        if len(network.stages) < 2 and not self.alone:
             found.append("one stage by itself")
         if len(network.stages) > _MOST_STAGES:
             found.append(f"{len(network.stages)} stages, at most {_MOST_STAGES}")
@@ -58,7 +64,8 @@ class BySimulation(StockSolver):
     def plan(self, network: Network) -> Plan:
         fitting(self, network)
         warm = self._warm(network)
-        draws = draw(network, warm + self.periods, self.replications, self.seed + _APART)
+        often = self._often(network)
+        draws = draw(network, warm + self.periods, often, self.seed + _APART)
         wanted, spread = network.throughput(), _spread(network)
         rules = {n: _first(network, n, wanted[n], spread[n]) for n in network.order()}
         cost = float(played(network, [rules], draws=draws, warm=warm).cost.mean())
@@ -87,10 +94,17 @@ class BySimulation(StockSolver):
     def _warm(self, network: Network) -> int:
         return int(20 + 3 * sum(network.periods(s.lead_time) for s in network.stages.values()))
 
+    def _often(self, network: Network) -> int:
+        """More replications where failures are rare: levels would else be right for a few only."""
+        every = [network.periods(s.disruption.every + s.disruption.lasts)
+                 for s in network.stages.values() if s.disruption is not None]  # fmt: skip
+        wanted = ceil(_FAILURES * max(every, default=0.0) / self.periods)
+        return max(self.replications, min(wanted, _MOST_OFTEN))
+
     def _told(self, network: Network, rules: Mapping[str, Rule]) -> Plan:
         found: Played = played(
             network, [rules], periods=self.periods, warm=self._warm(network),
-            replications=4 * self.replications, seed=self.seed + _APART + 1,
+            replications=4 * self._often(network), seed=self.seed + _APART + 1,
         )  # fmt: skip
         figure = found.figure()
         stock = found.columns["at_hand"][0].mean(axis=0)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from gemel.core.errors import Refused
+from gemel.core.frame import Values
 from gemel.core.probability import normal_cdf, normal_quantile, panels
 from gemel.core.wear.upkeep import Prediction, Upkeep
 from gemel.parts.solvers.maintenance._least import least
@@ -23,6 +24,8 @@ from gemel.parts.solvers.maintenance.base import (
 )
 
 __all__ = ["RemainingLife"]
+
+_SHORTEST = 1e-9
 
 
 class RemainingLife(MaintenanceSolver):
@@ -65,6 +68,17 @@ class RemainingLife(MaintenanceSolver):
             raise Refused("the action says no moment from now on")
         return self._told(upkeep, asset, action.moment)
 
+    def moved(self, upkeep: Upkeep, asset: str, times: Values) -> Values:
+        """float64[t]: what it costs to act after so many periods instead of at the best of these,
+        all in all; with `rate`, else what is told is a cost by period. Raises `Refused`."""
+        if self.rate is None:
+            raise Refused("without `rate` nobody knows what a period costs once it is replaced")
+        fitting(self, upkeep, asset)
+        one = upkeep.assets[asset]
+        span = (one.age + one.failure_time) / upkeep.period + self._met(upkeep, asset, inf)[1]
+        dear = np.array([self._dear(upkeep, asset, t) for t in times.tolist()]) * span
+        return np.asarray(dear - dear.min())
+
     def _dear(self, upkeep: Upkeep, asset: str, moment: float) -> float:
         return sum(self._parts_of(upkeep, asset, moment)[0].values())
 
@@ -81,6 +95,7 @@ class RemainingLife(MaintenanceSolver):
         if self.rate is not None:
             span = age + self._met(upkeep, asset, inf)[1] + price.failure_time
             whole["next ones"] = self.rate * (span - length)
+        span = max(span, _SHORTEST)  # a new one that is replaced at once has no length
         return {n: v / span for n, v in whole.items() if v}, length, fails
 
     @staticmethod
@@ -97,7 +112,8 @@ class RemainingLife(MaintenanceSolver):
     def _told(self, upkeep: Upkeep, asset: str, moment: float) -> Plan:
         parts, length, fails = self._parts_of(upkeep, asset, moment)
         waits = self._dear(upkeep, asset, inf)
-        notes = [f"{100 * fails:.2g} % that it fails before"]
+        share = f"{100 * fails:.2g} %" if fails >= 1e-4 else "less than 0.01 %"
+        notes = [f"{share} that it fails before"]
         if self.rate is None:
             notes.append("the next ones are taken to cost as much as this one: give `life`")
         return Plan(

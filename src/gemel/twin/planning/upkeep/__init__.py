@@ -1,0 +1,1 @@
+"""Maintenance: which policy for which asset, which work together, and when the line has time."""
