@@ -13,6 +13,7 @@ import typer
 
 from gemel.core.errors import GemelError
 from gemel.doors.cli import access, learned, models, planning, plans, quality
+from gemel.doors.cli.dispatch import dispatch
 from gemel.doors.cli.options import (
     AsJson,
     Cap,
@@ -53,6 +54,7 @@ app.add_typer(planning.plan, name="plan")
 app.add_typer(plans.plans, name="plans")
 app.add_typer(whatif, name="whatif")
 app.add_typer(learned.learn, name="learn")
+app.add_typer(dispatch, name="dispatch")
 
 
 @app.command()

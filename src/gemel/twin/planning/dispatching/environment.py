@@ -110,7 +110,9 @@ class LineEnvironment(gymnasium.Env):  # type: ignore[misc]
 
     def _reward(self) -> float:
         """Minus what it has cost since this was last asked."""
-        told = self._question if self._question is not None else self._talk and self._talk.outcome
+        told: Question | Outcome | None = self._question
+        if told is None and self._talk is not None:
+            told = self._talk.outcome
         if told is None:
             return 0.0
         if self.objective == "makespan":
