@@ -41,7 +41,8 @@ class LineEnvironment(gymnasium.Env):  # type: ignore[misc]
                  the 10 terms of a station that asks for a crew (or 0s), in the units of `Policy`;
                  then 1 for the station or crew that decides. Of more than `most` that wait, the
                  first are offered
-    reward       tardiness: minus the part-hours behind due dates since the last decision;
+    reward       tardiness: minus the part-hours behind due dates since the last decision, for
+                 the first since the beginning;
                  lead_time: minus the part-hours in the line; makespan: minus the hours.
                  Undiscounted returns are what `train` makes small, in other units
     terminated   all parts of the trial have left, or nothing comes any more
@@ -80,7 +81,6 @@ class LineEnvironment(gymnasium.Env):  # type: ignore[misc]
         luck = int(self.np_random.integers(2**31))
         self._talk, self._cost = _Talk(self.line, self.trial, luck), 0.0
         self._question = self._talk.first()
-        self._reward()
         return self._seen(), self._info()
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
