@@ -74,7 +74,9 @@ def test_rules_of_a_line() -> None:
     assert crews == ("first",)
 
 
-@pytest.mark.parametrize("name", ["fifo", "spt", "edd", "slack", "slack_per_step", "mwkr", "winq"])
+@pytest.mark.parametrize(
+    "name", ["fifo", "spt", "edd", "slack", "slack_per_step", "mwkr", "winq", "atc"]
+)
 def test_a_policy_begins_as_a_rule(name: str) -> None:
     line, trial = shop(), Trial(parts=300, warm_up=0.0)
     policy = Policy(*start(name, "first"), 5.0)

@@ -37,7 +37,7 @@ class LineEnvironment(gymnasium.Env):  # type: ignore[misc]
     action       Discrete(most): the row that is next; one that is not offered takes what the
                  line's own rule takes. `action_masks()` and info["action_mask"], bool[most], say
                  which are offered
-    observation  float32[most · 26 + m]: for each row offered 1, the 15 terms of a part (or 0s),
+    observation  float32[most · 28 + m]: for each row offered 1, the 17 terms of a part (or 0s),
                  the 10 terms of a station that asks for a crew (or 0s), in the units of `Policy`;
                  then 1 for the station or crew that decides. Of more than `most` that wait, the
                  first are offered

@@ -1,6 +1,6 @@
 """A learned policy: an index that is a weighted sum of what is known of each part or station.
 
-The terms are such that most rules are weights: the logarithm of the work and the slack make `atc`,
+The terms are such that the rules are weights: the logarithm of the work and the urgency make `atc`,
 with the set-up `atcs`. So a search can begin with the best rule and only go on from there. A policy
 is a few dozen numbers that a person can read.
 """
@@ -21,10 +21,11 @@ __all__ = ["ASK_TERMS", "PART_TERMS", "Policy", "start"]
 
 PART_TERMS: Final = (
     "work", "log_work", "setup", "change", "left", "steps", "due", "slack", "behind",
-    "slack_per_step", "waited", "age", "ahead", "alike", "turn",
+    "slack_per_step", "waited", "age", "ahead", "alike", "turn", "urgency", "setup_share",
 )  # fmt: skip
 """Of a part; times in units of the policy. `slack` counts above 0, `behind` below, and what is
-never due counts as due in a hundred units."""
+never due counts as due in a hundred units. `urgency` is the slack above 0 over the mean work of
+what is offered, `setup_share` the set-up over the mean of those that are needed."""
 
 ASK_TERMS: Final = (
     "usual",
@@ -45,7 +46,8 @@ _STARTS: Final[dict[str, dict[str, float]]] = {
     "fifo": {"turn": 1}, "spt": {"work": 1}, "edd": {"due": 1}, "setup": {"setup": 1},
     "slack": {"slack": 1, "behind": 1}, "slack_per_step": {"slack_per_step": 1},
     "mwkr": {"left": -1}, "lwkr": {"left": 1}, "winq": {"ahead": 1},
-    "atc": {"log_work": 1, "slack": 0.5}, "atcs": {"log_work": 1, "slack": 0.5, "setup": 2},
+    "atc": {"log_work": 1, "urgency": 0.5},
+    "atcs": {"log_work": 1, "urgency": 0.5, "setup_share": 2},
 }  # fmt: skip
 _CREW_STARTS: Final[dict[str, dict[str, float]]] = {
     "first": {"turn": 1}, "shortest": {"usual": 1}, "most_waiting": {"queue": -1},
@@ -56,7 +58,7 @@ _ASK_AT: Final = {name: i for i, name in enumerate(ASK)}
 
 
 def start(part: str, crew: str) -> tuple[Values, Values]:
-    """Weights that decide as these rules do, float64[15] and float64[10], of length 1."""
+    """Weights that decide as these rules do, float64[17] and float64[10], of length 1."""
     first = np.array([_STARTS[part].get(name, 0.0) for name in PART_TERMS])
     second = np.array([_CREW_STARTS[crew].get(name, 0.0) for name in ASK_TERMS])
     return first / np.linalg.norm(first), second / np.linalg.norm(second)
@@ -66,7 +68,7 @@ def start(part: str, crew: str) -> tuple[Values, Values]:
 class Policy:
     """Weights, and what is known of how good they are.
 
-    part, crew  float64[15], float64[10]: weights of `PART_TERMS` and `ASK_TERMS`
+    part, crew  float64[17], float64[10]: weights of `PART_TERMS` and `ASK_TERMS`
     unit_s      seconds that count as one
     rules       for parts and for crews, which act as long as the policy is not surely better
     acts        whether it was surely better than they on luck that neither had seen
@@ -95,16 +97,18 @@ class Policy:
         return self if self.acts else rule(*self.rules)
 
     def terms(self, offered: Values) -> Values:
-        """float64[n, 15]"""
+        """float64[n, 17]"""
         u, f = self.unit_s, offered.T
         due = np.clip(f[_AT["due"]] / u, -_FAR, _FAR)
         work, left = f[_AT["work"]] / u, f[_AT["left"]] / u
         slack, steps = np.clip(due - left, -_FAR, _FAR), f[_AT["steps"]]
         setup = f[_AT["setup"]] / u
+        needed = setup[setup > 0].mean() if setup.any() else 1.0
         return np.stack([
             work, np.log(np.maximum(work, 1e-6)), setup, setup > 0, left, steps, due,
             np.maximum(slack, 0), np.minimum(slack, 0), slack / steps, f[_AT["waited"]] / u,
             f[_AT["age"]] / u, f[_AT["ahead"]] / u, f[_AT["alike"]], f[_AT["turn"]],
+            np.minimum(np.maximum(slack, 0) / max(work.mean(), 1e-6), _FAR), setup / needed,
         ], axis=1)  # fmt: skip
 
     def ask_terms(self, offered: Values) -> Values:
