@@ -13,6 +13,7 @@ import typer
 
 from gemel.core.errors import GemelError
 from gemel.doors.cli import access, learned, models, planning, plans, quality
+from gemel.doors.cli.dispatch import dispatch
 from gemel.doors.cli.options import (
     AsJson,
     Cap,
@@ -54,6 +55,7 @@ app.add_typer(plans.plans, name="plans")
 app.add_typer(whatif, name="whatif")
 app.add_typer(learned.learn, name="learn")
 app.command()(planning.supply)
+app.add_typer(dispatch, name="dispatch")
 
 
 @app.command()

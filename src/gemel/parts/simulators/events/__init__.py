@@ -7,6 +7,7 @@ back, wait for people and vehicles, are chosen by rules, and are worked on in ba
 from __future__ import annotations
 
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -23,12 +24,16 @@ from gemel.parts.simulators.base import (
     Trial,
     energy_per_part,
 )
+from gemel.parts.simulators.events.deciding import ASK, PART, Decide, Question
 from gemel.parts.simulators.events.film import Film
 from gemel.parts.simulators.events.floor import Floor
 from gemel.parts.simulators.events.journal import Journal
 from gemel.parts.simulators.events.place import Place
 
-__all__ = ["Events", "Film", "filmed", "logged"]
+__all__ = [
+    "ASK", "PART", "Decide", "Events", "Film", "Outcome", "Question", "decided", "filmed", "logged",
+    "usual",
+]  # fmt: skip
 
 
 class Events(Simulator):
@@ -124,17 +129,66 @@ def filmed(
     return Film(line.names, times, waiting, np.clip(shares, 0.0, 1.0), left)
 
 
-def _floor(line: Line, trial: Trial, scenarios: Scenarios, draws: Draws, s: int, r: int) -> Floor:
+def _floor(
+    line: Line, trial: Trial, scenarios: Scenarios, draws: Draws, s: int, r: int,
+    decide: Decide | None = None,
+) -> Floor:  # fmt: skip
     columns = (scenarios.time, scenarios.between, scenarios.repair, scenarios.places)
     factors = list(zip(*(c[s].tolist() for c in columns), strict=True))
-    return Floor(line, draws, trial.first + r, factors, trial.start)
+    return Floor(line, draws, trial.first + r, factors, trial.start, decide)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What came of the decisions in one replication, after the warm-up.
+
+    departures  float64[n]  times at which parts left, of the warm-up too, s
+    inside_s    part-seconds in the line
+    late_s      part-seconds behind due dates
+    parts       that came
+    left        parts that left, late those of them that were late
+    end         when it was over, s
+    """
+
+    departures: Values
+    inside_s: float
+    late_s: float
+    parts: int
+    left: int
+    late: int
+    end: float
+
+
+def usual(question: Question) -> int:
+    """Decides as the line's own rules do."""
+    return question.usual
+
+
+def decided(line: Line, trial: Trial, decide: Decide = usual, replication: int = 0) -> Outcome:
+    """The line with somebody who decides which part is next at a station where several wait, and
+    whom a crew serves first; one replication of the trial, with the luck of `Events.run`.
+
+    Raises what `Events.run` raises, and `DataError` for an answer that was not offered.
+    """
+    Events().refuse_uncovered(line, trial.start)
+    floor = _play(
+        line, trial, Scenarios.same(line), Draws(trial.seed), 0, replication, decide=decide
+    )
+    account = floor.account
+    if account is None:
+        raise AssertionError("who decides has an account")
+    account.until(floor.now)
+    return Outcome(
+        np.array(floor.departures), account.inside_s, account.late_s, account.came_in,
+        account.left_all, account.left_late, floor.now,
+    )  # fmt: skip
 
 
 def _play(
     line: Line, trial: Trial, scenarios: Scenarios, draws: Draws, s: int, r: int,
-    written: Journal | None = None,
+    written: Journal | None = None, decide: Decide | None = None,
 ) -> Floor:  # fmt: skip
-    floor = _floor(line, trial, scenarios, draws, s, r)
+    floor = _floor(line, trial, scenarios, draws, s, r, decide)
     floor.journal = written
     if trial.horizon_s is not None:
         if trial.warm_up:

@@ -1,16 +1,37 @@
-"""People and vehicles on the floor: whoever asks first is served first, in their shifts."""
+"""People and vehicles on the floor, in their shifts: whoever asks first is served first, unless
+somebody decides otherwise."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from gemel.core.line import Line
 from gemel.parts.simulators.events.luck import CrewClock
-from gemel.parts.simulators.events.place import Place
+from gemel.parts.simulators.events.place import Item, Place
 
-__all__ = ["Crews"]
+__all__ = ["Ask", "Crews", "What"]
+
+What: TypeAlias = Literal["work", "set-up", "repair", "transport"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ask:
+    """Somebody who waits for people: how many, what is called when they come, where, what for, how
+    long that usually takes, since when, and for which part, if it is known."""
+
+    number: int
+    call: Callable[[], None]
+    place: Place
+    what: What
+    usual: float
+    since: float
+    item: Item | None = None
+
+
+Choose: TypeAlias = Callable[[str, list[Ask]], int]
+"""Which of those who wait for a crew is served first."""
 
 
 @dataclass(slots=True, eq=False)
@@ -19,20 +40,22 @@ class Crew:
 
     free: int
     clock: CrewClock
-    waiting: deque[tuple[int, Callable[[], None]]] = field(default_factory=deque)
+    waiting: list[Ask] = field(default_factory=list)
 
 
 class Crews:
-    """All crews. `later` calls something at a time, `look` has a station looked at."""
+    """All crews. `later` calls something at a time, `look` has a station looked at, `choose` says
+    who is served first."""
 
     def __init__(
         self,
         line: Line,
         later: Callable[[float, Callable[[], None]], None],
         look: Callable[[Place], None],
+        choose: Choose | None = None,
     ) -> None:
         self._crews = {n: Crew(c.number, CrewClock(line, n)) for n, c in line.crews.items()}
-        self._later, self._look = later, look
+        self._later, self._look, self._choose = later, look, choose
 
     def take(self, now: float, name: str, number: int, place: Place) -> bool:
         """People for a station that begins; where there are none it waits for its turn."""
@@ -54,7 +77,8 @@ class Crews:
 
         if not place.asked:
             place.asked = True
-            crew.waiting.append((number, come))
+            usual = place.time * place.station.time.mean_s
+            crew.waiting.append(Ask(number, come, place, "work", usual, now))
         return False
 
     def seize(self, name: str, number: int) -> None:
@@ -62,12 +86,13 @@ class Crews:
         under them."""
         self._crews[name].free -= number
 
-    def ask(self, now: float, name: str, number: int, call: Callable[[], None]) -> None:
+    def ask(self, now: float, name: str, asking: Ask) -> None:
         """Call as soon as they are there and free."""
-        self._crews[name].waiting.append((number, call))
+        self._crews[name].waiting.append(asking)
         self._serve(now, name)
 
     def give_back(self, now: float, name: str, number: int) -> None:
+        """They are free again."""
         self._crews[name].free += number
         self._serve(now, name)
 
@@ -78,7 +103,15 @@ class Crews:
             if crew.waiting:
                 self._later(back, lambda: self._serve(back, name))
             return
-        while crew.waiting and crew.waiting[0][0] <= crew.free:
-            number, call = crew.waiting.popleft()
-            crew.free -= number
-            call()
+        while crew.waiting:
+            first = 0
+            some = any(ask.number <= crew.free for ask in crew.waiting)
+            if self._choose is not None and some and len(crew.waiting) > 1:
+                first = self._choose(name, crew.waiting)
+            # Who is first and finds too few of them keeps the others waiting: else those who need
+            # two would never get them.
+            if crew.waiting[first].number > crew.free:
+                return
+            asking = crew.waiting.pop(first)
+            crew.free -= asking.number
+            asking.call()

@@ -68,6 +68,7 @@ class Place:
         self.inside = dict.fromkeys(self.feeders if self.assembly else ("",), 0)
         self.saturated = False
         self.repairers = [(f.crew, f.number) for f in s.failures.values()]
+        self.repairs = [f.repair.mean_s for f in s.failures.values()]
         self.alone = not any(crew for crew, _ in self.repairers) and not (s.setup and s.setup.crew)
         self.blocked: deque[tuple[Place, Job]] = deque()
         self.starts = self.changes = self.passed = self.arrived = self.travels = 0

@@ -25,7 +25,7 @@ def put(floor: Floor, start: Snapshot) -> None:
             for lot in lots:
                 for item in _items(floor, place, lot):
                     place.count(feeder, 1)
-                    floor.inside += item.entries
+                    floor.count_in(item)
                     (place.queue[feeder] if place.assembly else place.line_up).append(item)
         for busy in now.busy:
             _begin(floor, place, busy)
@@ -57,12 +57,12 @@ def _begin(floor: Floor, place: Place, busy: Busy) -> None:
         for feeder in place.inside:
             place.count(feeder, 1)
         item.entries = len(place.inside)
-        floor.inside += item.entries
+        floor.count_in(item)
     place.sums["down"] += rest
     ready = place.clock.completed(0.0, rest) if rest else 0.0
     job.ends, job.rest = ready, rest
     if not job.items:
-        floor.at(ready, floor.idle, place, job)
+        floor.at(ready, floor.leaving.idle, place, job)
         return
     item = job.items[0]
     job.step = item.step
@@ -70,14 +70,14 @@ def _begin(floor: Floor, place: Place, busy: Busy) -> None:
     place.family = floor.family[item.product]
     job.nominal = work_left(floor.line, place.name, busy, floor.draws, floor.replication, job.k)
     if place.station.blocking == "before":
-        job.fate, job.target = floor.fate(place, job.items, job.k)
+        job.fate, job.target = floor.leaving.fate(place, job.items, job.k)
         if job.target is not None:
             job.target.count(place.name, len(job.items))
             job.reserved = True
     if busy.done:
-        floor.at(ready, floor.done_at_start, place, job)
+        floor.at(ready, floor.leaving.done_at_start, place, job)
         return
     needs = place.station.needs
     if needs is not None:
         floor.crews.seize(needs.crew, needs.number)
-    floor.at(ready, floor.work, place, job)
+    floor.at(ready, floor.working.begin, place, job)
