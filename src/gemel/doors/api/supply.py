@@ -24,9 +24,9 @@ async def supply(daemon: Running, _: Viewer) -> list[dict[str, Any]]:
 
 @router.get("/supply/{name}")
 async def supply_of(name: str, daemon: Running, _: Viewer, wait: bool = False) -> dict[str, Any]:
-    """Stock to come, orders, risks and transport, as `gemel supply FILE --json` tells them. It is worked
-    out when it is asked for; with `wait` the answer comes when that is done, without it what was
-    found last."""
+    """Stock to come, orders, risks and transport, as `gemel supply FILE --json` tells them. It is
+    worked out when it is asked for; with `wait` the answer comes when that is done, without it what
+    was found last."""
     kept = await daemon.supplying.ask(name, wait=wait)
     return {
         "name": name, "title": daemon.supplying.settings[name].title or name,
