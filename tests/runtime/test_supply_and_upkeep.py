@@ -116,6 +116,21 @@ async def test_stock_is_that_of_the_signal(tmp_path: Path) -> None:
         assert after.found["orders"][0]["stage"] == "caps"
 
 
+async def test_files_that_are_gone_are_told_and_what_was_found_stays(tmp_path: Path) -> None:
+    write(tmp_path)
+    async with twin(tmp_path, PLANT) as one:
+        for asking, name, file in (
+            (one.daemon.upkeeping, "pump", "upkeep.yaml"),
+            (one.daemon.supplying, "net", "supply.yaml"),
+        ):
+            before = (await asking.ask(name, wait=True)).found
+            assert before is not None
+            (tmp_path / file).unlink()
+            after = await asking.ask(name, wait=True)
+            assert file in after.trouble
+            assert after.found == before
+
+
 async def test_both_are_told_by_the_api(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "plant.yaml").write_text(PLANT)

@@ -95,8 +95,11 @@ class Supplying:
 
 def _changed(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Files of the folder with size and time of change: a network stands in several of them."""
-    return tuple(
-        (p.name, p.stat().st_size, p.stat().st_mtime_ns)
-        for p in sorted(folder.iterdir())
-        if p.suffix.lower() in (".yaml", ".yml", ".csv", ".parquet", ".txt", ".tsv", ".gz")
-    )
+    try:
+        return tuple(
+            (p.name, p.stat().st_size, p.stat().st_mtime_ns)
+            for p in sorted(folder.iterdir())
+            if p.suffix.lower() in (".yaml", ".yml", ".csv", ".parquet", ".txt", ".tsv", ".gz")
+        )
+    except OSError:
+        return ()  # gone; who reads it will say so

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gemel.core import quality as q
@@ -45,7 +46,7 @@ class Upkeeping:
         seen = {key: self._seen(name, key, now) for key in settings.assets}
         busy = self._busy(settings)
         path = self._daemon.plan.folder / settings.file
-        changed = (await asyncio.to_thread(path.stat)).st_mtime_ns
+        changed = await asyncio.to_thread(_changed, path)
         held = self._held(settings)
         key = (settings, changed, tuple(seen.items()), held, now // HOUR)
 
@@ -125,4 +126,12 @@ class _Key:
         return isinstance(other, _Key) and other._held == self._held
 
     def __hash__(self) -> int:
+        return 0
+
+
+def _changed(path: Path) -> int:
+    """When a file was changed, ns; 0 where it is gone, which its reader will say."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
         return 0
