@@ -115,7 +115,7 @@ def test_a_released_plan_is_told_and_an_old_one_cannot_be_released() -> None:
     held = plant.book.release(second.number, "ann")
     assert plant.book.proposed is None
     (event,) = plant.events
-    assert (event.kind, event.subject) == ("plan", "shop")
+    assert (event.kind, event.subject) == ("schedule", "shop")
     assert event.payload["orders"] == 5
     assert event.payload["number"] == held.number == 2
 

@@ -61,7 +61,7 @@ class Book:
     described   the orders and machines as they are in their file now
     doing       what each machine of the settings does now
     paces       how long orders take on a line, as simulated; None where it cannot be said
-    emit        takes Events of the kind ``plan``
+    emit        takes Events of the kind ``schedule``
     """
 
     def __init__(
@@ -265,7 +265,7 @@ class Book:
             held = self.held
         self._emit(
             Event(
-                "plan", self.name, self._clock(), "planning", sequence=held.number,
+                "schedule", self.name, self._clock(), "planning", sequence=held.number,
                 payload={
                     "schedule": self.name, "number": held.number, "by": by, "why": held.why,
                     "orders": len({row.order for row in held.rows}),
