@@ -66,7 +66,9 @@ def schedule(
     elif now is not None or down:
         raise typer.BadParameter("--now and --down go with --plan")
     console = Console(stderr=True)
-    with console.status("Planning …") as status:
+    with console.status("Getting ready, which takes up to a minute the first time …") as status:
+        scheduler.ready(problem)
+        status.update("Planning …")
 
         def told(found: Schedule) -> None:
             status.update(f"Planning … {_value(found)}")

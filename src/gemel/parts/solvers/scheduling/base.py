@@ -297,6 +297,13 @@ class Scheduler(Part):
     def uncovered(self, problem: Problem) -> tuple[str, ...]:
         """What of a problem it cannot do, in words; empty where it can do all."""
 
+    def ready(self, problem: Problem) -> None:
+        """Compile, or load, what such a problem needs: up to a minute, once on a machine.
+
+        Nothing of it counts as time of a search: `solve` does it before its clock begins. Who must
+        tell people why nothing happens yet calls it before.
+        """
+
     @abstractmethod
     def solve(
         self,

@@ -45,6 +45,11 @@ class Best(Scheduler):
         found = [SCHEDULERS.build({"kind": kind}).uncovered(problem) for kind, _ in _SEARCHES]
         return () if () in found else found[-1]
 
+    def ready(self, problem: Problem) -> None:
+        proof, searches = self._parts(problem)
+        for part in (*(part for part, _ in searches), *([] if proof is None else [proof])):
+            part.ready(problem)
+
     def solve(
         self,
         problem: Problem,
@@ -61,16 +66,9 @@ class Best(Scheduler):
                 f"without CP-SAT there is no search for {', '.join(words)}: "
                 "pip install 'gemel[plan]'"
             )
+        self.ready(problem)
+        proof, searches = self._parts(problem)
         run = _Run(problem, seed, budget, clock, start, told, stop)
-        proof = _proof(self.lanes)
-        if proof is not None and proof.uncovered(problem):
-            proof = None
-        searches: list[tuple[Scheduler, float]] = []
-        for kind, share in _SEARCHES:
-            settings = {"lanes": self.lanes} if kind == "tabu" else {}
-            part = SCHEDULERS.build({"kind": kind, **settings})
-            if not part.uncovered(problem) and not (kind == "annealing" and searches):
-                searches.append((part, share))
         settled = False
         for part, share in searches:
             settled = run.go(part, share if proof is not None else 1.0, patient=False)
@@ -83,6 +81,19 @@ class Best(Scheduler):
         if run.best is None:
             raise Unavailable("no plan was found in the time given; give more, or ask for less")
         return replace(run.best, history=tuple(run.history))
+
+    def _parts(self, problem: Problem) -> tuple[Scheduler | None, list[tuple[Scheduler, float]]]:
+        """Who proves, if anybody does, and who searches, with the share of the time."""
+        proof = _proof(self.lanes)
+        if proof is not None and proof.uncovered(problem):
+            proof = None
+        searches: list[tuple[Scheduler, float]] = []
+        for kind, share in _SEARCHES:
+            settings = {"lanes": self.lanes} if kind == "tabu" else {}
+            part = SCHEDULERS.build({"kind": kind, **settings})
+            if not part.uncovered(problem) and not (kind == "annealing" and searches):
+                searches.append((part, share))
+        return proof, searches
 
 
 def _proof(workers: int) -> Scheduler | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from gemel.core.time import SECOND, Clock
 from gemel.parts.solvers.scheduling._plans.decode import Decoder, uncovered
 from gemel.parts.solvers.scheduling._plans.dispatching import RULES, dispatched
 from gemel.parts.solvers.scheduling._plans.quick import passes
+from gemel.parts.solvers.scheduling._plans.warm import two_lots
 from gemel.parts.solvers.scheduling.base import (
     NEVER,
     Budget,
@@ -51,6 +53,9 @@ class Dispatch(Scheduler):
             told.append("deadlines and limits: a rule keeps them or not")
         return tuple(told)
 
+    def ready(self, problem: Problem) -> None:
+        _warm()
+
     def solve(
         self,
         problem: Problem,
@@ -66,6 +71,7 @@ class Dispatch(Scheduler):
         tried. A `start` that is better than what the rules give is given back."""
         if words := self.uncovered(problem):
             raise ConfigurationError(f"dispatch does not cover {', '.join(words)}")
+        self.ready(problem)
         begun = clock()
         decoder, wait = Decoder(problem), np.zeros(len(problem), np.int64)
         best: Schedule | None = None
@@ -96,3 +102,12 @@ class Dispatch(Scheduler):
         if best is None:
             raise Unavailable("no rule was tried")
         return best
+
+
+@cache
+def _warm() -> None:
+    """Compile, or load, what runs without the interpreter."""
+    problem = two_lots()
+    decoder = Decoder(problem)
+    order, mode = dispatched(decoder.sheet, decoder.begun, 0)
+    passes(problem, decoder.schedule(order, mode, np.zeros(len(problem), np.int64)))

@@ -13,6 +13,7 @@ from gemel.core.errors import ConfigurationError
 from gemel.core.time import SECOND, Clock
 from gemel.parts.solvers.scheduling._plans.chance import draw
 from gemel.parts.solvers.scheduling._plans.measure import plan
+from gemel.parts.solvers.scheduling._plans.warm import measuring
 from gemel.parts.solvers.scheduling.base import (
     NEVER,
     NONE,
@@ -61,6 +62,9 @@ class FlowShop(Scheduler):
             told.append("releases, deadlines, calendars, resources, set-ups, buffers")
         return tuple(told)
 
+    def ready(self, problem: Problem) -> None:
+        _warm()
+
     def solve(
         self,
         problem: Problem,
@@ -75,7 +79,7 @@ class FlowShop(Scheduler):
         table = _table(problem)
         if (words := self.uncovered(problem)) or table is None:
             raise ConfigurationError(f"flow_shop does not cover {', '.join(words)}")
-        _warm()
+        self.ready(problem)
         begun = clock()
         rows, time = table
         n, k = time.shape
@@ -124,6 +128,8 @@ def _warm() -> None:
     time, order = np.ones((3, 2), np.int64), _neh(np.ones((3, 2), np.int64))
     _greedy(time, order, order.copy(), 4, 4, 1, 1, 1.0, np.ones(1, np.int64))
     _starts(time, order)
+    _makespan(time, order)
+    measuring()
 
 
 def _table(problem: Problem) -> tuple[Integers, Integers] | None:

@@ -12,9 +12,9 @@ from pydantic import Field
 from gemel.core.errors import ConfigurationError, Unavailable
 from gemel.core.time import SECOND, Clock
 from gemel.parts.solvers.scheduling._plans.decode import Decoder, uncovered
-from gemel.parts.solvers.scheduling._plans.draft import Draft, Way
 from gemel.parts.solvers.scheduling._plans.quick import passes
 from gemel.parts.solvers.scheduling._plans.walls import walls
+from gemel.parts.solvers.scheduling._plans.warm import two_lots
 from gemel.parts.solvers.scheduling.annealing.kernels import anneal, value_of
 from gemel.parts.solvers.scheduling.base import (
     NEVER,
@@ -52,6 +52,9 @@ class Annealing(Scheduler):
     def uncovered(self, problem: Problem) -> tuple[str, ...]:
         return uncovered(problem)
 
+    def ready(self, problem: Problem) -> None:
+        _warm()
+
     def solve(
         self,
         problem: Problem,
@@ -65,7 +68,7 @@ class Annealing(Scheduler):
     ) -> Schedule:
         if words := self.uncovered(problem):
             raise ConfigurationError(f"annealing does not cover {', '.join(words)}")
-        _warm()
+        self.ready(problem)
         run = _Run(problem, seed, start)
         begun, done = clock(), 0
         history: list[tuple[float, int, float]] = []
@@ -209,13 +212,9 @@ class _Run:
 @cache
 def _warm() -> None:
     """Compile, or load, what runs without the interpreter."""
-    draft = Draft()
-    machine, job = draft.machine(""), draft.job("")
-    for _ in range(2):
-        draft.operation(job, [Way(machine, 1)])
-    run = _Run(draft.build(), 0, None)
-    run.decoder.schedule(run.order, run.mode, run.wait)
+    run = _Run(two_lots(), 0, None)
     run.step(1, 1.0)
+    passes(run.problem, run.schedule(()))
 
 
 def _quickest(problem: Problem, first: Integers) -> Integers:

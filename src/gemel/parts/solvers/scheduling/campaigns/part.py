@@ -12,9 +12,9 @@ from gemel.core.errors import ConfigurationError, Unavailable
 from gemel.core.time import SECOND, Clock
 from gemel.parts.solvers.scheduling._plans.decode import Decoder
 from gemel.parts.solvers.scheduling._plans.dispatching import RULES, dispatched
-from gemel.parts.solvers.scheduling._plans.draft import Draft, Way
 from gemel.parts.solvers.scheduling._plans.quick import passes
 from gemel.parts.solvers.scheduling._plans.walls import walls
+from gemel.parts.solvers.scheduling._plans.warm import two_lots
 from gemel.parts.solvers.scheduling.base import (
     NONE,
     Budget,
@@ -74,6 +74,9 @@ class Campaigns(Scheduler):
             told.append(f"more than {_MOST:,} lots")
         return tuple(told)
 
+    def ready(self, problem: Problem) -> None:
+        _warm()
+
     def solve(
         self,
         problem: Problem,
@@ -87,7 +90,7 @@ class Campaigns(Scheduler):
     ) -> Schedule:
         if words := self.uncovered(problem):
             raise ConfigurationError(f"campaigns does not cover {', '.join(words)}")
-        _warm()
+        self.ready(problem)
         begun, done = clock(), 0
         run = _Run(problem, seed, start)
         history: list[tuple[float, int, float]] = []
@@ -191,10 +194,6 @@ class _Run:
 @cache
 def _warm() -> None:
     """Compile, or load, what runs without the interpreter."""
-    draft = Draft()
-    machine = draft.machine("")
-    for one in range(2):
-        draft.operation(draft.job(str(one)), [Way(machine, 1)])
-    run = _Run(draft.build(), 0, None)
+    run = _Run(two_lots(), 0, None)
     run.step(1, 1.0)
-    run.schedule()
+    passes(run.problem, run.schedule())

@@ -16,6 +16,7 @@ from gemel.core.errors import ConfigurationError, Infeasible, Unavailable
 from gemel.core.time import SECOND, Clock
 from gemel.parts.solvers.scheduling._plans.check import check
 from gemel.parts.solvers.scheduling._plans.sound import order
+from gemel.parts.solvers.scheduling._plans.warm import measuring
 from gemel.parts.solvers.scheduling.base import (
     Budget,
     Problem,
@@ -57,6 +58,9 @@ class CpSat(Scheduler):
                 told.append("set-ups between more than 500 operations of one machine")
         return tuple(told)
 
+    def ready(self, problem: Problem) -> None:
+        measuring()
+
     def solve(
         self,
         problem: Problem,
@@ -70,6 +74,7 @@ class CpSat(Scheduler):
     ) -> Schedule:
         if words := self.uncovered(problem):
             raise ConfigurationError(f"cp_sat does not cover {', '.join(words)}")
+        self.ready(problem)
         begun = clock()
         good = start is not None and not check(problem, start)
         horizon = problem.horizon

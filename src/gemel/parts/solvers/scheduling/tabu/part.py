@@ -7,6 +7,7 @@ from pydantic import Field
 
 from gemel.core.errors import ConfigurationError
 from gemel.core.time import Clock
+from gemel.parts.solvers.scheduling._plans.warm import measuring
 from gemel.parts.solvers.scheduling.base import (
     Budget,
     Problem,
@@ -45,6 +46,10 @@ class Tabu(Scheduler):
     def uncovered(self, problem: Problem) -> tuple[str, ...]:
         return uncovered(problem)
 
+    def ready(self, problem: Problem) -> None:
+        warm()
+        measuring()
+
     def solve(
         self,
         problem: Problem,
@@ -58,7 +63,7 @@ class Tabu(Scheduler):
     ) -> Schedule:
         if words := self.uncovered(problem):
             raise ConfigurationError(f"tabu does not cover {', '.join(words)}; take best or cp_sat")
-        warm()
+        self.ready(problem)
         made = shop(problem)
         history: list[tuple[float, int, float]] = []
 
