@@ -68,6 +68,21 @@ LIFE = """\
     model: {kind: wiener, indicator: wear, limit: 10}
 """
 
+AHEAD = """\
+  wear_soon:
+    task: forecast
+    asset: press
+    target: wear
+    interval: 10 s
+    horizon: 6
+    lateness: 0 s
+    window: 2 h
+    least: 50 min
+    every: 1 s
+    model: {kind: seasonal_naive, season: 6}
+    renewal: {shadow: 60 s, watch: 10 min}
+"""
+
 
 class AtOnce(Executor):
     """Does what it is given before `submit` returns: a test has no second thread."""

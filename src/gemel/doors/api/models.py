@@ -56,6 +56,22 @@ async def models(daemon: Running, _: Viewer) -> dict[str, Any]:
     }
 
 
+@router.get("/forecasts")
+async def forecasts(daemon: Running, _: Viewer) -> list[dict[str, Any]]:
+    """How signals will go on, as the champions of forecasts told last: the median, and the interval
+    that holds it 90 % of the time, step by step."""
+    found = []
+    for learner in daemon.rooms.learners.values():
+        told = learner.report()
+        if told["continues"] is not None and (ahead := (told["last"] or {}).get("ahead")):
+            times = [isoformat(time) for time in ahead["time"]]
+            found.append({
+                "signal": told["continues"], "task": told["name"], "unit": told["unit"],
+                **ahead, "time": times,
+            })  # fmt: skip
+    return found
+
+
 @router.post("/models/{task}/fit")
 async def fit(task: str, daemon: Running, actor: Engineer) -> dict[str, Any]:
     """Fit again now; the model that comes of it goes into shadow."""

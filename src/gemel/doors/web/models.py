@@ -82,8 +82,9 @@ def estimate(viewer: Viewer, task: Plain) -> Html:
               style="width:100%;height:60px")  # fmt: skip
     age = (viewer.now - last["time"]) / 1e9
     old = h("span", f", {ago(age)} old", cls="stale") if age > 120 else None
+    shown = [task["continues"]] if task["continues"] else task["outputs"]
     link = h("a", "Trend", href="/trends?" + "&".join(f"signal={quote(p, safe='')}"
-                                                      for p in task["outputs"]))  # fmt: skip
+                                                      for p in shown))  # fmt: skip
     ending = " left" if task["task"] == "remaining_life" else ""
     return join(
         h("p", h("b", f"{value}{ending}", cls="big"), " ", h("span", band, cls="quiet"), old,

@@ -4,7 +4,7 @@
 import { clock, day, duration, full, minute, number } from "./format.js";
 import * as live from "./live.js";
 import { colour, hatch, lineColour, lineDash } from "./paint.js";
-import { before, broken, json } from "./sketch.js";
+import { before, broken, forecasts, json } from "./sketch.js";
 
 const MARKED = new Set(["alarm", "finding", "stop", "slow", "order", "changeover", "command", "note", "fault"]);
 const RIGHT = 16;
@@ -21,6 +21,7 @@ export class Chart {
     this.sketches = [];
     this.events = [];
     this.limits = [];
+    this.ahead = new Map(); // by path: how a signal will go on
     this.stops = [];
     this.loading = 0;
     this.onWindow = () => {};
@@ -85,10 +86,11 @@ export class Chart {
       const asked = this.signals.map((signal) =>
         json("/api/sketch", { signal: signal.path, ...times, points }),
       );
-      const [sketches, resting, events] = await Promise.all([
+      const [sketches, resting, events, ahead] = await Promise.all([
         Promise.all(asked),
         before(this.signals, times.start),
         json("/api/events", { ...times, limit: 300 }),
+        this.window ? [] : forecasts(),
         this.ready,
       ]);
       if (turn !== this.loading) return;
@@ -99,6 +101,7 @@ export class Chart {
         return { gaps: sketch.gaps, data: broken(data, sketch.gaps) };
       });
       this.events = events;
+      this.ahead = new Map(ahead);
       this.element.removeAttribute("data-problem");
       this.layout();
       this.element.dataset.points = sketches.reduce((sum, sketch) => sum + sketch.time.length, 0);
@@ -129,9 +132,38 @@ export class Chart {
       if (first > 1) sketch.data.splice(0, first - 1);
     }
     this.chart.setOption({
-      xAxis: this.panels().map(() => ({ min: start, max: end })),
+      xAxis: this.panels().map(() => ({ min: start, max: this.until(end) })),
       series: this.signals.map((signal, i) => ({ id: signal.path, data: this.data(i, end) })),
     });
+  }
+
+  /** Where the axis ends: with the forecasts, which take half of it at most. */
+  until(end) {
+    if (this.window) return end;
+    const ends = this.signals.map(({ path }) => this.ahead.get(path)?.at(-1)[0] ?? end);
+    return Math.min(Math.max(end, ...ends), end + this.span);
+  }
+
+  /** How a signal will go on: its median broken, its interval pale. */
+  forecast(signal, stroke, panel) {
+    const way = this.window ? null : this.ahead.get(signal.path);
+    if (!way) return [];
+    const common = {
+      type: "line", xAxisIndex: panel, yAxisIndex: panel, symbol: "none", silent: true,
+      itemStyle: { color: stroke }, emphasis: { disabled: true },
+    };
+    const band = { ...common, stack: `${signal.path} ahead`, stackStrategy: "all", lineStyle: { width: 0 } };
+    return [
+      { ...band, id: `${signal.path} low`, data: way.map(([ms, , low]) => [ms, low]) },
+      {
+        ...band, id: `${signal.path} high`, areaStyle: { color: stroke, opacity: 0.15 },
+        data: way.map(([ms, , low, high]) => [ms, high - low]),
+      },
+      {
+        ...common, id: `${signal.path} ahead`, lineStyle: { color: stroke, width: 1.3, type: [3, 3] },
+        data: way.map(([ms, value]) => [ms, value]),
+      },
+    ];
   }
 
   /** The line of a signal: its last value holds, while it is good and where nothing is missing. */
@@ -180,7 +212,7 @@ export class Chart {
         },
         grid: panels.map((_, i) => ({ left, right, outerBoundsMode: "none", top: 20 + i * each, height: each - 28 })),
         xAxis: panels.map((_, i) => ({
-          type: "time", gridIndex: i, min: start, max: end,
+          type: "time", gridIndex: i, min: start, max: this.until(end),
           axisLine: { lineStyle: { color: rule } }, axisTick: { show: false }, splitLine: { show: false },
           axisLabel: { ...label, show: i === panels.length - 1, formatter: (ms) => this.timeWords(ms, end - start) },
         })),
@@ -193,7 +225,7 @@ export class Chart {
           axisLabel: { ...label, formatter: (value) => this.valueWords(key, value) },
           ...this.reach(key),
         })),
-        series: this.signals.map((signal, i) => this.series(signal, i, panels, right > RIGHT)),
+        series: this.signals.flatMap((signal, i) => this.series(signal, i, panels, right > RIGHT)),
       },
       { notMerge: true },
     );
@@ -207,7 +239,7 @@ export class Chart {
     const first = this.signals.findIndex((other) => panelOf(other) === panels[panel]) === index;
     const stroke = this.signals.length === 1 ? colour("line-1") : lineColour(index);
     const data = this.data(index, this.range()[1]);
-    return {
+    const line = {
       id: signal.path, name: signal.title, type: "line", xAxisIndex: panel, yAxisIndex: panel,
       data, step: isCoded(signal) ? "end" : false,
       symbol: "circle", symbolSize: 3, showSymbol: data.length < 3, silent: true,
@@ -219,6 +251,7 @@ export class Chart {
       markArea: this.gaps(index, first),
       markLine: this.lines(signal, first, panel === 0),
     };
+    return [line, ...this.forecast(signal, stroke, panel)];
   }
 
   gaps(index) {
@@ -318,12 +351,17 @@ export class Chart {
     const head = document.createElement("div");
     head.textContent = full(points[0].axisValue);
     box.append(head);
-    for (const point of points) {
-      const signal = this.signals[point.seriesIndex];
+    for (const { seriesId, value: [ms, value] } of points) {
+      const path = seriesId.replace(/ ahead$/, "");
+      const signal = this.signals.find((other) => other.path === path);
+      if (!signal) continue; // an end of an interval
       const line = document.createElement("div");
-      const value = point.value[1];
       const text = value === null ? "—" : this.valueWords(panelOf(signal), value) || number(value);
       line.textContent = `${signal.title}: ${text} ${signal.unit || ""}`;
+      if (path !== seriesId) {
+        const [, , low, high] = this.ahead.get(path).find((step) => step[0] === ms);
+        line.textContent += ` expected (${number(low)} to ${number(high)})`;
+      }
       box.append(line);
     }
     return box;

@@ -16,6 +16,14 @@ export async function before(signals, start) {
   return new Map(rows.signal.map((path, i) => [path, good(i) ? rows.value[i] : null]));
 }
 
+/** How signals will go on, by path: [ms, median, low, high] of each step. */
+export async function forecasts() {
+  const found = await json("/api/forecasts");
+  return found.map(({ signal, time, value, low, high }) => [
+    signal, time.map((moment, i) => [Date.parse(moment), value[i], low[i], high[i]]),
+  ]);
+}
+
 /** Where a gap holds no samples the line ends, and begins again. */
 export function broken(data, gaps) {
   const out = [...data];

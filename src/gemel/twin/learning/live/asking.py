@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from gemel.core.frame import Values
+from gemel.core.frame import Times, Values
 from gemel.core.time import SECOND
-from gemel.twin.learning.live.forms import Follow, Form
+from gemel.twin.learning.live.forms import Ahead, Follow, Followed, Form
 from gemel.twin.learning.live.registry import Registry
 from gemel.twin.learning.live.rows import Rows
 
@@ -25,13 +25,16 @@ class Said:
     """What the models said of rows; by role, as the roles were when they were asked.
 
     told    float64[fresh,3]  of the last `fresh` rows: value and interval
-    losses  of the rows of which the truth is known by now: as many as `rows` where each is judged
-            by itself, those of the units that have ended where it is known at the end
+    losses  float64[m]  of which the truth is known by now
+    judged  int64[m]    when it was, ns UTC; None where it is known at the end of a unit alone
+    ahead   what the champion expects of the time to come, where it does
     """
 
     models: Mapping[str, str]
     told: Mapping[str, Values]
     losses: Mapping[str, Values]
+    judged: Times | None
+    ahead: Ahead | None
     reasons: dict[str, Any] | None
     rows: Rows
     fresh: int
@@ -50,35 +53,39 @@ class Asker:
     def __call__(self, models: Mapping[str, str], rows: Rows, fresh: int) -> Said:
         """Of `rows`, of which the last `fresh` are new."""
         form = self._form
-        told, losses = {}, {}
         self._follow = {m: f for m, f in self._follow.items() if m in models.values()}
-        ended = rows.take(np.isin(rows.unit, list(rows.failed)))
-        for role, model in models.items():
-            told[role] = self._told(model, rows, fresh)
-            if not form.whole:
-                losses[role] = form.losses(rows, told[role])
-            elif len(ended):
-                losses[role] = form.losses(ended, form.told(self._registry.get(model), ended))
-            else:
-                losses[role] = np.zeros(0)
+        said = {role: self._said(model, rows, fresh) for role, model in models.items()}
+        champion = said["champion"]
+        losses = {role: _of(one, champion.time) for role, one in said.items()}
+        judged: Times | None = champion.time
+        if not form.judged:
+            ended = rows.take(np.isin(rows.unit, list(rows.failed)))
+            judged = None
+            for role, model in models.items():
+                some = len(ended) > 0
+                losses[role] = form.ended(self._registry.get(model), ended) if some else np.zeros(0)
+        told = {role: one.told for role, one in said.items()}
         reasons = self._explained(models["champion"], rows)
-        return Said(models, told, losses, reasons, rows, fresh)
+        return Said(models, told, losses, judged, champion.ahead, reasons, rows, fresh)
 
-    def _told(self, model: str, rows: Rows, fresh: int) -> Values:
+    def _said(self, model: str, rows: Rows, fresh: int) -> Followed:
+        """Of the fresh rows, unit by unit."""
         fitted = self._registry.get(model)
-        if not self._form.whole:
-            return self._form.told(fitted, rows)
+        new, before = rows.take(slice(-fresh, None)), rows.take(slice(0, -fresh))
         found = []
-        new = rows.take(slice(-fresh, None))
         for unit in np.unique(new.unit).tolist():
             known = self._follow.get(model)
             if known is None or known[0] != unit:
                 known = self._follow[model] = (unit, self._form.follow(fitted))
-                before = rows.take(slice(0, -fresh))
-                if len(before := before.take(before.unit == unit)):
-                    known[1](before)
+                if len(past := before.take(before.unit == unit)):
+                    known[1].begin(past)
             found.append(known[1](new.take(new.unit == unit)))
-        return np.concatenate(found)
+        return Followed(
+            np.concatenate([one.told for one in found]),
+            np.concatenate([one.time for one in found]),
+            np.concatenate([one.losses for one in found]),
+            found[-1].ahead,
+        )
 
     def _explained(self, model: str, rows: Rows) -> dict[str, Any] | None:
         """Why the last row is told so. Not each time where all rows of a unit are looked at."""
@@ -86,9 +93,7 @@ class Asker:
         if self._form.whole and newest - self._explained_at < _EXPLAIN:
             return None
         self._explained_at = newest
-        explained = self._form.task.explain(
-            self._registry.get(model), self._form.table(rows), len(rows) - 1
-        )
+        explained = self._form.explain(self._registry.get(model), rows)
         return {
             "answer": explained.answer,
             "mean": explained.mean,
@@ -97,3 +102,11 @@ class Asker:
                 for name, share, value in explained.shares[:_SHOWN]
             ],
         }
+
+
+def _of(said: Followed, time: Times) -> Values:
+    """float64[m]: the losses at the times of the champion's; NaN where this model has none yet."""
+    found = np.full(len(time), np.nan)
+    known = np.isin(said.time, time)
+    found[np.searchsorted(time, said.time[known])] = said.losses[known]
+    return found

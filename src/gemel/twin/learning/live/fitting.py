@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from gemel.core.errors import GemelError
+from gemel.core.errors import DataError, GemelError
 from gemel.core.frame import Values
 from gemel.twin.learning.live.forms import Form
 from gemel.twin.learning.live.registry import Registry
@@ -76,11 +76,16 @@ def _held_out(form: Form, rows: Rows, progress: Callable[[str], None]) -> Values
     if not form.judged:
         return np.zeros(0)
     edges = [round(i * len(rows) / _PARTS) for i in range(1, _PARTS + 1)]
-    losses = []
+    losses = [np.zeros(0)]
     for number, (low, high) in enumerate(pairwise(edges), 1):
         progress(f"errors on later rows, {number} of {_PARTS - 1}")
-        later = rows.take(slice(low, high))
-        trial = form.task.fit(form.table(rows.take(slice(0, low))), progress)
-        losses.append(form.losses(later, form.told(trial, later)))
+        before, later = rows.take(slice(0, low)), rows.take(slice(low, high))
+        try:
+            trial = form.task.fit(form.table(before), progress)
+        except DataError:
+            continue  # too few to learn from by themselves
+        follow = form.follow(trial)
+        follow.begin(before)
+        losses.append(follow(later).losses)
     found = np.concatenate(losses)
     return np.asarray(found[np.isfinite(found)])

@@ -72,7 +72,7 @@ class Learner:
         request: Callable[[Request], None],
     ) -> None:
         self.name = form.name
-        self.title = form.use.title or form.name.replace("_", " ")
+        self.title = form.title
         self.form = form
         self.registry = registry
         self.reason = "waits for history"
@@ -116,6 +116,7 @@ class Learner:
             "reason": self.reason,
             "signals": list(self._source.paths),
             "outputs": [planned.path for planned in self.outputs],
+            "continues": self._source.paths[0] if self.form.continues else None,
             "unit": self.outputs[0].signal.unit,
             "champion": self._about(self.roles.champion),
             "candidate": self._about(self.roles.candidate),
@@ -356,6 +357,7 @@ class Learner:
         self.last = {
             "time": int(time[-1]), "value": value, "low": low, "high": high,
             "why": said.reasons or (self.last or {}).get("why"),
+            "ahead": None if said.ahead is None else said.ahead.plain(),
         }  # fmt: skip
         signal = np.tile(np.array(self._outputs, np.int32), len(time))
         self._tell(

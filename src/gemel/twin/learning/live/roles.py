@@ -131,8 +131,8 @@ class Roles:
         known = np.isfinite(mine)
         if not known.any():
             return []
-        if len(mine) == len(said.rows):
-            self.errors.add(said.rows.time[known], mine[known])
+        if said.judged is not None:
+            self.errors.add(said.judged[known], mine[known])
         for role, duel in self._duels.items():
             if said.models.get(role) == getattr(self, role):
                 duel.add(mine, said.losses[role])

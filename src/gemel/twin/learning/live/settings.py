@@ -48,6 +48,9 @@ class TaskUse(Settings):
     renewed: str = Field(
         "", description="remaining_life: expression that becomes true when a new unit begins"
     )
+    interval: Duration | None = Field(
+        None, gt=0, description="forecast: distance of its steps; the grid's if not given"
+    )
     window: Duration = Field(72 * HOUR, gt=0, description="History that a model is fitted on")
     least: Duration = Field(
         10 * MINUTE, gt=0, description="Rows that count must cover so much before the first fit"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal, Self
 
@@ -10,10 +10,10 @@ import numpy as np
 from pydantic import Field
 
 from gemel.core.errors import ConfigurationError, DataError
-from gemel.core.frame import Values
+from gemel.core.frame import Times, Values
 from gemel.core.table import Table
 from gemel.parts.forecasters import FORECASTERS
-from gemel.parts.forecasters.base import Forecaster, Model, Panel
+from gemel.parts.forecasters.base import Forecast, Forecaster, Model, Panel
 from gemel.twin.learning.evaluation import Protocol
 from gemel.twin.learning.evaluation import forecast_scores as scores
 from gemel.twin.learning.evaluation.protocol import digest
@@ -23,9 +23,10 @@ from gemel.twin.learning.tasks.candidates import Tried, chosen
 from gemel.twin.learning.tasks.panels import Gather, Series, seasons_of, series_of
 from gemel.twin.learning.tasks.recordings import TimeUnit
 
-__all__ = ["ForecastTask"]
+__all__ = ["SIDES", "ForecastTask"]
 
-_SIDES: Final = (0.05, 0.5, 0.95)
+SIDES: Final = (0.05, 0.5, 0.95)
+"""Levels that every model of a task has: the interval, and the median within it."""
 _ORIGINS: Final = 20
 _REFIT: Final = 10
 _SHOWN: Final = 20
@@ -129,8 +130,8 @@ class ForecastTask(Task):
             columns[self.unit] = np.repeat(np.array(names), count)
         columns[self.time or "row"] = np.tile(series.ahead(count), len(names))
         columns[self.target] = found.mean.ravel()
-        columns["low"] = found.at(_SIDES[0]).ravel()
-        columns["high"] = found.at(_SIDES[2]).ravel()
+        columns["low"] = found.at(SIDES[0]).ravel()
+        columns["high"] = found.at(SIDES[2]).ravel()
         return Table(columns, table.digest, table.where)
 
     def explain(self, fitted: Fitted, table: Table, row: int) -> Explained:
@@ -152,7 +153,7 @@ class ForecastTask(Task):
             told.append(float(model.forecast(less, self.horizon).mean[which, step]))
             shares.append((name, told[-2] - told[-1], value))
         shares.sort(key=lambda item: -abs(item[1]))
-        low, high = (float(found.at(side)[which, step]) for side in (_SIDES[0], _SIDES[2]))
+        low, high = (float(found.at(side)[which, step]) for side in (SIDES[0], SIDES[2]))
         of = f"{panel.names[which]}, " if self.unit is not None else ""
         when = series.ahead(step + 1)[-1]
         answer = (
@@ -161,6 +162,27 @@ class ForecastTask(Task):
         )
         usual = "had the newest been as before"
         return Explained(answer, told[-1], tuple(shares), usual=usual)
+
+    def after(self, fitted: Fitted, table: Table, times: Sequence[int]) -> list[Forecast]:
+        """What was expected at each of the times, ns UTC, of the steps after it, by what was known
+        before it: of one series."""
+        series, model = self._series(table), self._model(fitted)
+        panel, begin = series.panel, int(series.panel.time[0])
+        found = []
+        for time in times:
+            rows = (time - begin) // series.grid.step
+            known = panel.value[:, :rows]
+            missing = np.full((len(known), rows - known.shape[1]), np.nan)
+            at = series.grid.time(np.arange(rows))
+            before = Panel(panel.names, at, np.concatenate([known, missing], axis=1))
+            found.append(model.forecast(before, self.horizon))
+        return found
+
+    def values(self, table: Table, time: Times) -> Values:
+        """What one series was at steps, in the shape of `time`; NaN where that is not known."""
+        panel = self._series(table).panel
+        place = np.minimum(np.searchsorted(panel.time, time), len(panel) - 1)
+        return np.where(panel.time[place] == time, panel.value[0, place], np.nan)
 
     def _series(self, table: Table) -> Series:
         return series_of(
@@ -174,12 +196,12 @@ class ForecastTask(Task):
         return seasons_of(series.grid, len(series.panel)) or (1,)
 
     def _chosen(self, series: Series, progress: Progress) -> Tried:
-        common = {"horizon": self.horizon, "levels": list(_SIDES)}
+        common = {"horizon": self.horizon, "levels": list(SIDES)}
         seasons = self._seasons(series)
         if self.model:
             settings = {"season": seasons[0], **common, **self.model}
-            if not set(_SIDES) <= set(settings["levels"]):
-                raise ConfigurationError(f"model.levels: must have {list(_SIDES)} among them")
+            if not set(SIDES) <= set(settings["levels"]):
+                raise ConfigurationError(f"model.levels: must have {list(SIDES)} among them")
             return Tried(_part(settings), settings)
         return chosen(series.panel, seasons, common, progress)
 
@@ -272,7 +294,7 @@ def _figures(ours: Rolled, theirs: Rolled) -> tuple[Figure, ...]:
     found += [
         Figure("MAE", _mean(error), note="of the median, in the unit of the target"),
         Figure("bias", _mean(ours.mean - ours.truth), note="above 0: told too much"),
-        Figure("coverage", scores.coverage(ours, _SIDES[0], _SIDES[2]), note="0.9 is promised"),
+        Figure("coverage", scores.coverage(ours, SIDES[0], SIDES[2]), note="0.9 is promised"),
         Figure("mean width", _mean(ours.quantile[..., 2] - ours.quantile[..., 0])),
     ]
     return tuple(found)

@@ -1,0 +1,46 @@
+"""Forms: how each kind of task works in the live twin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gemel.core.errors import ConfigurationError
+from gemel.twin.learning.live.forms.base import Ahead, Follow, Followed, Form
+from gemel.twin.learning.live.forms.forecast import ForecastForm
+from gemel.twin.learning.live.forms.quality import QualityForm
+from gemel.twin.learning.live.forms.remaining_life import LifeForm
+from gemel.twin.learning.live.settings import TaskUse
+from gemel.twin.learning.tasks import read_task
+
+__all__ = ["FORMS", "Ahead", "Follow", "Followed", "Form", "form_of"]
+
+FORMS: Final[Mapping[str, type[Form]]] = {
+    "quality": QualityForm,
+    "remaining_life": LifeForm,
+    "forecast": ForecastForm,
+}
+
+
+def form_of(name: str, settings: dict[str, Any]) -> Form:
+    """An entry of `tasks:`. Raises `ConfigurationError` that says what would work."""
+    mine, own = TaskUse.split(settings)
+    use = TaskUse.read(mine)
+    if "task" in own and own["task"] not in FORMS:
+        read_task(own)  # says what is wrong, if it is not a task at all
+        raise ConfigurationError(
+            f"task '{own['task']}' works on files so far; in a plant file: {', '.join(FORMS)}"
+        )
+    if "task" not in own:
+        raise ConfigurationError(f"`task` is missing; one of: {', '.join(FORMS)}")
+    form = FORMS[own["task"]]
+    for field, of in _OF_ONE.items():
+        if getattr(use, field) and own["task"] != of:
+            raise ConfigurationError(f"{field}: is for {of}, this task is {own['task']}")
+    return form.read(name, use, own)
+
+
+_OF_ONE: Final = {
+    "failed": "remaining_life", "renewed": "remaining_life", "interval": "forecast",
+}  # fmt: skip
+"""Settings of use that belong to one task."""

@@ -1,0 +1,84 @@
+"""A soft sensor in the live twin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gemel.core.errors import ConfigurationError
+from gemel.core.frame import Values
+from gemel.core.plant import PlantSignal
+from gemel.core.table import Table
+from gemel.core.time import SECOND
+from gemel.twin.learning.live.forms.base import Follow, Followed, Form, digest
+from gemel.twin.learning.live.rows import Rows
+from gemel.twin.learning.live.settings import TaskUse
+from gemel.twin.learning.tasks import Fitted, read_task
+from gemel.twin.learning.tasks.quality import QualityTask
+
+__all__ = ["QualityForm"]
+
+
+@dataclass(frozen=True, slots=True)
+class QualityForm(Form):
+    """A soft sensor: the target is another signal, measured now and then, or always."""
+
+    task: QualityTask
+
+    judged = True
+    whole = False
+
+    @classmethod
+    def read(cls, name: str, use: TaskUse, own: dict[str, Any]) -> QualityForm:
+        own = {"time": "time", "kind": "number", **own}
+        if own["time"] != "time":
+            raise ConfigurationError("time: rows of the twin have their own; leave it out")
+        if own["kind"] != "number":
+            raise ConfigurationError("kind: a task of the twin tells numbers so far, not classes")
+        task = read_task(own)
+        if not isinstance(task, QualityTask):
+            raise TypeError(f"{task} is not a quality task")
+        return cls(name, use, task)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        return (self.task.target,)
+
+    def unit(self, signals: Mapping[str, PlantSignal]) -> str:
+        for path in (f"{self.use.asset}/{self.task.target}", self.task.target):
+            if path in signals:
+                return signals[path].signal.unit
+        return ""
+
+    def table(self, rows: Rows) -> Table:
+        columns = {name: rows.value[:, i] for i, name in enumerate(rows.names)}
+        columns["time"] = (rows.time - rows.time[:1].sum()) / SECOND
+        columns[self.task.target] = self.measured(rows)
+        return Table(columns, digest(rows), f"history of {self.use.asset}")
+
+    def follow(self, fitted: Fitted) -> Follow:
+        return _Following(self, fitted)
+
+    def measured(self, rows: Rows) -> Values:
+        """The target where it was measured anew; a value that is only held is no news."""
+        value = rows.value[:, rows.names.index(self.task.target)]
+        return np.where(np.append(True, np.diff(value) != 0), value, np.nan)
+
+
+class _Following:
+    """Each row by itself."""
+
+    def __init__(self, form: QualityForm, fitted: Fitted) -> None:
+        self._form, self._fitted = form, fitted
+
+    def begin(self, rows: Rows) -> None:
+        """Nothing is remembered."""
+
+    def __call__(self, rows: Rows) -> Followed:
+        found = self._form.task.score(self._fitted, self._form.table(rows))
+        names = (self._form.task.target, "low", "high")
+        told = np.stack([found[name] for name in names], axis=1)
+        return Followed(told, rows.time, np.abs(self._form.measured(rows) - told[:, 0]))
