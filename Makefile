@@ -81,7 +81,8 @@ $(VENV)/.npm: $(wildcard tests/foreign/*/package-lock.json) | $(VENV)/.dev
 	@touch $@
 
 # Peers that the benchmarks run against.
-$(VENV)/.peers: | $(VENV)/.uv
+$(VENV)/.peers: $(VENV)/.dev
+	$(BIN)/uv pip install -q --python $(BIN)/python --group peers
 	@command -v victoria-metrics >/dev/null && command -v influxd >/dev/null || \
 	  { $(APT) update -qq && $(APT) install -y -qq --no-install-recommends victoria-metrics influxdb; }
 	@touch $@

@@ -43,6 +43,11 @@ async def test_models_tell_follow_and_come_back(link: str, browser: Browser) -> 
     await expect(first.first).to_be_visible(timeout=PATIENCE)
     champion = (await tasks(page))["expected_open_time"]["champion"]["model"]
 
+    # How a temperature will go on is drawn behind the present.
+    await page.goto(f"{base}/trends?signal=line2%2Fcapper%2Fbearing_temperature&span=600000")
+    chart = page.locator("[data-trend-chart]")
+    await expect(chart).to_have_attribute("data-ahead", "1", timeout=PATIENCE)
+
     # The bearing: noticed, explained, and told how long it has; the band narrows.
     await page.goto(base + "/health")
     noticed = page.locator("article", has_text="Capper bearing does not behave as learned").first

@@ -105,6 +105,7 @@ export class Chart {
       this.element.removeAttribute("data-problem");
       this.layout();
       this.element.dataset.points = sketches.reduce((sum, sketch) => sum + sketch.time.length, 0);
+      this.element.dataset.ahead = this.signals.filter(({ path }) => this.ahead.has(path)).length;
     } catch (error) {
       this.element.dataset.problem = String(error.message || error);
     }
