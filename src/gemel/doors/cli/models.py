@@ -69,6 +69,32 @@ def history(task: TaskOf, data: DataFolder = Path("gemel-data"), as_json: AsJson
 
 
 @models.command()
+def lineage(
+    task: Annotated[
+        str | None, typer.Argument(metavar="[TASK]", help="Its name in the plant file; all if none")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", metavar="NDJSON", help="Write to a file")
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="From when on, e.g. -7d")] = None,
+    namespace: Annotated[
+        str | None, typer.Option(metavar="URI", help="Of jobs and datasets; the plant's names")
+    ] = None,
+    data: DataFolder = Path("gemel-data"),
+) -> None:
+    """From which data each model comes, who made it champion and what it tells: as events of
+    OpenLineage, one in a line."""
+    asked = {"task": task, "start": start, "namespace": namespace}
+    given = {name: value for name, value in asked.items() if value is not None}
+    text = _running(data).request("GET", "/api/models/lineage", params=given).text
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    output.write_text(text, encoding="utf-8")
+    typer.echo(f"{output}: {text.count(chr(10))} events written")
+
+
+@models.command()
 def fit(task: TaskOf, data: DataFolder = Path("gemel-data")) -> None:
     """Fit a task again now; what comes of it goes into shadow."""
     _tell(data, f"/api/models/{task}/fit", {})

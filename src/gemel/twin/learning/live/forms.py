@@ -25,13 +25,14 @@ from gemel.twin.learning.tasks import Fitted, Task, read_task
 from gemel.twin.learning.tasks.quality import QualityTask
 from gemel.twin.learning.tasks.remaining_life import RemainingLifeTask
 
-__all__ = ["FORMS", "Follow", "Form", "LifeForm", "QualityForm", "form_of"]
+__all__ = ["FORMS", "SIDES", "Follow", "Form", "LifeForm", "QualityForm", "form_of"]
 
 Follow: TypeAlias = Callable[[Rows], Values]
 """Rows that follow those of the last call, of one unit, to float64[n,3]."""
 
 _UNITS: Final = {"s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY}
-_SIDES: Final = ("", "_low", "_high")
+SIDES: Final = ("", "_low", "_high")
+"""What follows the name of a task in the paths of its signals: value, and ends of the interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ class Form(ABC):
     @abstractmethod
     def needed(self) -> tuple[str, ...]:
         """Columns that the task names itself."""
+
+    @property
+    def target(self) -> str:
+        """The column that is to be told; empty where it is none of them."""
+        return ""
 
     @abstractmethod
     def unit(self, signals: Mapping[str, PlantSignal]) -> str:
@@ -83,7 +89,7 @@ class Form(ABC):
         title = self.use.title or self.name.replace("_", " ")
         unit = self.unit(known)
         found = []
-        for side, words in zip(_SIDES, ("", ", lower end", ", upper end"), strict=True):
+        for side, words in zip(SIDES, ("", ", lower end", ", upper end"), strict=True):
             path = f"{self.use.asset}/{self.name}{side}"
             if path in known:
                 raise ConfigurationError(f"'{path}' is a signal already; name the task otherwise")
@@ -119,6 +125,10 @@ class QualityForm(Form):
     @property
     def needed(self) -> tuple[str, ...]:
         return (self.task.target,)
+
+    @property
+    def target(self) -> str:
+        return self.task.target
 
     def unit(self, signals: Mapping[str, PlantSignal]) -> str:
         for path in (f"{self.use.asset}/{self.task.target}", self.task.target):
