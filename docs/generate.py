@@ -377,8 +377,8 @@ def lineage() -> str:
     found = [
         NOTICE,
         "# Lineage\n",
-        "Facets of the events that `gemel models lineage` and `gemel train --lineage` tell: "
-        "[Let models live in the twin](../how-to/live-models.md#lineage).\n",
+        "Facets of the events that `gemel models lineage` tells, and `gemel train` with "
+        "`--lineage`: [Let models live in the twin](../how-to/live-models.md#lineage).\n",
         "## Of OpenLineage { #standard }\n",
         "| facet | schema |",
         "|---|---|",

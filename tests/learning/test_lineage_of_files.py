@@ -79,6 +79,15 @@ def test_one_that_is_stopped_has_ended(table: Path) -> None:
     assert [event.eventType for event in events] == ["START", "ABORT"]
 
 
+def test_a_file_that_cannot_be_written_is_told_before_the_fit(table: Path) -> None:
+    model = table.with_name("model.json")
+    words = ["train", str(table), "-o", str(model), "--target", "thickness"]
+    done = CliRunner().invoke(app, [*words, "--lineage", str(table.parent)])
+    assert isinstance(done.exception, GemelError)
+    assert "cannot be written" in str(done.exception)
+    assert not model.exists()
+
+
 def test_without_the_option_nothing_is_written(table: Path) -> None:
     words = ["train", str(table), "-o", str(table.with_name("model.json")), "--target", "thickness"]
     assert CliRunner().invoke(app, words).exit_code == 0

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from gemel.core.errors import Unknown, did_you_mean
+from gemel.core.errors import ConfigurationError, Unknown, did_you_mean
 from gemel.core.event import Event
 from gemel.core.time import DAY, isoformat, parse_time, zone
 from gemel.doors.api.access import Engineer, Operator, Running, Viewer
@@ -24,6 +27,7 @@ router = APIRouter(tags=["models"])
 _MOST: Final = 10_000
 _STEPS: Final = 100_000
 _BACK: Final = 90 * DAY
+_URI: Final = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+")
 _READ: Final = frozenset({"began", "columns", "target", "conditions"})
 """Of a step, what only lineage tells: a fit may read hundreds of signals."""
 
@@ -66,21 +70,25 @@ async def model_lineage(
     _: Viewer,
     task: str | None = None,
     start: str | None = None,
-    namespace: Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]{1,200}$")] = None,
-) -> Response:
+    namespace: Annotated[str | None, Query(max_length=200)] = None,
+) -> StreamingResponse:
     """Every fit and every change of champion as run events of OpenLineage, one JSON object in a
     line, in the order in which they became known: of one task or of all, from `start` on. The last
     100,000 steps of models are told; the namespace is the plant's names if none is given."""
+    if namespace is not None and not _URI.fullmatch(namespace):
+        raise ConfigurationError(f"namespace '{namespace}' is no URI; write e.g. gemel://plant7")
     now, local = daemon.clock(), zone(daemon.plan.plant.plant.time_zone)
     first = None if start is None else parse_time(start, local, now)
-    text = await asyncio.to_thread(_lineage, daemon, task, first, namespace)
+    lines = await asyncio.to_thread(_lineage, daemon, task, first, namespace)
     name = 'attachment; filename="gemel-lineage.ndjson"'
-    return Response(
-        text, media_type="application/x-ndjson", headers={"Content-Disposition": name}
+    return StreamingResponse(
+        lines, media_type="application/x-ndjson", headers={"Content-Disposition": name}
     )  # fmt: skip
 
 
-def _lineage(daemon: Daemon, task: str | None, start: int | None, namespace: str | None) -> str:
+def _lineage(
+    daemon: Daemon, task: str | None, start: int | None, namespace: str | None
+) -> Iterator[str]:
     # Here, because it loads the estimators; see configuration._build_task.
     from gemel.twin.learning.lineage.live import Plantwide, lineage, namespace_of
     from gemel.twin.learning.lineage.openlineage import line
@@ -95,7 +103,8 @@ def _lineage(daemon: Daemon, task: str | None, start: int | None, namespace: str
         steps = [e for e in steps if e.payload.get("task") == task]
     where = namespace or namespace_of(daemon.plan.plant.plant)
     plant = Plantwide(where, daemon.planned, Registry(daemon.folder / "models").size)
-    return "".join(line(event) for event in lineage(steps, plant, start))
+    # Not at once: a plant that has fitted on hundreds of signals for years tells gigabytes.
+    return (line(event) for event in lineage(steps, plant, start))
 
 
 @router.post("/models/{task}/fit")

@@ -201,7 +201,10 @@ def told(
         content = hashlib.sha256(text.encode()).hexdigest()
         write(training.completed(system_clock(), fitted, read, content))
 
-    write(training.started())
+    try:
+        write(training.started())
+    except OSError as error:
+        raise ConfigurationError(f"--lineage {file}: cannot be written: {error}") from None
     try:
         yield tell
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -85,13 +86,18 @@ def lineage(
     """From which data each model comes, who made it champion and what it tells: as events of
     OpenLineage, one in a line."""
     asked = {"task": task, "start": start, "namespace": namespace}
-    given = {name: value for name, value in asked.items() if value is not None}
-    text = _running(data).request("GET", "/api/models/lineage", params=given).text
+    lines = _running(data).lines("/api/models/lineage", asked)
     if output is None:
-        typer.echo(text, nl=False)
+        for line in lines:
+            typer.echo(line)
         return
-    output.write_text(text, encoding="utf-8")
-    typer.echo(f"{output}: {text.count(chr(10))} events written")
+    count = 0
+    first = list(islice(lines, 1))  # an answer that is an error leaves the file as it was
+    with output.open("w", encoding="utf-8") as file:
+        for line in chain(first, lines):
+            file.write(f"{line}\n")
+            count += 1
+    typer.echo(f"{output}: {count} events written")
 
 
 @models.command()

@@ -13,9 +13,9 @@ can be exported again, or from where it ended, and nothing is doubled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from gemel.core.event import Event
@@ -41,6 +41,8 @@ from gemel.twin.learning.live.forms import SIDES
 from gemel.twin.learning.live.registry import ModelStep
 
 __all__ = ["Plantwide", "lineage", "namespace_of"]
+
+Decided: TypeAlias = Literal["champion", "returned", "dropped"]
 
 _TYPES: Final = {"number": "double", "boolean": "boolean", "enumeration": "integer"}
 _UNKNOWN: Final = "this fit was recorded before signals were; what it read is not known"
@@ -70,59 +72,55 @@ def namespace_of(site: Site) -> str:
     return "gemel://" + ("/".join(quote(name, safe="") for name in names) or "plant")
 
 
-def lineage(steps: Iterable[Event], plant: Plantwide, start: int | None = None) -> list[Json]:
+def lineage(steps: Iterable[Event], plant: Plantwide, start: int | None = None) -> Iterator[Json]:
     """Run events of OpenLineage for steps of models, in the order in which they became known.
     Events before `start`, ns UTC, are left out; the steps before are needed still."""
-    found: list[Json] = []
     tasks: dict[str, _Task] = {}
-
-    def tell(
-        kind: Kind, time: int, run: Run, job: Job, inputs: list[Dataset], outputs: list[Dataset]
-    ) -> None:
-        if start is None or time >= start:
-            found.append(run_event(kind, time, run, job, inputs, outputs))
-
     for event in sorted(steps, key=lambda e: (e.time, e.known, e.source, e.sequence)):
         if "step" not in event.payload:
             continue  # a detector's model: it has no champion
         step = ModelStep.model_validate(dict(event.payload))
         if step.task not in tasks:
-            tasks[step.task] = _Task(step.task, plant, tell)
-        tasks[step.task].take(event, step)
-    return found
+            tasks[step.task] = _Task(step.task, plant)
+        for told in tasks[step.task].take(event, step):
+            if start is None or told.time >= start:
+                yield run_event(told.kind, told.time, told.run, told.job, told.reads, told.writes)
+
+
+class _Told(NamedTuple):
+    """An event before it is written out."""
+
+    kind: Kind
+    time: int
+    run: Run
+    job: Job
+    reads: list[Dataset]
+    writes: list[Dataset]
 
 
 class _Task:
     """One task on its way through its history."""
 
-    def __init__(self, name: str, plant: Plantwide, tell: Callable[..., None]) -> None:
+    def __init__(self, name: str, plant: Plantwide) -> None:
         self.name = name
         self.asset = ""
         self._plant = plant
-        self._tell = tell
         self._champion = ""
         self._telling: Run | None = None
         self._fits: dict[str, ModelStep] = {}
         """The last fit of each model: what it reads is told with that."""
 
-    def take(self, event: Event, step: ModelStep) -> None:
-        """The next step."""
+    def take(self, event: Event, step: ModelStep) -> Iterator[_Told]:
+        """What the next step has to tell."""
         if step.step == "fitted":
             self._fits[step.model] = step
-            self._fitted(event, step)
-        elif step.step == "dropped":
-            self._decided(event, step)
-        elif step.step in ("champion", "returned"):
-            self._decided(event, step)
-            if self._telling is not None:
-                told = self._told(step.title)
-                self._tell("COMPLETE", event.time, self._telling, self._telling_job(step), *told)
-            self._champion, self.asset = step.model, event.subject
-            job = self._telling_job(step)
-            self._telling = Run(self._run(event.time, job, event, step))
-            self._tell("START", event.time, self._telling, job, *self._told(step.title))
+            yield from self._fitted(event, step)
+        elif step.step != "shadow":
+            yield from self._decided(event, step, step.step)
+            if step.step != "dropped":
+                yield from self._crown(event, step)
 
-    def _fitted(self, event: Event, step: ModelStep) -> None:
+    def _fitted(self, event: Event, step: ModelStep) -> Iterator[_Told]:
         began = event.time if step.began is None else step.began
         first, last = (moment(t) for t in step.window) if step.window else (None, None)
         about = facets.Fit(
@@ -142,25 +140,38 @@ class _Task:
             for part, paths in _parts(step).items()
             for path in paths
         ]
-        self._tell("START", began, run, job, inputs, [])
-        self._tell("COMPLETE", event.time, run, job, inputs, [self._model(step.model, made=True)])
+        output = self._model(step.model, made=True)
+        yield _Told("START", began, Run(run.id), job, [dataset.bare for dataset in inputs], [])
+        yield _Told("COMPLETE", event.time, run, job, inputs, [output])
 
-    def _decided(self, event: Event, step: ModelStep) -> None:
+    def _decided(self, event: Event, step: ModelStep, what: Decided) -> Iterator[_Told]:
         # A first champion has none before, even where this name was that of another task once.
-        other = self._champion if step.step == "dropped" else step.former
+        other = self._champion if what == "dropped" else step.former
         about = facets.Decision(
-            step=step.step, task=step.task, title=step.title, model=step.model, other=other,
+            step=what, task=step.task, title=step.title, model=step.model, other=other,
             actor=step.actor, reason=step.reason, evidence=_evidence(step),
         )  # fmt: skip
         said = f"Decides which model of '{step.title}' is champion"
         job = self._job(".promotion", said, "PROMOTION")
         run = Run(self._run(event.time, job, event, step), dict([our(about)]))
         inputs = [self._model(model) for model in (step.model, other) if model]
-        outputs = [] if step.step == "dropped" else [self._crowned(step.model)]
-        self._tell("START", event.time, run, job, inputs, [])
-        self._tell("COMPLETE", event.time, run, job, inputs, outputs)
+        outputs = [] if what == "dropped" else [self._crowned(step.model)]
+        yield _Told("START", event.time, run, job, inputs, [])
+        yield _Told("COMPLETE", event.time, run, job, inputs, outputs)
 
-    def _told(self, title: str) -> tuple[list[Dataset], list[Dataset]]:
+    def _crown(self, event: Event, step: ModelStep) -> Iterator[_Told]:
+        """One ends to tell, another begins."""
+        said = f"Tells '{step.title}' as signals"
+        job = self._job(".telling", said, "MODEL", "STREAMING")
+        if self._telling is not None:
+            (champion, *reads), tells = self._tells(step.title)
+            bare = [dataset.bare for dataset in reads], [dataset.bare for dataset in tells]
+            yield _Told("COMPLETE", event.time, self._telling, job, [champion, *bare[0]], bare[1])
+        self._champion, self.asset = step.model, event.subject
+        self._telling = Run(self._run(event.time, job, event, step))
+        yield _Told("START", event.time, self._telling, job, *self._tells(step.title))
+
+    def _tells(self, title: str) -> tuple[list[Dataset], list[Dataset]]:
         """What the champion reads, and the signals that it tells."""
         model = self._champion
         parts = _parts(self._fits[model]) if model in self._fits else {}
@@ -189,9 +200,6 @@ class _Task:
 
     def _job(self, suffix: str, said: str, kind: str, processing: Processing = "BATCH") -> Job:
         return Job(self._plant.namespace, f"{self.name}{suffix}", said, processing, kind)
-
-    def _telling_job(self, step: ModelStep) -> Job:
-        return self._job(".telling", f"Tells '{step.title}' as signals", "MODEL", "STREAMING")
 
     def _run(self, time: int, job: Job, event: Event, step: ModelStep) -> str:
         return run_id(time, job.namespace, job.name, step.model, event.id)

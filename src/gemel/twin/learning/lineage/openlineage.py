@@ -82,6 +82,11 @@ class Dataset:
     facets: Facets = field(default_factory=dict)
     here: Facets = field(default_factory=dict)
 
+    @property
+    def bare(self) -> Dataset:
+        """Its name alone, where another event of the run says what it is."""
+        return Dataset(self.namespace, self.name)
+
     def record(self, side: Literal["input", "output"]) -> Json:
         """JSON-able."""
         found: Json = {"namespace": self.namespace, "name": self.name}
@@ -143,8 +148,9 @@ def run_event(
 
 
 def line(event: Json) -> str:
-    """An event as a line of the file that OpenLineage's file transport writes."""
-    return json.dumps(event, ensure_ascii=False, allow_nan=False) + "\n"
+    """An event as a line of the file that OpenLineage's file transport writes. In ASCII: there are
+    readers that end a line at U+2028 as well."""
+    return json.dumps(event, allow_nan=False) + "\n"
 
 
 def run_id(time: int, *parts: str) -> str:
