@@ -383,7 +383,7 @@ def lineage() -> str:
         "| facet | schema |",
         "|---|---|",
         *(f"| `{key}` | `{path}` |" for key, path in STANDARD.items()),
-        "\nThey are described [there](https://openlineage.io/docs/spec/facets/).\n",
+        "\nThey are described at `openlineage.io/docs/spec/facets`.\n",
         "## Of Gemel { #ours }\n",
         "Their schemas stand in [lineage-facets.json](lineage-facets.json), version "
         f"{facets.VERSION}.\n",

@@ -98,7 +98,7 @@ class OneField(Strict):
 
 
 class Schema(BaseFacet):
-    fields: list[OneField]  # type: ignore[assignment]
+    fields: list[OneField]
 
 
 class DataSource(BaseFacet):
@@ -134,7 +134,7 @@ class OutputField(Strict):
 
 
 class ColumnLineage(BaseFacet):
-    fields: dict[str, OutputField]  # type: ignore[assignment]
+    fields: dict[str, OutputField]
     dataset: list[InputField] = []
 
 
