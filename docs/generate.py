@@ -37,6 +37,8 @@ from gemel.doors.cli.main import app as cli
 from gemel.runtime.supply_files import DemandTable, DisruptionTable, OrderTable
 from gemel.twin.alarms.settings import AlarmSettings
 from gemel.twin.learning import WatchSettings
+from gemel.twin.learning.lineage import facets
+from gemel.twin.learning.lineage.openlineage import STANDARD
 from gemel.twin.learning.live.settings import TaskUse
 from gemel.twin.operations import OperationsSettings
 from gemel.twin.planning.experiments.settings import Cost, Demand, Experiment
@@ -58,6 +60,8 @@ def pages() -> dict[str, str]:
         "cli.md": commands(),
         "api.md": api(),
         "quality.md": qualities(),
+        "lineage.md": lineage(),
+        "lineage-facets.json": lineage_facets(),
     }
 
 
@@ -367,6 +371,45 @@ def stock_and_maintenance() -> str:
             *upkeep.tables(3),
         ]
     )
+
+
+def lineage() -> str:
+    found = [
+        NOTICE,
+        "# Lineage\n",
+        "Facets of the events that `gemel models lineage` tells, and `gemel train` with "
+        "`--lineage`: [Let models live in the twin](../how-to/live-models.md#lineage).\n",
+        "## Of OpenLineage { #standard }\n",
+        "| facet | schema |",
+        "|---|---|",
+        *(f"| `{key}` | `{path}` |" for key, path in STANDARD.items()),
+        "\nThey are described at `openlineage.io/docs/spec/facets`.\n",
+        "## Of Gemel { #ours }\n",
+        "Their schemas stand in [lineage-facets.json](lineage-facets.json), version "
+        f"{facets.VERSION}.\n",
+    ]
+    for key, kind in facets.FACETS.items():
+        found += [f"### {key}\n", f"{prose(inspect.getdoc(kind) or '')}\n", Schema(kind).table()]
+    return "\n".join(found)
+
+
+def lineage_facets() -> str:
+    """JSON Schema of our facets: what their `_schemaURL` names."""
+    kinds: dict[str, Any] = {}
+    for kind in facets.FACETS.values():
+        found = kind.model_json_schema()
+        found["properties"] |= {
+            "_producer": {"type": "string", "format": "uri"},
+            "_schemaURL": {"type": "string", "format": "uri"},
+        }
+        found["required"] = [*found.get("required", []), "_producer", "_schemaURL"]
+        kinds[kind.__name__] = found
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:gemel:openlineage:{facets.VERSION}",
+        "$defs": kinds,
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def expressions() -> str:

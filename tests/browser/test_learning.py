@@ -16,6 +16,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.conftest import demo
+from tests.learning.openlineage import read, runs
 
 PATIENCE = 300_000
 
@@ -93,6 +94,17 @@ async def test_models_tell_follow_and_come_back(link: str, browser: Browser) -> 
     await page.goto(base + "/advice")
     await expect(page.get_by_text("hash chain verified").first).to_be_visible()
     await expect(page.get_by_role("row").filter(has_text="model returned").first).to_be_visible()
+
+    # Where all of it comes from, as a catalogue reads it.
+    await page.goto(base + "/models")
+    link_to = await page.get_by_role("link", name="Lineage (OpenLineage)").get_attribute("href")
+    answer = await page.request.get(f"{base}{link_to}")
+    events = [read(line) for line in (await answer.text()).splitlines()]
+    runs(events)
+    decided = [e.run.facets["gemel_decision"] for e in events if e.job.name.endswith(".promotion")]
+    assert {"champion", "returned"} <= {one["step"] for one in decided}
+    assert any(o.name == "signals/line2/filler/expected_open_time" for e in events
+               for o in e.outputs)  # fmt: skip
 
 
 async def tasks(page: Page) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,18 @@ class Client:
         """GET plain data."""
         given = {k: v for k, v in (params or {}).items() if v is not None}
         return self.request("GET", path, params=given).json()
+
+    def lines(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[str]:
+        """GET lines of text one by one, however many they are."""
+        given = {k: v for k, v in (params or {}).items() if v is not None}
+        try:
+            with self._http.stream("GET", path, params=given) as response:
+                if not response.is_success:
+                    response.read()
+                    raise failure(response)
+                yield from response.iter_lines()
+        except httpx.HTTPError as error:
+            raise Unavailable(f"{self.url} does not answer: {error}") from None
 
     def post(self, path: str, body: Any = None) -> Any:
         """POST plain data, get plain data."""

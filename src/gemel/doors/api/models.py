@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from gemel.core.errors import Unknown
+from gemel.core.errors import ConfigurationError, Unknown, did_you_mean
 from gemel.core.event import Event
 from gemel.core.time import DAY, isoformat, parse_time, zone
 from gemel.doors.api.access import Engineer, Operator, Running, Viewer
@@ -22,7 +25,11 @@ from gemel.twin.learning.labels import Answer, label, observed
 router = APIRouter(tags=["models"])
 
 _MOST: Final = 10_000
+_STEPS: Final = 100_000
 _BACK: Final = 90 * DAY
+_URI: Final = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+")
+_READ: Final = frozenset({"began", "columns", "target", "conditions"})
+"""Of a step, what only lineage tells: a fit may read hundreds of signals."""
 
 
 class Wanted(BaseModel):
@@ -50,10 +57,54 @@ async def models(daemon: Running, _: Viewer) -> dict[str, Any]:
         "detectors": [watch.report() for watch in rooms.watches.values()],
         "proposals": [plain_promotion(p) for p in rooms.promotions.items()],
         "steps": [
-            {"time": isoformat(e.time), "asset": e.subject, "source": e.source, **e.payload}
+            {"time": isoformat(e.time), "asset": e.subject, "source": e.source,
+             **{name: value for name, value in e.payload.items() if name not in _READ}}
             for e in steps
         ],
-    }
+    }  # fmt: skip
+
+
+@router.get("/models/lineage")
+async def model_lineage(
+    daemon: Running,
+    _: Viewer,
+    task: str | None = None,
+    start: str | None = None,
+    namespace: Annotated[str | None, Query(max_length=200)] = None,
+) -> StreamingResponse:
+    """Every fit and every change of champion as run events of OpenLineage, one JSON object in a
+    line, in the order in which they became known: of one task or of all, from `start` on. The last
+    100,000 steps of models are told; the namespace is the plant's names if none is given."""
+    if namespace is not None and not _URI.fullmatch(namespace):
+        raise ConfigurationError(f"namespace '{namespace}' is no URI; write e.g. gemel://plant7")
+    now, local = daemon.clock(), zone(daemon.plan.plant.plant.time_zone)
+    first = None if start is None else parse_time(start, local, now)
+    lines = await asyncio.to_thread(_lineage, daemon, task, first, namespace)
+    name = 'attachment; filename="gemel-lineage.ndjson"'
+    return StreamingResponse(
+        lines, media_type="application/x-ndjson", headers={"Content-Disposition": name}
+    )  # fmt: skip
+
+
+def _lineage(
+    daemon: Daemon, task: str | None, start: int | None, namespace: str | None
+) -> Iterator[str]:
+    # Here, because it loads the estimators; see configuration._build_task.
+    from gemel.twin.learning.lineage.live import Plantwide, lineage, namespace_of
+    from gemel.twin.learning.lineage.openlineage import line
+    from gemel.twin.learning.live.registry import Registry
+
+    steps = daemon.store.events("model", limit=_STEPS)
+    if task is not None:
+        known = {str(e.payload["task"]) for e in steps if "task" in e.payload}
+        known |= set(daemon.plan.tasks)
+        if task not in known:
+            raise Unknown(f"no task '{task}'; {did_you_mean(task, known)}")
+        steps = [e for e in steps if e.payload.get("task") == task]
+    where = namespace or namespace_of(daemon.plan.plant.plant)
+    plant = Plantwide(where, daemon.planned, Registry(daemon.folder / "models").size)
+    # Not at once: a plant that has fitted on hundreds of signals for years tells gigabytes.
+    return (line(event) for event in lineage(steps, plant, start))
 
 
 @router.get("/forecasts")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -17,14 +18,17 @@ from rich.table import Table as Shown
 
 from gemel.core.errors import ConfigurationError
 from gemel.core.table import Table
+from gemel.runtime.clock import system_clock
 from gemel.runtime.configuration import read_document
 from gemel.runtime.images import read_gallery, write_heat
 from gemel.runtime.tables import read_table
 from gemel.runtime.waveforms import reader
+from gemel.twin.learning.lineage.openlineage import line
+from gemel.twin.learning.lineage.trained import Training
 from gemel.twin.learning.tasks import TASKS, Fitted, Report, Task, read_task
 from gemel.twin.learning.tasks.base import Progress
 
-__all__ = ["backtest", "described", "explain", "score", "train"]
+__all__ = ["backtest", "described", "explain", "score", "told", "train"]
 
 _REASONS: Final = 8
 
@@ -50,12 +54,24 @@ def described(
     }  # fmt: skip
 
 
-def train(data: Path, task: str, words: Mapping[str, Any], output: Path, *, as_json: bool) -> None:
+def train(
+    data: Path,
+    task: str,
+    words: Mapping[str, Any],
+    output: Path,
+    *,
+    lineage: Path | None,
+    as_json: bool,
+) -> None:
     """See `gemel train --help`."""
-    with _progress() as progress:
-        wanted, table = _prepared(_task(task, words), data, progress)
+    wanted = _task(task, words)
+    with told(lineage, data, output, wanted) as tell, _progress() as progress:
+        read = _read(wanted, data)
+        wanted, table = wanted.prepare(read, reader(data.parent), progress)
         fitted = wanted.fit(table, progress)
-    output.write_text(fitted.text(), encoding="utf-8")
+        text = fitted.text()
+        output.write_text(text, encoding="utf-8")
+        tell(fitted, read, text)
     if as_json:
         found = {"model": str(output), "evidence": fitted.evidence, "protocol": fitted.protocol}
         typer.echo(json.dumps(found, indent=2))
@@ -163,6 +179,40 @@ def _model(path: Path) -> tuple[Fitted, Task]:
         raise ConfigurationError(f"{path}: no such file; `gemel train` writes one")
     fitted = Fitted.parse(path.read_text(encoding="utf-8", errors="replace"), str(path))
     return fitted, read_task(fitted.task, str(path))
+
+
+@contextmanager
+def told(
+    file: Path | None, data: Path, output: Path, task: Task
+) -> Iterator[Callable[[Fitted, Table, str], None]]:
+    """Tells a fit to a file of lineage, if there is one: that it begins, and how it ends. Gives
+    what is to be called when the model is written."""
+    if file is None:
+        yield lambda *_: None
+        return
+    training = Training(str(data.resolve()), str(output.resolve()), task.record(), system_clock())
+
+    def write(event: dict[str, Any]) -> None:
+        # Added to what is there: one file gathers many fits, as OpenLineage's file transport does.
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(line(event))
+
+    def tell(fitted: Fitted, read: Table, text: str) -> None:
+        content = hashlib.sha256(text.encode()).hexdigest()
+        write(training.completed(system_clock(), fitted, read, content))
+
+    try:
+        write(training.started())
+    except OSError as error:
+        raise ConfigurationError(f"--lineage {file}: cannot be written: {error}") from None
+    try:
+        yield tell
+    except KeyboardInterrupt:
+        write(training.stopped(system_clock()))
+        raise
+    except Exception as error:
+        write(training.failed(system_clock(), str(error) or type(error).__name__))
+        raise
 
 
 @contextmanager

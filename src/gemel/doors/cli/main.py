@@ -230,6 +230,14 @@ def train(
     normal: NormalOperation = None,
     label: Label = None,
     false_alarms: FalseAlarms = None,
+    lineage: Annotated[
+        Path | None,
+        typer.Option(
+            "--lineage",
+            metavar="NDJSON",
+            help="Tell here, in OpenLineage, what was read and written; lines are added",
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Fit a model on a table or on pictures: quality, life, failure, faults, what is usual."""
@@ -238,7 +246,7 @@ def train(
     words = learning.described(
         target, unit, time, cap, condition, ignore, normal, label, false_alarms, horizon, failed
     )
-    learning.train(data, task, words, output, as_json=json)
+    learning.train(data, task, words, output, lineage=lineage, as_json=json)
 
 
 @app.command()

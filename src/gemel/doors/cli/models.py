@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -66,6 +67,37 @@ def history(task: TaskOf, data: DataFolder = Path("gemel-data"), as_json: AsJson
     for step in reversed(steps):
         shown.add_row(step["time"], step["step"], step["model"], step["reason"], step["actor"])
     telling.console().print(shown)
+
+
+@models.command()
+def lineage(
+    task: Annotated[
+        str | None, typer.Argument(metavar="[TASK]", help="Its name in the plant file; all if none")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", metavar="NDJSON", help="Write to a file")
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="From when on, e.g. -7d")] = None,
+    namespace: Annotated[
+        str | None, typer.Option(metavar="URI", help="Of jobs and datasets; the plant's names")
+    ] = None,
+    data: DataFolder = Path("gemel-data"),
+) -> None:
+    """From which data each model comes, who made it champion and what it tells: as events of
+    OpenLineage, one in a line."""
+    asked = {"task": task, "start": start, "namespace": namespace}
+    lines = _running(data).lines("/api/models/lineage", asked)
+    if output is None:
+        for line in lines:
+            typer.echo(line)
+        return
+    count = 0
+    first = list(islice(lines, 1))  # an answer that is an error leaves the file as it was
+    with output.open("w", encoding="utf-8") as file:
+        for line in chain(first, lines):
+            file.write(f"{line}\n")
+            count += 1
+    typer.echo(f"{output}: {count} events written")
 
 
 @models.command()

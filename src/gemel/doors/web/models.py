@@ -278,7 +278,10 @@ def _steps(viewer: Viewer, steps: list[Plain]) -> Html:
         for s in sorted(steps, key=lambda s: -(moment(s["time"]) or 0))[:_STEPS]
     ]
     heads = ("Time", "Of", "Step", "Model", "Why", "By")
-    return panel("Who was champion when?", table(heads, rows), aside="kept for good")
+    lineage = h("a", "Lineage (OpenLineage)", href="/api/models/lineage", download=True,
+                cls="button")  # fmt: skip
+    return panel("Who was champion when?", table(heads, rows), h("div", lineage, cls="buttons"),
+                 aside="kept for good")  # fmt: skip
 
 
 def _act(viewer: Viewer) -> None:

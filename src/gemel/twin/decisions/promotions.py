@@ -103,7 +103,9 @@ class Promotions:
         await self._note("model declined", request, actor.name, reason, role=actor.role)
         learner, now = self._learner(request.task), self._clock()
         self._emit(
-            await self._between(lambda: learner.drop(request.model, actor.name, reason, now))
+            await self._between(
+                lambda: learner.drop(request.model, actor.name, reason, now, request.evidence)
+            )
         )
         self._put(found, "declined", actor.name, reason)
         return self._all[name]
@@ -164,7 +166,14 @@ class Promotions:
         returned = request.kind == "return"
         self._emit(
             await self._between(
-                lambda: learner.promote(request.model, actor, reason, now, returned=returned)
+                lambda: learner.promote(
+                    request.model,
+                    actor,
+                    reason,
+                    now,
+                    returned=returned,
+                    evidence=request.evidence,
+                )
             )
         )
 

@@ -79,6 +79,7 @@ class Learner:
         self.last: dict[str, Any] | None = None
         """What was told last: time, value, low, high, and why."""
         self._source = Source.of(form.use, form.needed, signals, numbers)
+        self._read = self._source.read(form.target, numbers)
         self.outputs = form.outputs([s for s in signals if s.told_by != form.name])
         self._outputs = [numbers[planned.path] for planned in self.outputs]
         self._store = store
@@ -97,7 +98,7 @@ class Learner:
         self._stop = False
         self._wanted = "the first"
         self._next_fit = self._next_ask = 0
-        self._fitted_at = 0
+        self._fitted_at = self._fit_began = 0
         self._ask = Asker(form, registry)
         self._sequence = 0
         self.basis = self._digest()
@@ -172,8 +173,9 @@ class Learner:
     # Decided above; in the compute thread
 
     def promote(
-        self, model: str, actor: str, reason: str, now: int, *, returned: bool = False
-    ) -> list[Event]:
+        self, model: str, actor: str, reason: str, now: int, *,
+        returned: bool = False, evidence: Mapping[str, Any] | None = None,
+    ) -> list[Event]:  # fmt: skip
         """Another champion. The one before is asked beside it for a while, unless it is the one
         that `returned` and the other has been found worse."""
         if model == self.champion:
@@ -181,15 +183,18 @@ class Learner:
         former = self.roles.crown(model, now, returned=returned)
         self._keep()
         step: Step = "returned" if returned else "champion"
-        return [self._event(step, model, reason, actor, now, former=former)]
+        return [self._event(step, model, reason, actor, now, former=former, evidence=evidence)]
 
-    def drop(self, model: str, actor: str, reason: str, now: int) -> list[Event]:
+    def drop(
+        self, model: str, actor: str, reason: str, now: int,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> list[Event]:  # fmt: skip
         """The candidate is not wanted."""
         if model != self.roles.candidate:
             return []
         self.roles.drop()
         self._keep()
-        return [self._event("dropped", model, reason, actor, now)]
+        return [self._event("dropped", model, reason, actor, now, evidence=evidence)]
 
     def want(self, reason: str) -> None:
         """Fit again, as soon as it goes."""
@@ -260,7 +265,7 @@ class Learner:
             self.reason = "waits until history is refilled"
             return
         start = max(now - self.form.use.window, self.roles.regime, self.roles.trial)
-        self._stop = False
+        self._stop, self._fit_began = False, now
         self._fitting = self._fitter.submit(self._fit, start, now)
 
     def _fit(self, start: int, end: int) -> Fit | None:
@@ -336,7 +341,7 @@ class Learner:
     def _follow(self, change: Change, now: int) -> list[Event]:
         """Do what a comparison asks for, or ask above."""
         if change.kind == "drop":
-            return self.drop(change.model, "gemel", change.reason, now)
+            return self.drop(change.model, "gemel", change.reason, now, change.found.evidence())
         alone = change.kind == "return" or self.form.use.renewal.promote == "alone"
         self._request(
             Request(
@@ -380,15 +385,18 @@ class Learner:
 
     def _event(
         self, step: Step, model: str, reason: str, actor: str, now: int, *,
-        former: str = "", fit: Fit | None = None,
+        former: str = "", fit: Fit | None = None, evidence: Mapping[str, Any] | None = None,
     ) -> Event:  # fmt: skip
         self._sequence += 1
+        if fit is not None:
+            evidence = fit.evidence
         told = ModelStep(
             task=self.name, title=self.title, model=model, step=step,
             reason=reason, actor=actor, former=former,
-            evidence={} if fit is None else fit.evidence,
+            evidence=dict(evidence or {}),
             window=None if fit is None else fit.window,
             data="" if fit is None else fit.data,
+            **({"began": self._fit_began, **self._read} if step == "fitted" else {}),
         )  # fmt: skip
         return step_event(self.form.use.asset, told, now, self.name, self._sequence)
 

@@ -41,6 +41,14 @@ class ModelStep(Payload):
     """History that it was fitted on, ns UTC."""
     data: str = ""
     """Hash of the rows that it was fitted on."""
+    began: int | None = None
+    """When the fit began, ns UTC."""
+    columns: tuple[str, ...] = ()
+    """Paths of the signals that it was fitted on; of a fit, and so are those below."""
+    target: str = ""
+    """Path of the signal that it is to tell, where that is measured as well."""
+    conditions: tuple[str, ...] = ()
+    """Paths of the signals that say which rows count."""
 
 
 class Registry:
@@ -92,6 +100,13 @@ class Registry:
         with self._lock:
             self._remember(name, fitted)
         return fitted
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a model's file; None if there is none."""
+        try:
+            return self._path(name).stat().st_size
+        except OSError:
+            return None
 
     def names(self) -> list[str]:
         """All models on disk."""

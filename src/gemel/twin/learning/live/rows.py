@@ -76,6 +76,16 @@ class Source:
         """Numbers of the signals that conditions look at."""
         return tuple(number for _, c in self.conditions for _, number in c.inputs)
 
+    def read(self, target: str, numbers: Mapping[str, int]) -> dict[str, Any]:
+        """Paths of what it looks at, by what for, as a `ModelStep` has them. `target` is a column;
+        `numbers` is what `of` was given."""
+        asked = set(self.inputs)
+        return {
+            "columns": self.paths,
+            "target": dict(zip(self.names, self.paths, strict=True)).get(target, ""),
+            "conditions": tuple(path for path, number in numbers.items() if number in asked),
+        }
+
     def aligned(self, catalogue: Catalogue) -> AlignedRows:
         """A running window of all that is looked at."""
         conditions = [condition for _, condition in self.conditions]

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gemel.core.errors import ConfigurationError
-from gemel.twin.learning.live.forms.base import Ahead, Follow, Followed, Form
+from gemel.twin.learning.live.forms.base import SIDES, Ahead, Follow, Followed, Form
 from gemel.twin.learning.live.forms.forecast import ForecastForm
 from gemel.twin.learning.live.forms.quality import QualityForm
 from gemel.twin.learning.live.forms.remaining_life import LifeForm
 from gemel.twin.learning.live.settings import TaskUse
 from gemel.twin.learning.tasks import read_task
 
-__all__ = ["FORMS", "Ahead", "Follow", "Followed", "Form", "form_of"]
+__all__ = ["FORMS", "SIDES", "Ahead", "Follow", "Followed", "Form", "form_of"]
 
 FORMS: Final[Mapping[str, type[Form]]] = {
     "quality": QualityForm,

@@ -23,9 +23,11 @@ from gemel.twin.learning.live.settings import TaskUse
 from gemel.twin.learning.tasks import Fitted, Task
 from gemel.twin.learning.tasks.base import Explained
 
-__all__ = ["Ahead", "Follow", "Followed", "Form", "digest"]
+__all__ = ["SIDES", "Ahead", "Follow", "Followed", "Form", "digest"]
 
-_SIDES: Final = (("", ""), ("_low", ", lower end"), ("_high", ", upper end"))
+SIDES: Final = ("", "_low", "_high")
+"""What follows the name of a task in the paths of its signals: value, and ends of the interval."""
+_WORDS: Final = ("", ", lower end", ", upper end")
 
 
 def _no_times() -> Times:
@@ -100,6 +102,11 @@ class Form(ABC):
     def needed(self) -> tuple[str, ...]:
         """Columns that the task names itself."""
 
+    @property
+    def target(self) -> str:
+        """The column that is to be told; empty where it is none of them, or its own past tells."""
+        return ""
+
     @abstractmethod
     def unit(self, signals: Mapping[str, PlantSignal]) -> str:
         """Unit of what is told."""
@@ -131,7 +138,7 @@ class Form(ABC):
         known = {planned.path: planned for planned in signals}
         unit = self.unit(known)
         found = []
-        for side, words in _SIDES:
+        for side, words in zip(SIDES, _WORDS, strict=True):
             path = f"{self.use.asset}/{self.name}{side}"
             if path in known:
                 raise ConfigurationError(f"'{path}' is a signal already; name the task otherwise")

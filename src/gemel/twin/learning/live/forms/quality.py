@@ -47,6 +47,10 @@ class QualityForm(Form):
     def needed(self) -> tuple[str, ...]:
         return (self.task.target,)
 
+    @property
+    def target(self) -> str:
+        return self.task.target
+
     def unit(self, signals: Mapping[str, PlantSignal]) -> str:
         for path in (f"{self.use.asset}/{self.task.target}", self.task.target):
             if path in signals:
