@@ -24,6 +24,7 @@ from gemel.twin.learning.lineage import facets
 from gemel.twin.learning.lineage.openlineage import (
     Dataset,
     Facet,
+    Facets,
     Job,
     Json,
     Kind,
@@ -45,6 +46,10 @@ __all__ = ["Plantwide", "lineage", "namespace_of"]
 Decided: TypeAlias = Literal["champion", "returned", "dropped"]
 
 _TYPES: Final = {"number": "double", "boolean": "boolean", "enumeration": "integer"}
+_ASKED: Final[dict[facets.Part, tuple[str, str]]] = {
+    "column": ("DIRECT", "TRANSFORMATION"), "condition": ("INDIRECT", "FILTER"),
+}  # fmt: skip
+"""What a model is asked with, and how that comes into what is told: not the target."""
 _UNKNOWN: Final = "this fit was recorded before signals were; what it read is not known"
 
 
@@ -76,12 +81,13 @@ def lineage(steps: Iterable[Event], plant: Plantwide, start: int | None = None) 
     """Run events of OpenLineage for steps of models, in the order in which they became known.
     Events before `start`, ns UTC, are left out; the steps before are needed still."""
     tasks: dict[str, _Task] = {}
+    datasets = _Datasets(plant)
     for event in sorted(steps, key=lambda e: (e.time, e.known, e.source, e.sequence)):
         if "step" not in event.payload:
             continue  # a detector's model: it has no champion
         step = ModelStep.model_validate(dict(event.payload))
         if step.task not in tasks:
-            tasks[step.task] = _Task(step.task, plant)
+            tasks[step.task] = _Task(step.task, plant, datasets)
         for told in tasks[step.task].take(event, step):
             if start is None or told.time >= start:
                 yield run_event(told.kind, told.time, told.run, told.job, told.reads, told.writes)
@@ -101,10 +107,11 @@ class _Told(NamedTuple):
 class _Task:
     """One task on its way through its history."""
 
-    def __init__(self, name: str, plant: Plantwide) -> None:
+    def __init__(self, name: str, plant: Plantwide, datasets: _Datasets) -> None:
         self.name = name
         self.asset = ""
         self._plant = plant
+        self._datasets = datasets
         self._champion = ""
         self._telling: Run | None = None
         self._fits: dict[str, ModelStep] = {}
@@ -136,11 +143,12 @@ class _Task:
         job = self._job("", f"Fits '{step.title}' on history", "TRAINING")
         run = Run(self._run(began, job, event, step), dict(known))
         inputs = [
-            self._signal(path, our(facets.Window(part=part, start=first, end=last)))
+            self._datasets.signal(path, window)
             for part, paths in _parts(step).items()
+            for window in [dict([our(facets.Window(part=part, start=first, end=last))])]
             for path in paths
         ]
-        output = self._model(step.model, made=True)
+        output = self._datasets.model(step.model, made=True)
         yield _Told("START", began, Run(run.id), job, [dataset.bare for dataset in inputs], [])
         yield _Told("COMPLETE", event.time, run, job, inputs, [output])
 
@@ -154,8 +162,8 @@ class _Task:
         said = f"Decides which model of '{step.title}' is champion"
         job = self._job(".promotion", said, "PROMOTION")
         run = Run(self._run(event.time, job, event, step), dict([our(about)]))
-        inputs = [self._model(model) for model in (step.model, other) if model]
-        outputs = [] if what == "dropped" else [self._crowned(step.model)]
+        inputs = [self._datasets.model(model) for model in (step.model, other) if model]
+        outputs = [] if what == "dropped" else [self._datasets.champion(self.name, step.model)]
         yield _Told("START", event.time, run, job, inputs, [])
         yield _Told("COMPLETE", event.time, run, job, inputs, outputs)
 
@@ -175,26 +183,30 @@ class _Task:
         """What the champion reads, and the signals that it tells."""
         model = self._champion
         parts = _parts(self._fits[model]) if model in self._fits else {}
-        reads = [(part, path) for part, paths in parts.items() for path in paths]
-        asked = [(part, path) for part, path in reads if part != "target"]
-        inputs = [self._signal(path, our(facets.Window(part=part))) for part, path in asked]
+        inputs = [
+            self._datasets.signal(path, window)
+            for part in _ASKED
+            for window in [dict([our(facets.Window(part=part))])]
+            for path in parts.get(part, ())
+        ]
 
-        def fields(part: facets.Part, type: str, subtype: str) -> list[Json]:
+        def fields(part: facets.Part) -> list[Json]:
+            type, subtype = _ASKED[part]
             how = [{"type": type, "subtype": subtype, "description": title, "masking": False}]
             return [
                 {"namespace": self._plant.namespace, "name": _name(path), "field": "value",
                  "transformations": how}
-                for mine, path in asked if mine == part
+                for path in parts.get(part, ())
             ]  # fmt: skip
 
         comes = facet(
             "columnLineage",
-            fields={"value": {"inputFields": fields("column", "DIRECT", "TRANSFORMATION")}},
-            dataset=fields("condition", "INDIRECT", "FILTER"),
+            fields={"value": {"inputFields": fields("column")}},
+            dataset=fields("condition"),
         )
         paths = [f"{self.asset}/{self.name}{side}" for side in SIDES]
-        outputs = [self._signal(path, about=comes) for path in paths]
-        return [self._crowned(model), *inputs], outputs
+        outputs = [self._datasets.signal(path, about=dict([comes])) for path in paths]
+        return [self._datasets.champion(self.name, model), *inputs], outputs
 
     # Names
 
@@ -204,30 +216,40 @@ class _Task:
     def _run(self, time: int, job: Job, event: Event, step: ModelStep) -> str:
         return run_id(time, job.namespace, job.name, step.model, event.id)
 
-    def _model(self, model: str, *, made: bool = False) -> Dataset:
-        kind = facet("datasetType", datasetType="MODEL")
+
+class _Datasets:
+    """What runs read and write, by what it is called."""
+
+    def __init__(self, plant: Plantwide) -> None:
+        self._plant = plant
+        # Not the address of what is connected: that is nobody's business who reads lineage.
+        self._at = facet("dataSource", name="Gemel", uri=plant.namespace)
+        self._signals: dict[str, Facets] = {}
+        """Made once: hundreds of them stand in each of thousands of events."""
+
+    def model(self, model: str, *, made: bool = False) -> Dataset:
+        """A model file; its size where it is `made`."""
         size = self._plant.size(model) if made else None
         here = {} if size is None else dict([facet("outputStatistics", size=size, fileCount=1)])
-        name = f"models/{model}.json"
-        return Dataset(self._plant.namespace, name, dict([kind, version(model), self._at()]), here)
+        return self._of(f"models/{model}.json", model, "FILE", here)
 
-    def _crowned(self, model: str) -> Dataset:
-        kind = facet("datasetType", datasetType="MODEL", subType="CHAMPION")
-        name = f"champions/{self.name}"
-        return Dataset(self._plant.namespace, name, dict([kind, version(model), self._at()]))
+    def champion(self, task: str, model: str) -> Dataset:
+        """Whichever model is champion: this one now."""
+        return self._of(f"champions/{task}", model, "CHAMPION", {})
 
-    def _signal(self, path: str, here: Facet | None = None, about: Facet | None = None) -> Dataset:
-        found: list[Facet] = [facet("datasetType", datasetType="STREAM"), self._at()]
-        if planned := self._plant.signals.get(path):
-            found += _described(planned)
-        if about is not None:
-            found.append(about)
-        given = {} if here is None else dict([here])
-        return Dataset(self._plant.namespace, _name(path), dict(found), given)
+    def _of(self, name: str, model: str, kind: str, here: Facets) -> Dataset:
+        type = facet("datasetType", datasetType="MODEL", subType=kind)
+        return Dataset(self._plant.namespace, name, dict([type, version(model), self._at]), here)
 
-    def _at(self) -> Facet:
-        # Not the address of what is connected: that is nobody's business who reads lineage.
-        return facet("dataSource", name="Gemel", uri=self._plant.namespace)
+    def signal(self, path: str, here: Facets | None = None, about: Facets | None = None) -> Dataset:
+        """A signal; `about` is what else is known of it, `here` what was read of it."""
+        if path not in self._signals:
+            planned = self._plant.signals.get(path)
+            more = [] if planned is None else _described(planned)
+            stream = facet("datasetType", datasetType="STREAM")
+            self._signals[path] = dict([stream, self._at, *more])
+        facets = {**self._signals[path], **(about or {})}
+        return Dataset(self._plant.namespace, _name(path), facets, here or {})
 
 
 def _name(path: str) -> str:

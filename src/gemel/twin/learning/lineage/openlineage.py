@@ -133,8 +133,8 @@ def run_event(
     inputs: Sequence[Dataset] = (),
     outputs: Sequence[Dataset] = (),
 ) -> Json:
-    """One event, JSON-able: what is no finite number is null in it."""
-    found: Json = _plain({
+    """One event, JSON-able."""
+    return {
         "eventType": kind,
         "eventTime": moment(time),
         "run": {"runId": run.id, "facets": dict(run.facets)},
@@ -143,8 +143,7 @@ def run_event(
         "outputs": [dataset.record("output") for dataset in outputs],
         "producer": PRODUCER,
         "schemaURL": SCHEMA,
-    })  # fmt: skip
-    return found
+    }
 
 
 def line(event: Json) -> str:
@@ -175,8 +174,9 @@ def facet(key: str, **fields: Any) -> Facet:
 
 
 def our(content: Settings) -> Facet:
-    """One of ours; see `gemel.twin.learning.lineage.facets`."""
-    fields = content.model_dump(mode="json")
+    """One of ours; see `gemel.twin.learning.lineage.facets`. What is no finite number in it is
+    null."""
+    fields = _plain(content.model_dump(mode="json"))
     return key_of(content), {"_producer": PRODUCER, "_schemaURL": schema_url(content), **fields}
 
 
