@@ -53,7 +53,7 @@ def fast(seed: int = 0, rate: float = 1000.0, seconds: float = 8.0) -> Frame:
     random = np.random.default_rng(seed)
     begin = 1_700_000_000_000_000_000
     count, slow = round(rate * seconds), round(10 * seconds)
-    at, slow_at = np.arange(count) / rate, np.arange(slow) / 10 + 0.033
+    at, slow_at = np.arange(count) / rate, np.arange(slow) / 10 - 0.05
     turned = 20 * at + at**2 / 2
     tones = 3 * np.sin(2 * np.pi * turned) + np.sin(2 * np.pi * 4 * turned)
     signal = np.repeat([0, 1, 2], [count, count, slow])

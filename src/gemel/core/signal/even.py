@@ -26,8 +26,8 @@ def evened(time: Times, value: Values, rate: float, length: float) -> tuple[Valu
     length  seconds that the stretch lasts
 
     Samples keep their values and are counted, not shifted: times that jitter by less than a quarter
-    of their distance do no harm. Missing ones lie on a line between their neighbours. Raises `DataError` where
-    more than 5 % are missing, or where they come at another rate.
+    of their distance do no harm. Missing ones lie on a line between their neighbours. Raises
+    `DataError` where more than 5 % are missing, or where they come at another rate.
     """
     wanted = length * rate
     last = np.flatnonzero(np.diff(time, append=time[-1:] + 1))

@@ -105,9 +105,7 @@ def _weights(mel: Mel, rate: float, length: int) -> Values:
     return np.asarray(weight, np.float64)
 
 
-def mel_frames(
-    value: Values, rate: float, mel: Mel, length: int, overlap: float = 0.5
-) -> Values:
+def mel_frames(value: Values, rate: float, mel: Mel, length: int, overlap: float = 0.5) -> Values:
     """Energy in each band, float64[frames, bands], of frames of `length` samples under a Hann
     window, each without its mean: unit², or unit² per Hz with the triangles of `slaney`.
 

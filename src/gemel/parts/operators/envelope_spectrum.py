@@ -39,7 +39,7 @@ class EnvelopeSpectrum(OnShaft):
     Frequencies are given in Hz, in multiples of a shaft's speed, or by a bearing on that shaft,
     whose `outer`, `inner`, `ball` and `cage` are then told. The strongest line within `tolerance`
     counts: rolling elements slip. With a measured speed its mean over the window is taken; in
-    windows in which the speed varies by more than the tolerance lines are blurred, and uncertain.
+    windows in which the speed leaves the tolerance lines are blurred, and uncertain.
     Windows are as in `spectrum`. A frequency above half of the rate is bad.
     """
 
@@ -106,7 +106,7 @@ class EnvelopeSpectrum(OnShaft):
         if any(name in orders for name in names):
             speed = self.speeds(piece, len(value))
             mean = float(speed.mean())
-            sure = sure and float(np.ptp(speed)) <= self.tolerance * abs(mean)
+            sure = sure and float(np.ptp(speed)) <= 2 * self.tolerance * abs(mean)
             wanted |= {name: order * mean for name, order in orders.items()}
         highest = self.rate / 2
         seen = [wanted[n] for n in names if 0 < wanted[n] * (1 + self.tolerance) <= highest]

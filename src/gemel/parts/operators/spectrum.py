@@ -40,9 +40,10 @@ class Spectrum(Sampled):
         {}, description="Bands by name: from, and to, in Hz; they may overlap"
     )
     measure: Measure = Field(
-        "rms", description="What is told of a band: `rms`, `power` (its square), or the `amplitude` "
-        "of a tone that is as strong",
-    )  # fmt: skip
+        "rms",
+        description="What is told of a band: `rms`, `power` (its square), or the `amplitude` of a "
+        "tone that is as strong",
+    )
     resolution: float | None = Field(
         None,
         gt=0,
