@@ -41,10 +41,6 @@ class Ears(Settings):
 
     def frames(self, sound: Sound) -> Values:
         """float64[frames, bands], dB. Raises `DataError` for what cannot be listened to."""
-        if not np.ptp(sound.value) > 0:
-            raise DataError(
-                f"{sound.name}: silent, all of its {len(sound.value):,} samples are the same"
-            )
         if sound.rate < 2 * self.mel.high:
             raise DataError(
                 f"{sound.name}: {sound.rate:g} samples per second reach to {sound.rate / 2:g} Hz, "
@@ -56,6 +52,10 @@ class Ears(Settings):
             raise DataError(
                 f"{sound.name}: too short, {sound.seconds:.3g} s; at least "
                 f"{needed / sound.rate:.3g} s are needed"
+            )
+        if not np.ptp(sound.value) > 0:
+            raise DataError(
+                f"{sound.name}: silent, all of its {len(sound.value):,} samples are the same"
             )
         return decibels(mel_frames(sound.value, sound.rate, self.mel, length), _FLOOR)
 

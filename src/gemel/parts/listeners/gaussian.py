@@ -26,7 +26,7 @@ class Gaussian(MelListener):
 
     def learn(self, z: Values) -> _Ellipsoid:
         """See `MelListener.learn`."""
-        return _Ellipsoid(np.linalg.inv(shrunk(z)))
+        return _Ellipsoid(np.asarray(np.linalg.inv(shrunk(z)), np.float64))
 
     def read_judge(self, saved: Any, size: int) -> _Ellipsoid:
         """See `MelListener.read_judge`."""

@@ -170,7 +170,9 @@ class _Open:
 class _Step:
     def __init__(self, settings: Windowed, state: dict[str, Any] | None) -> None:
         self._settings = settings
-        self._slower, self._wait = settings.slower() or (None, 0)
+        slower = settings.slower()
+        self._slower = None if slower is None else slower[0]
+        self._wait = 0 if slower is None else slower[1]
         self._open = {signal: _Open() for signal in settings.outputs}
         self.late = 0
         if state is not None:
@@ -188,7 +190,11 @@ class _Step:
             return frame
         watched = np.isin(frame.signal, list(self._open))
         kept = np.flatnonzero(~watched | self._settings.keep)
-        place, signal, time, value, quality = [], [], [], [], []
+        place: list[int] = []
+        signal: list[int] = []
+        time: list[int] = []
+        value: list[float] = []
+        quality: list[int] = []
         for number, outputs in self._settings.outputs.items():
             for at, end, told, good in self._closed(number, frame):
                 place += [at] * len(outputs)

@@ -185,7 +185,8 @@ class SoundTask(Task):
                 f"{sounds.where}: no sound is labelled {' or '.join(self.good)} in column "
                 f"'{self.label}', which has {found}; say which labels are normal under `good`"
             )
-        machine, machines = np.zeros(sounds.rows, np.int64), ("",)
+        machine = np.zeros(sounds.rows, np.int64)
+        machines: tuple[str, ...] = ("",)
         if self.unit is not None:
             machine, machines = sounds.codes(self.unit)
         content = np.unique(sounds.content, return_inverse=True)[1]
@@ -265,7 +266,7 @@ def _differences(told: Heard) -> list[tuple[str, float, str]]:
     """The bands that differ most, none beside another: which and when, what each adds to the score,
     and by how many dB."""
     left = told.share.copy()
-    found = []
+    found: list[tuple[str, float, str]] = []
     for _ in range(min(5, len(left))):
         band = int(left.argmax())
         if not left[band] > 0 and found:
