@@ -120,6 +120,18 @@ def test_a_clock_that_is_a_little_wrong_does_no_harm_and_another_rate_is_bad() -
     assert run(BANDS, burst).quality[0] == quality.BAD, "samples of a burst with one time"
 
 
+def test_a_clock_far_ahead_does_not_stop_the_signal() -> None:
+    whole = frame_of(np.sin(2 * np.pi * 100 * TIME), 4000)
+    ahead = Frame.of([0], [BEGIN + 10**18], [1.0], [quality.CLOCK_SUSPECT])
+    step = OPERATORS.build({**BANDS, "measure": "amplitude"}).start()
+    step(whole[:100])
+    assert len(step(ahead)) == 0
+    out = step(whole[100:])
+    assert out.value[out.signal == 11] == pytest.approx([1, 1])
+    assert (out.quality == quality.GOOD).all()
+    assert (step.late, step.suspect) == (0, 1)
+
+
 def test_the_stream_of_the_suite_has_all_that_happens() -> None:
     settings = {**BANDS, "window": "250 ms", "rate": 1000, "bands": {"low": [8, 100]}}
     settings["outputs"] = {"0": {"low": 10}}

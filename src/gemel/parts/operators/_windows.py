@@ -13,15 +13,15 @@ from pydantic import Field, field_validator, model_validator
 
 from gemel.core.errors import DataError, did_you_mean
 from gemel.core.frame import EMPTY, Frame, Times, Values
-from gemel.core.quality import BAD, GOOD, UNCERTAIN, is_good
+from gemel.core.quality import BAD, CLOCK_SUSPECT, GOOD, UNCERTAIN, is_good
 from gemel.core.signal.even import evened
-from gemel.core.time import DAY, SECOND, Duration, duration_text
+from gemel.core.time import SECOND, Duration, duration_text
 from gemel.parts.operators.base import Operator
 
 __all__ = ["Piece", "Sampled", "Told", "Windowed"]
 
 _NEVER: Final = -(2**62)
-"""Before any source time, with room for a day below."""
+"""Before any source time, with room for waiting below."""
 
 Told = tuple[Values, bool]
 """What is told of a window, and whether all of it is sure."""
@@ -48,7 +48,7 @@ class Windowed(Operator):
     """Windows begin at multiples of their length. Each is given, with the time of its end, when a
     sample behind it shows that nothing more belongs to it."""
 
-    window: Duration = Field(gt=0, le=DAY, description="Length of a window")
+    window: Duration = Field(gt=0, description="Length of a window")
     outputs: dict[int, dict[str, int]] = Field(
         description="For each signal, by number, what is told of it and the numbers of its signals"
     )
@@ -174,11 +174,11 @@ class _Step:
         self._slower = None if slower is None else slower[0]
         self._wait = 0 if slower is None else slower[1]
         self._open = {signal: _Open() for signal in settings.outputs}
-        self.late = 0
+        self.late = self.suspect = 0
         if state is not None:
             if state["version"] != 2:
                 raise DataError(f"state of windows has version {state['version']}, must be 2")
-            self.late = int(state["late"])
+            self.late, self.suspect = int(state["late"]), int(state["suspect"])
             for saved in state["open"]:
                 if saved["signal"] in self._open:
                     self._open[saved["signal"]] = _Open(
@@ -220,7 +220,7 @@ class _Step:
             {"signal": signal, "fast": o.fast.state(), "slow": o.slow.state(), "oldest": o.oldest}
             for signal, o in self._open.items()
         ]
-        return {"version": 2, "late": self.late, "open": told}
+        return {"version": 2, "late": self.late, "suspect": self.suspect, "open": told}
 
     def _closed(
         self, signal: int, frame: Frame
@@ -261,8 +261,13 @@ class _Step:
             open_.slow.forget(open_.slow.newest - self._reach)
 
     def _taken(self, frame: Frame, into: _Input, signal: int | None) -> npt.NDArray[np.int64]:
-        """Rows of a signal that are not late; their samples are kept."""
-        rows = np.flatnonzero(frame.signal == (-1 if signal is None else signal))
+        """Rows of a signal that are neither suspect nor late; their samples are kept."""
+        chosen = frame.signal == (-1 if signal is None else signal)
+        rows: npt.NDArray[np.int64] = np.flatnonzero(chosen)
+        # One sample from a clock far ahead would make all that follow late.
+        suspect = frame.quality[rows] == CLOCK_SUSPECT
+        self.suspect += int(suspect.sum())
+        rows = rows[~suspect]
         timely = into.timely(frame.time[rows])
         self.late += int((~timely).sum())
         rows = rows[timely]

@@ -24,7 +24,8 @@ class Statistics(Windowed):
     sample behind them shows that nothing more belongs to them. A window in which some samples are
     not good is uncertain; one without a good sample gives no number and is bad; one without samples
     gives nothing. Samples older than the newest one of their signal change nothing; `late` counts
-    them. Signals that are not named pass.
+    them. A sample whose source clock is suspect is left out; `suspect` counts it. Signals that are
+    not named pass.
     """
 
     outputs: dict[int, dict[str, int]] = Field(
