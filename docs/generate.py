@@ -303,7 +303,10 @@ SECTIONS = {
     "solvers-visits": "`gemel plan maintenance` uses them where work is to be done together.",
     "solvers-scheduling": "Schedulers: option `--solver` of `gemel schedule`, see "
     "[Plan orders](../how-to/schedule.md), and from Python.",
-    "operators": "For use from Python; the mirror and the detectors use them inside.",
+    "operators": "For use from Python; the mirror and the detectors use them inside. Spectra: "
+    "[Listen to machines](../how-to/listen-to-machines.md).",
+    "listeners": "Of the task `sound` (`model` in its description): "
+    "[Listen to machines](../how-to/listen-to-machines.md).",
 }
 
 

@@ -5,10 +5,11 @@ import pytest
 
 from gemel.core.errors import ConfigurationError, DataError
 from gemel.core.signal.envelope import analytic, choose_band, envelope_spectrum, whitened
+from gemel.core.signal.even import evened, held
 from gemel.core.signal.features import BurstFeatures
 from gemel.core.signal.harmonics import comb, excess
 from gemel.core.signal.machine import BEARINGS, Bearing, Gear
-from gemel.core.signal.spectrum import bands, bursts, orders, welch
+from gemel.core.signal.spectrum import bands, bursts, centroid, orders, strongest, welch
 from gemel.core.signal.statistics import STATISTICS, statistics
 
 RATE = 8000.0
@@ -157,3 +158,54 @@ def test_features_know_neither_level_nor_what_was_not_recorded() -> None:
     assert np.isnan(blank[-8:]).all()
     assert blank[:-8] == pytest.approx(told[:-8])
     assert np.isnan(features.of(value, RATE, None, bearing)[5:-8]).all()
+
+
+def test_the_strongest_line_is_refined_and_its_range_kept() -> None:
+    value = 2 * np.sin(2 * np.pi * 440.3 * TIME) + 3 * np.sin(2 * np.pi * 900 * TIME)
+    spectrum = welch(value, RATE, 4000)
+    at, _ = strongest(spectrum, 400, 500)
+    assert at == pytest.approx(440.3, abs=0.02 * spectrum.step)
+    assert strongest(spectrum)[0] == pytest.approx(900, abs=1e-6)
+    assert strongest(spectrum, 890, 898)[0] == 898, "the slope of a line outside is no line"
+    assert strongest(spectrum, 460.1, 460.2)[0] == 460, "the nearest, where none lies between"
+    assert centroid(spectrum) == pytest.approx((4 * 440.3 + 9 * 900) / 13, rel=1e-4)
+    assert np.isnan(centroid(welch(np.ones(4000), RATE)))
+
+
+def test_orders_keep_their_strength_up_to_high_ones() -> None:
+    """At an eighth of the rate a straight line between samples would lose a tenth of the power."""
+    speed = np.linspace(20, 60, len(TIME))
+    angle = np.concatenate([[0], np.cumsum((speed[1:] + speed[:-1]) / 2)]) / RATE
+    for order in (1.5, 8.0, 40.0):
+        found = orders(2 * np.sin(2 * np.pi * order * angle), RATE, speed, 128)
+        (power,) = bands(found, [order - 0.2, order + 0.2])
+        assert power == pytest.approx(2, rel=0.005), order
+    with pytest.raises(DataError, match="by more than 50 times"):
+        orders(TIME, RATE, np.linspace(0.1, 60, len(TIME)))
+
+
+def test_samples_are_counted_and_few_may_be_missing() -> None:
+    time = 1_000_000 * np.arange(1000)
+    value = np.arange(1000.0)
+    even, missing = evened(time, value, 1000, 1.0)
+    assert (even.tolist(), missing) == (value.tolist(), 0)
+    kept = np.delete(np.arange(1000), [3, 500, 501])
+    even, missing = evened(time[kept], value[kept], 1000, 1.0)
+    assert (even.tolist(), missing) == (value.tolist(), 3), "on a line between their neighbours"
+    jitter = np.random.default_rng(0).integers(-200_000, 200_000, 1000)
+    assert evened(time + jitter, value, 1000, 1.0)[0].tolist() == value.tolist()
+    twice = np.sort(np.concatenate([np.arange(1000), [7, 8]]))
+    assert evened(time[twice], value[twice], 1000, 1.0)[1] == 0
+    for odd in (time * 2, time[:900], time // 400_000_000 * 400_000_000):
+        with pytest.raises(DataError, match="expected"):
+            evened(odd, value[: len(odd)], 1000, 1.0)
+
+
+def test_a_slow_signal_holds_so_long() -> None:
+    time, value = np.array([0, 10, 100]), np.array([1.0, 2.0, 5.0])
+    at = np.array([-1, 0, 5, 10, 29, 31, 100, 120, 121])
+    found = held(time, value, at, 20)
+    assert found.tolist() == pytest.approx(
+        [np.nan, 1, 1.5, 2, 2, np.nan, 5, 5, np.nan], nan_ok=True
+    )
+    assert np.isnan(held(time[:0], value[:0], at, 20)).all()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import wave
+import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -13,9 +14,17 @@ from gemel.core.errors import ConfigurationError, DataError
 from gemel.core.frame import Values
 from gemel.runtime.tables import read_table
 
-__all__ = ["reader"]
+__all__ = ["read_wav", "reader"]
 
-_FORMS = {1: "u1", 2: "<i2", 4: "<i4"}
+_PCM: Final = 1
+_FLOAT: Final = 3
+_EXTENSIBLE: Final = 0xFFFE
+"""The kind stands further behind."""
+_FORMS: Final = {
+    (_PCM, 8): "u1", (_PCM, 16): "<i2", (_PCM, 24): "<i4", (_PCM, 32): "<i4",
+    (_FLOAT, 32): "<f4", (_FLOAT, 64): "<f8",
+}  # fmt: skip
+_MOST_BYTES: Final = 1_000_000_000
 
 
 def reader(folder: Path) -> Callable[[str], tuple[Values, float | None, str]]:
@@ -46,8 +55,9 @@ def _values(path: Path) -> tuple[Values, float | None]:
             found = np.load(path, allow_pickle=False)
             return found.astype(np.float64).squeeze(), None
         if kind == ".wav":
-            return _wav(path)
-    except (ValueError, TypeError, EOFError, wave.Error) as error:
+            value, rate = read_wav(path)
+            return value[:, 0], rate
+    except (ValueError, TypeError, EOFError) as error:
         raise DataError(f"{path}: not a waveform: {error}") from None
     if kind in (".csv", ".txt", ".parquet") or path.name.endswith(".csv.gz"):
         table = read_table(path)
@@ -58,17 +68,59 @@ def _values(path: Path) -> tuple[Values, float | None]:
     raise DataError(f"{path}: '{kind}' is no waveform; .npy, .wav, .csv and .parquet are read")
 
 
-def _wav(path: Path) -> tuple[Values, float]:
-    """The first channel, −1 to 1."""
-    with wave.open(str(path), "rb") as file:
-        width, channels = file.getsampwidth(), file.getnchannels()
-        raw = file.readframes(file.getnframes())
-        if width == 3:  # there is no such number in NumPy: a low byte of 0 makes it one of four
-            bytes = np.frombuffer(raw, np.uint8).reshape(-1, 3)
-            whole = np.zeros((len(bytes), 4), np.uint8)
-            whole[:, 1:] = bytes
-            value = whole.view("<i4").ravel() / 2.0**31
-        else:
-            value = np.frombuffer(raw, _FORMS[width]).astype(np.float64)
-            value = value / 128 - 1 if width == 1 else value / 2.0 ** (8 * width - 1)
-        return value[::channels], float(file.getframerate())
+def read_wav(path: Path) -> tuple[Values, float]:
+    """The samples in a WAV file, float64[n, channels], −1 to 1, and how many there are in a second.
+
+    Reads PCM of 8, 16, 24 and 32 bits and floating point of 32 and 64. Raises `DataError` for
+    anything else, and for a file that is not whole: the library of Python would give what is there.
+    """
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        raise DataError(
+            f"{path}: {size:,} bytes; at most {_MOST_BYTES:,} are read: cut it in parts"
+        )
+    raw = path.read_bytes()
+    if raw[:4] != b"RIFF" or raw[8:12] != b"WAVE":
+        raise DataError(f"{path}: not a WAV file: it does not begin like one")
+    form, place = None, 12
+    while place + 8 <= len(raw):
+        name, length = struct.unpack_from("<4sI", raw, place)
+        place += 8
+        if name == b"fmt " and length >= 16 and place + length <= len(raw):
+            kind, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", raw, place)
+            if kind == _EXTENSIBLE and length >= 26:
+                (kind,) = struct.unpack_from("<H", raw, place + 24)
+            form = (kind, bits, channels, rate)
+        elif name == b"data" and form is not None:
+            if place + length > len(raw):
+                raise DataError(
+                    f"{path}: not whole: {len(raw) - place:,} bytes of sound, and its header says "
+                    f"{length:,}; it was cut off, or its recorder did not close it"
+                )
+            return _samples(path, raw[place : place + length], *form), float(form[3])
+        place += length + length % 2
+    raise DataError(f"{path}: not whole: there is no sound behind its header")
+
+
+def _samples(path: Path, raw: bytes, kind: int, bits: int, channels: int, rate: int) -> Values:
+    if (kind, bits) not in _FORMS:
+        raise DataError(
+            f"{path}: its samples are of kind {kind} with {bits} bits; PCM of 8, 16, 24 and 32 "
+            "bits and floating point of 32 and 64 are read"
+        )
+    if not channels or not rate:
+        raise DataError(f"{path}: {channels} channels at {rate} samples per second")
+    if not raw or len(raw) % (channels * bits // 8):
+        raise DataError(
+            f"{path}: {len(raw)} bytes of sound, must be some for all {channels} channels"
+        )
+    if bits == 24:  # there is no such number in NumPy: a low byte of 0 makes it one of four
+        whole = np.zeros((len(raw) // 3, 4), np.uint8)
+        whole[:, 1:] = np.frombuffer(raw, np.uint8).reshape(-1, 3)
+        raw = whole.tobytes()
+    value = np.frombuffer(raw, _FORMS[kind, bits]).astype(np.float64)
+    if kind == _PCM:
+        value = value / 128 - 1 if bits == 8 else value / 2.0 ** (31 if bits == 24 else bits - 1)
+    if not np.isfinite(value).all():
+        raise DataError(f"{path}: holds samples that are not numbers")
+    return value.reshape(-1, channels)

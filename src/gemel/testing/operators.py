@@ -21,7 +21,7 @@ from gemel.core import quality
 from gemel.core.frame import EMPTY, Frame, concatenate
 from gemel.parts.operators.base import Operator, Step
 
-__all__ = ["OperatorSuite", "stream"]
+__all__ = ["OperatorSuite", "fast", "stream"]
 
 
 def stream(seed: int = 0, rows: int = 600, signals: int = 5) -> Frame:
@@ -44,6 +44,36 @@ def stream(seed: int = 0, rows: int = 600, signals: int = 5) -> Frame:
     for column in (signal, time, value, found):
         column[repeated + 1] = column[repeated]
     return Frame.of(signal, time, value, found, received=7, source="suite", position="9")
+
+
+def fast(seed: int = 0, rate: float = 1000.0, seconds: float = 8.0) -> Frame:
+    """Two fast signals, 0 and 1, and the speed of a shaft, 2, that rises from 20 to 28 Hz: tones of
+    the shaft and noise, with a stretch in which samples are bad, one in which they are missing, one
+    without a speed, and some that are late or repeated."""
+    random = np.random.default_rng(seed)
+    begin = 1_700_000_000_000_000_000
+    count, slow = round(rate * seconds), round(10 * seconds)
+    at, slow_at = np.arange(count) / rate, np.arange(slow) / 10 - 0.05
+    turned = 20 * at + at**2 / 2
+    tones = 3 * np.sin(2 * np.pi * turned) + np.sin(2 * np.pi * 4 * turned)
+    signal = np.repeat([0, 1, 2], [count, count, slow])
+    time = np.concatenate([at, at + 0.3 / rate, slow_at])
+    value = np.concatenate([tones, 0.1 * tones, 20 + slow_at])
+    value[: 2 * count] += random.normal(0, 0.2, 2 * count)
+    part = random.permutation(4) * seconds / 4  # each goes wrong somewhere else
+    inside = [(time >= p) & (time < p + seconds / 8) for p in part]
+    found = np.where(inside[0] & (random.random(len(time)) < 0.1), quality.BAD, quality.GOOD)
+    value[inside[0] & (random.random(len(time)) < 0.01)] = np.nan
+    kept = ~(inside[1] & (random.random(len(time)) < 0.2)) & ~(inside[2] & (signal == 2))
+    stamp = begin + np.rint(time * 1e9).astype(np.int64)
+    late = random.random(len(time)) < 0.002
+    arrived = stamp + np.where(signal == 2, 40_000_000, 0) + np.where(late, 300_000_000, 0)
+    order = np.argsort(arrived, kind="stable")
+    order = np.repeat(order[kept[order]], 1 + (random.random(int(kept.sum())) < 0.001))
+    return Frame.of(
+        signal[order], stamp[order], value[order], found[order],
+        received=7, source="suite", position="9",
+    )  # fmt: skip
 
 
 class OperatorSuite:

@@ -21,12 +21,14 @@ from gemel.core.table import Table
 from gemel.runtime.clock import system_clock
 from gemel.runtime.configuration import read_document
 from gemel.runtime.images import read_gallery, write_heat
+from gemel.runtime.sounds import read_sounds
 from gemel.runtime.tables import read_table
 from gemel.runtime.waveforms import reader
 from gemel.twin.learning.lineage.openlineage import line
 from gemel.twin.learning.lineage.trained import Training
 from gemel.twin.learning.tasks import TASKS, Fitted, Report, Task, read_task
 from gemel.twin.learning.tasks.base import Progress
+from gemel.twin.learning.tasks.sound import SoundTask
 
 __all__ = ["backtest", "described", "explain", "score", "told", "train"]
 
@@ -168,6 +170,8 @@ def _prepared(wanted: Task, data: Path, progress: Progress) -> tuple[Task, Table
 
 
 def _read(task: Task, data: Path) -> Table:
+    if isinstance(task, SoundTask):
+        return read_sounds(data, task.sound, task.channel)
     image = getattr(task, "image", None)
     if task.images or image is not None or data.is_dir():
         return read_gallery(data, image)

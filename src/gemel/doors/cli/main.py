@@ -240,7 +240,7 @@ def train(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Fit a model on a table or on pictures: quality, life, failure, faults, what is usual."""
+    """Fit a model on a table, pictures or sounds: quality, life, failure, faults, what is usual."""
     from gemel.doors.cli import learning
 
     words = learning.described(

@@ -40,7 +40,7 @@ TableFile: TypeAlias = Annotated[
     Path,
     typer.Argument(
         metavar="DATA",
-        help="A CSV or Parquet file, a row for each example; or a folder of pictures",
+        help="A CSV or Parquet file, a row for each example; or a folder of pictures or sounds",
     ),
 ]
 ModelFile: TypeAlias = Annotated[
@@ -52,7 +52,7 @@ TaskName: TypeAlias = Annotated[
         "--task",
         metavar="TASK",
         help="quality, remaining_life, failure, forecast, anomaly, fault, "
-        "inspection, or a task.yaml",
+        "inspection, sound, or a task.yaml",
     ),
 ]
 Target: TypeAlias = Annotated[

@@ -12,6 +12,7 @@ from gemel.twin.learning.tasks.forecast import ForecastTask
 from gemel.twin.learning.tasks.inspection import InspectionTask
 from gemel.twin.learning.tasks.quality import QualityTask
 from gemel.twin.learning.tasks.remaining_life import RemainingLifeTask
+from gemel.twin.learning.tasks.sound import SoundTask
 
 __all__ = ["TASKS", "Explained", "Figure", "Fitted", "Report", "Task", "read_task"]
 
@@ -23,6 +24,7 @@ TASKS: Final[Mapping[str, type[Task]]] = {
     "forecast": ForecastTask,
     "anomaly": AnomalyTask,
     "fault": FaultTask,
+    "sound": SoundTask,
 }
 
 

@@ -143,7 +143,8 @@ class Task(Settings):
     """Whether rows are pictures: then `fit` and the others are given a `Gallery`."""
 
     task: str = Field(
-        description="quality, remaining_life, failure, forecast, anomaly, fault or inspection"
+        description="quality, remaining_life, failure, forecast, anomaly, fault, inspection or "
+        "sound"
     )
     unit: str | None = Field(
         None, description="Column that says which machine, tool, batch or part a row belongs to"
