@@ -20,7 +20,8 @@ from gemel.core.frame import Values
 __all__ = ["Slope", "climbed", "likelihood"]
 
 _ROUNDS: Final = 200
-_HUGE: Final = 700.0
+_HUGE: Final = 300.0
+"""Exponents beyond this are not told apart: what is multiplied with them must not overflow."""
 
 Slope: TypeAlias = tuple[float, Values, Values]
 """Value, gradient and second derivatives of a function of several numbers."""

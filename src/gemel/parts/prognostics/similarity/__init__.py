@@ -29,6 +29,8 @@ _LEAST_UNITS: Final = 5
 _NUMBERS: Final = 6
 _ROWS: Final = 5_000
 """Rows of held-out units that set the interval."""
+_MOST: Final = 50_000
+"""Rows from which is learned what health is: those of one unit say much the same."""
 
 
 class Similarity(Prognostic):
@@ -130,6 +132,8 @@ class Similarity(Prognostic):
             for course, age, _, lives in rows
         ]
         value, low, high = np.concatenate(told, axis=1)
+        # The cap means 'so much or more': an end that reaches it is never too low, and stays.
+        high = np.where(high >= held[0][1].cap, np.inf, high)
         return measure, np.concatenate([truth for _, _, truth, _ in rows]), (value, low, high)
 
     def _fit(self, runs: Runs) -> Model:
@@ -159,7 +163,8 @@ class Similarity(Prognostic):
         median life, a unit is as good as new."""
         lives = (runs.age[runs.lasts] - runs.age[runs.starts])[runs.ended]
         new = min(cap, float(np.median(lives)))
-        left = (
-            np.minimum(runs.remaining()[known] / new, 1.0) if new > 0 else runs.remaining()[known]
-        )
-        return health_of(covariates(runs)[known], left, _NUMBERS)
+        rows = np.flatnonzero(known)
+        rows = rows[:: max(1, -(-len(rows) // _MOST))]
+        left = runs.remaining()[rows]
+        left = np.minimum(left / new, 1.0) if new > 0 else left
+        return health_of(covariates(runs)[rows], left, _NUMBERS)

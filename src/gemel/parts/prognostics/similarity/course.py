@@ -40,7 +40,7 @@ class Course:
     @property
     def size(self) -> int:
         """Numbers of a course."""
-        return LOOKS * self.weight.shape[1]
+        return LOOKS * int(self.weight.shape[1])
 
     def __call__(self, runs: Runs) -> Values:
         """float64[n, LOOKS * m]: health at each row, and before it; NaN before the first row."""

@@ -68,7 +68,7 @@ class Lives:
         cls, course: Values, age: Values, left: Values, unit: npt.NDArray[np.int64], lived: Values,
         ended: npt.NDArray[np.bool_], most: int,
     ) -> Lives:  # fmt: skip
-        """Of many rows each so manieth, counted over all."""
+        """Of more rows than `most`, only each second one, or third, and so on."""
         rows = np.arange(0, len(left), max(1, -(-len(left) // most)))
         rows = rows[np.argsort(left[rows], kind="stable")]
         return cls(np.round(course[rows], _DIGITS), age[rows], left[rows], unit[rows], lived, ended)

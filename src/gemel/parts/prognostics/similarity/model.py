@@ -135,8 +135,9 @@ class Model:
     def told(self, course: Values, age: Values) -> Life:
         value, low, high = self._tell(course, age)
         wider = np.interp(value, self.bands[:, 0], self.bands[:, 1])
+        beyond = np.where(high >= self.cap, np.inf, high + wider)
         return Life(
-            value, np.clip(low - wider, 0.0, value), np.clip(high + wider, value, self.cap)
+            value, np.clip(low - wider, 0.0, value), np.clip(beyond, value, self.cap)
         )  # fmt: skip
 
     def by(self, measure: Measure) -> Model:

@@ -31,10 +31,10 @@ class Weibull(Prognostic):
     """Remaining life by Weibull regression (accelerated failure time).
 
     Signals are standardised under the operating condition of each row and told by their recent
-    means, spread and change since the unit was new; each makes life longer or shorter by a factor.
-    Every row of every unit counts: of one that failed, how much longer it lived; of one that did
-    not, that it lived so long at least; and beyond `cap` nothing is told apart. The numbers are the
-    most likely ones, drawn towards zero (`ridge`).
+    means, spread and change since the unit was new; each of these, and its square, makes life
+    longer or shorter by a factor. Every row of every unit counts: of one that failed, how much
+    longer it lived; of one that did not, that it lived so long at least; and beyond `cap` nothing
+    is told apart. The numbers are the most likely ones, drawn towards zero (`ridge`).
 
     Life is counted since the unit was new, given that it has reached its age, or from the row on,
     with the age as one more covariate (`clock`); clock and ridge are those under which units that

@@ -14,6 +14,7 @@ from gemel.core.errors import DataError
 from gemel.core.frame import Values
 from gemel.parts.prognostics._trend import Covariates, Running, shares
 from gemel.parts.prognostics.base import Life, Reasons, Runs
+from gemel.parts.prognostics.weibull.fitting import curved
 
 __all__ = ["VERSION", "Model"]
 
@@ -28,7 +29,8 @@ _SAID: Final = 3
 class Model:
     """What was learned; immutable.
 
-    theta        float64[p+3]: intercept, effects, effect of log age, log spread
+    theta        float64[2p+3]: intercept, effects of covariates, of their squares and of the log
+                 age, log spread
     by_age       whether life is counted since new
     half         added to the age of the last row: when a unit failed
     typical_age  the mean age of the rows that were fitted on
@@ -55,9 +57,9 @@ class Model:
         return self.told(self.scale(self.covariates(runs), runs.age), runs.age)
 
     def explain(self, runs: Runs, rows: npt.NDArray[np.int64]) -> Reasons:
-        effect = self.covariates(runs)[rows] * self.theta[1:-2]
+        effect = curved(self.covariates(runs)[rows]) * self.theta[1:-2]
         each = np.zeros((len(rows), len(self.names)))
-        np.add.at(each.T, self.covariates.signal(), effect.T)
+        np.add.at(each.T, np.tile(self.covariates.signal(), 2), effect.T)
         told = [
             self._shares(mine, age) for mine, age in zip(each, runs.age[rows].tolist(), strict=True)
         ]
@@ -104,7 +106,7 @@ class Model:
             covariates = Covariates.load(saved["covariates"])
             theta = np.array(saved["theta"], np.float64)
             levels = np.array(saved["levels"], np.float64)
-            if theta.shape != (covariates.width + 3,) or not np.isfinite(theta).all():
+            if theta.shape != (2 * covariates.width + 3,) or not np.isfinite(theta).all():
                 raise ValueError("effects are of other signals, or no numbers")
             if levels.ndim != 2 or levels.shape[1] != 4 or not np.isfinite(levels).all():
                 raise ValueError("levels have another shape")
@@ -121,7 +123,7 @@ class Model:
 
     def scale(self, x: Values, age: Values) -> Values:
         """float64[n]: the log of the age, or of the life left, that 37 % reach."""
-        return _weighed(x, self.theta[1:-2], float(self.theta[0])) + self._by_age(age)
+        return _weighed(curved(x), self.theta[1:-2], float(self.theta[0])) + self._by_age(age)
 
     def _by_age(self, age: Values) -> Values:
         if self.by_age:
