@@ -149,16 +149,35 @@ def life(number: str, bar: float, best: float) -> Case:
     )  # fmt: skip
 
 
-def life_without_many_failures(number: str) -> Case:
-    """On training engines only, so that the test engines are not touched again."""
-    return Case(
-        f"cmapss_{number}_wiener",
-        f"Remaining life by one indicator: C-MAPSS {number}, training engines",
-        lambda data: cmapss(data, f"train_{number}"),
-        {"task": "remaining_life", "unit": "engine", "time": "cycle", "cap": 125,
-         "conditions": SETTINGS, "life_unit": "cycles", "model": {"kind": "wiener"}},
+OTHER_PROGNOSTICS = {
+    "wiener": (
+        "Remaining life by one indicator",
         "none known; it follows one of 21 signals, and is made for plants in which little has "
         "failed: where so many engines have, `boosted` (next to it) is the one to take",
+    ),
+    "similarity": (
+        "Remaining life by lives that were alike", "`boosted` on the same rows (next to it)",
+    ),
+    "weibull": (
+        "Remaining life by Weibull regression", "`boosted` on the same rows (next to it)",
+    ),
+}  # fmt: skip
+"""Title and reference of each."""
+
+
+def life_on_training_engines(number: str, kind: str | None = None) -> Case:
+    """On training engines only, so that the test engines are not touched again; `kind` is the
+    prognostic, if not the default."""
+    title, reference = OTHER_PROGNOSTICS.get(
+        kind or "", ("Remaining life", "the default model, on the rows of the others")
+    )
+    task = {
+        "task": "remaining_life", "unit": "engine", "time": "cycle", "cap": 125,
+        "conditions": SETTINGS, "life_unit": "cycles",
+    } | ({"model": {"kind": kind}} if kind else {})  # fmt: skip
+    return Case(
+        f"cmapss_{number}_{kind or 'folds'}", f"{title}: C-MAPSS {number}, training engines",
+        lambda data: cmapss(data, f"train_{number}"), task, reference,
     )  # fmt: skip
 
 
@@ -222,15 +241,13 @@ def strips(data: Path) -> Gallery:
 CASES: list[Case] = [
     life("FD001", 11.0, 10.6),
     life("FD003", 12.0, 10.7),
-    life_without_many_failures("FD001"),
-    life_without_many_failures("FD003"),
-    Case(
-        "cmapss_FD001_folds", "Remaining life: C-MAPSS FD001, training engines",
-        lambda data: cmapss(data, "train_FD001"),
-        {"task": "remaining_life", "unit": "engine", "time": "cycle", "cap": 125,
-         "conditions": SETTINGS, "life_unit": "cycles"},
-        "the default model, on the rows of the one that follows one indicator",
+    *(
+        life_on_training_engines(number, kind)
+        for kind in OTHER_PROGNOSTICS
+        for number in ("FD001", "FD003")
     ),
+    life_on_training_engines("FD001"),
+    life_on_training_engines("FD003"),
     Case(
         "cmapss_FD001_failure", "Failure within 48 cycles: C-MAPSS FD001, training engines",
         lambda data: cmapss(data, "train_FD001"),

@@ -217,6 +217,38 @@ def test_remaining_life_of_units():
     assert " h left (90% between " in why.answer
 
 
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [("similarity", "; most alike: one that failed at "), ("weibull", "; scale of life against ")],
+)
+def test_remaining_life_by_other_prognostics(kind, says, tmp_path):
+    """The whole way, from a file to a reason."""
+    table, model = _engines(), tmp_path / "engines.model"
+    rows = np.column_stack([table.numbers(name) for name in table.columns])
+    engines = tmp_path / "engines.csv"
+    engines.write_text(
+        "\n".join([",".join(table.columns), *(",".join(f"{v:.6g}" for v in row) for row in rows)])
+    )
+    task = tmp_path / "task.yaml"
+    task.write_text(
+        "task: remaining_life\nunit: engine\ntime: hours\ncap: 80\nconditions: [load]\n"
+        f"life_unit: h\nmodel: {{kind: {kind}}}\nsplit: {{by: unit, folds: 3}}\n"
+    )
+    found = json.loads(run("backtest", str(engines), "--task", str(task), "--json"))
+    figures = {figure["name"]: figure["value"] for figure in reversed(found["figures"])}
+    assert figures["RMSE"] < 20
+    assert 0.75 < figures["coverage"] <= 1
+    assert kind in json.dumps(found["protocol"])
+
+    run("train", str(engines), "--task", str(task), "-o", str(model))
+    told = json.loads(run("score", str(model), str(engines), "--format", "json"))
+    assert len(told) == table.rows
+    assert all(0 <= row["low"] <= row["remaining"] <= row["high"] <= 80 for row in told)
+    why = json.loads(run("explain", str(model), str(engines), "--row", "61", "--json"))
+    assert why["answer"].startswith("engine 0 at 61: ")
+    assert says in why["answer"]
+
+
 def test_remaining_life_is_never_split_otherwise():
     words = {"task": "remaining_life", "unit": "engine", "time": "hours"}
     for split in ({"by": "time"}, {"by": "row"}, {"by": "block"}):

@@ -15,6 +15,16 @@ EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
         {"boosting": FEW, "cap": 60, "conditions": ["load"], "short": 5, "long": 12, "seeds": 1},
         {"boosting": FEW, "age": False, "confidence": 0.8, "folds": 3},
     ],
+    "similarity": [
+        {"conditions": ["load"]},
+        {"cap": 60, "stretch": 12, "short": 5, "long": 12, "rows": 1000},
+        {"conditions": ["load"], "confidence": 0.8, "folds": 3, "cap": 100},
+    ],
+    "weibull": [
+        {"conditions": ["load"]},
+        {"clock": "age", "conditions": ["load"], "ridge": 0.01, "cap": 100},
+        {"clock": "row", "confidence": 0.8, "folds": 3, "cap": 60},
+    ],
     "wiener": [
         {"conditions": ["load"]},
         {"indicator": "vibration", "limit": 4.5, "conditions": ["load"], "cap": 100},

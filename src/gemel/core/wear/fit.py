@@ -1,9 +1,5 @@
 """Weibull lives from a table, by maximum likelihood: with lives that have not ended, and with
-covariates that make life longer or shorter.
-
-log(life) = x · effect + spread · W with W the smallest of many (Gumbel): the Weibull law whose
-shape is 1 / spread and whose scale is exp(x · effect). See J. F. Lawless, Statistical Models and
-Methods for Lifetime Data, chapter 6.
+covariates that make life longer or shorter (`regression`).
 """
 
 from __future__ import annotations
@@ -18,10 +14,12 @@ import numpy.typing as npt
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
 from gemel.core.probability import normal_quantile
+from gemel.core.wear.regression import climbed, likelihood
 
 __all__ = ["Estimate", "WeibullFit", "fit_weibull"]
 
-_ROUNDS: Final = 200
+_FAR: Final = 50.0
+"""Effects beyond this grow without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,11 @@ def fit_weibull(
     y = np.log(life)
     theta = np.append(np.zeros(x.shape[1]), log(max(float(y.std()), 0.05)))
     theta[0] = log(life.sum() / failed.sum())  # the mean of an exponential life
-    theta, likelihood, hessian = _climbed(theta, x, y, failed)
+    theta, value, hessian = climbed(theta, lambda t: likelihood(t, x, y, failed))
+    if np.abs(theta).max() > _FAR:
+        raise DataError(
+            "a covariate tells apart who failed without exception: no effect can be told"
+        )
     # Back to covariates as they are given: effect / spread, and the intercept without the means.
     back = np.eye(len(theta))
     for j in range(1, x.shape[1]):
@@ -105,7 +107,7 @@ def fit_weibull(
     return WeibullFit(
         estimate(float(theta[-1]), float(deviation[-1]), -1.0),
         estimate(float(theta[0]), float(deviation[0])), effects,
-        likelihood - float(y[failed].sum()), int(failed.sum()), len(life), coefficients, whole,
+        value - float(y[failed].sum()), int(failed.sum()), len(life), coefficients, whole,
     )  # fmt: skip
 
 
@@ -126,55 +128,3 @@ def _usable(life: Values, failed: npt.NDArray[np.bool_], columns: dict[str, Valu
                             f"{int(np.flatnonzero(~np.isfinite(values))[0]) + 1}")  # fmt: skip
         if values.std() == 0:
             raise DataError(f"covariate '{name}' is the same in all rows")
-
-
-def _climbed(
-    theta: Values, x: Values, y: Values, failed: npt.NDArray[np.bool_]
-) -> tuple[Values, float, Values]:
-    """Newton's way up, with halved steps where one would go down or the curvature is wrong."""
-    value, gradient, hessian = _likelihood(theta, x, y, failed)
-    for _ in range(_ROUNDS):
-        damping, step = 0.0, None
-        while step is None:
-            try:
-                np.linalg.cholesky(-hessian + damping * np.eye(len(theta)))
-                step = np.linalg.solve(-hessian + damping * np.eye(len(theta)), gradient)
-            except np.linalg.LinAlgError:
-                damping = max(2 * damping, 1e-6 * float(np.abs(hessian).max()))
-        size = min(1.0, 1.0 / float(np.abs(step).max()))  # far away, the curvature misleads
-        while True:
-            tried = theta + size * step
-            new = _likelihood(tried, x, y, failed)
-            if new[0] >= value or size < 1e-10:
-                break
-            size *= 0.5
-        done = abs(new[0] - value) <= 1e-12 * (1 + abs(value)) and np.abs(size * step).max() < 1e-9
-        theta, (value, gradient, hessian) = tried, new
-        if done:
-            return theta, value, hessian
-    if np.abs(theta).max() > 50:
-        raise DataError(
-            "a covariate tells apart who failed without exception: no effect can be told"
-        )
-    return theta, value, hessian
-
-
-def _likelihood(
-    theta: Values, x: Values, y: Values, failed: npt.NDArray[np.bool_]
-) -> tuple[float, Values, Values]:
-    """Of log(life): value, gradient, second derivatives by (effects, log spread)."""
-    spread = exp(min(max(theta[-1], -20.0), 20.0))
-    z = (y - x @ theta[:-1]) / spread
-    with np.errstate(over="ignore"):
-        grown = np.exp(np.minimum(z, 700.0))
-    value = float((z[failed] - theta[-1]).sum() - grown.sum())
-    first = grown - failed  # −∂/∂z
-    by_effect = x.T @ first / spread
-    by_spread = float((first * z).sum() - failed.sum())
-    k = x.shape[1]
-    hessian = np.empty((k + 1, k + 1))
-    hessian[:k, :k] = -(x.T * grown) @ x / spread**2
-    cross = -(x.T @ (first + grown * z)) / spread
-    hessian[:k, k] = hessian[k, :k] = cross
-    hessian[k, k] = -float((z * (first + grown * z)).sum())
-    return value, np.append(by_effect, by_spread), hessian

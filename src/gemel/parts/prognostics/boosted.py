@@ -10,16 +10,22 @@ import numpy.typing as npt
 from pydantic import Field
 
 from gemel.core.boosting import Boosting, Trees
-from gemel.core.errors import ConfigurationError, DataError, did_you_mean
+from gemel.core.errors import DataError
 from gemel.core.frame import Values
-from gemel.parts.prognostics._trend import Past, Scaling, Windows
+from gemel.parts.prognostics._trend import (
+    Past,
+    Scaling,
+    Windows,
+    errors_in_bands,
+    past_of,
+    setting_columns,
+)
 from gemel.parts.prognostics.base import Life, Prognostic, Reasons, Runs
 
 __all__ = ["Boosted"]
 
 _VERSION: Final = 1
 _LEAST_UNITS: Final = 10
-_BANDS: Final = 8
 
 
 class Boosted(Prognostic):
@@ -59,7 +65,7 @@ class Boosted(Prognostic):
                 f"{len(failed)} units that failed; at least {self.least_failed} are "
                 "needed to learn how long others live"
             )
-        columns = self._columns(runs.names)
+        columns = setting_columns(self.conditions, runs.names)
         dealt = np.random.default_rng(0).permutation(len(units)) % self.folds
         held: list[tuple[Values, Values, npt.NDArray[np.int64]]] = []
         for fold in range(self.folds):
@@ -70,7 +76,7 @@ class Boosted(Prognostic):
         truth, predicted, unit = (np.concatenate(parts) for parts in zip(*held, strict=True))
         model = self._fit(runs, columns, seeds=self.seeds)
         truth = np.minimum(truth, model.cap)
-        bands = _bands(truth, predicted, len(np.unique(unit)), self.confidence)
+        bands = errors_in_bands(truth, predicted, len(np.unique(unit)), self.confidence)
         made = {
             "units": len(units),
             "failed": len(failed),
@@ -101,14 +107,6 @@ class Boosted(Prognostic):
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise DataError(f"not a saved model: {type(error).__name__}: {error}") from None
-
-    def _columns(self, names: tuple[str, ...]) -> npt.NDArray[np.int64]:
-        for name in self.conditions:
-            if name not in names:
-                raise ConfigurationError(
-                    f"conditions: no signal '{name}'; {did_you_mean(name, names)}"
-                )
-        return np.array([names.index(name) for name in self.conditions], np.int64)
 
     def _fit(self, runs: Runs, settings: npt.NDArray[np.int64], seeds: int) -> _Model:
         windows = Windows(self.short, self.long, self.first)
@@ -179,13 +177,7 @@ class _Model:
 
     def look(self, runs: Runs) -> Values:
         """What the trees look at, of every row."""
-        rows = self.scaling(runs.value)
-        parts = [
-            Past(self.windows, rows.shape[1])(rows[first : last + 1])
-            for first, last in zip(runs.starts, runs.lasts, strict=True)
-        ]
-        past = np.concatenate(parts) if parts else np.zeros((0, self.windows.width(rows.shape[1])))
-        return self.with_age(past, runs.age)
+        return self.with_age(past_of(runs, self.windows, self.scaling), runs.age)
 
     def with_age(self, past: Values, age: Values) -> Values:
         return np.column_stack([past, age]) if self.age else past
@@ -215,21 +207,3 @@ class _Prognosis:
 
     def state(self) -> dict[str, Any]:
         return self._past.state()
-
-
-def _bands(truth: Values, predicted: Values, units: int, confidence: float) -> Values:
-    """The shortest stretch of the errors that holds so many of them, in bands of as many rows each.
-    So few units are not all there are: it holds a few more, as in split conformal prediction."""
-    wanted = min(1.0, np.ceil((units + 1) * confidence) / units)
-    edges = np.unique(np.quantile(predicted, np.linspace(0, 1, _BANDS + 1)))
-    band = np.clip(np.searchsorted(edges, predicted, side="right") - 1, 0, max(len(edges) - 2, 0))
-    found = []
-    for number in np.unique(band):
-        mine = band == number
-        error = np.sort(truth[mine] - predicted[mine])
-        held = int(np.ceil(wanted * len(error)))
-        widths = error[held - 1 :] - error[: len(error) - held + 1]
-        first = int(widths.argmin())
-        below, above = float(error[first]), float(error[first + held - 1])
-        found.append((float(np.median(predicted[mine])), min(below, 0.0), max(above, 0.0)))
-    return np.array(found)

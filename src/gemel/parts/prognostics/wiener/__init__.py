@@ -11,7 +11,7 @@ from pydantic import Field
 
 from gemel.core.errors import ConfigurationError, DataError, did_you_mean
 from gemel.core.frame import Values
-from gemel.parts.prognostics._trend import Scaling
+from gemel.parts.prognostics._trend import Scaling, levels_in_bands
 from gemel.parts.prognostics.base import Prognostic, Runs
 from gemel.parts.prognostics.wiener.indicator import Indicator, most_telling, sign_of
 from gemel.parts.prognostics.wiener.model import VERSION, Model
@@ -24,7 +24,6 @@ _TO_LEARN: Final = 5
 _TO_CALIBRATE: Final = 10
 """Units that must have failed before they set the interval."""
 _ROWS: Final = 10
-_BANDS: Final = 4
 
 
 class Wiener(Prognostic):
@@ -93,7 +92,7 @@ class Wiener(Prognostic):
         }  # fmt: skip
         if len(failed) >= max(_TO_CALIBRATE, self.folds):
             u, median, error = self._held_out(runs, units, failed, model.cap)
-            model = replace(model, levels=_levels(u, median, len(failed), self.confidence))
+            model = replace(model, levels=levels_in_bands(u, median, len(failed), self.confidence))
             made["interval"] = f"chances on {len(failed)} units held out in {self.folds} folds"
             made["error"] = error
         return replace(model, made=made)
@@ -219,18 +218,3 @@ def _begins(runs: Runs, y: Values) -> float:
     bounds = zip(runs.starts, np.append(runs.starts[1:], len(runs)), strict=True)
     known = (y[a:b][np.isfinite(y[a:b])] for a, b in bounds)
     return float(np.median([mine[0] for mine in known if len(mine)]))
-
-
-def _levels(u: Values, median: Values, units: int, confidence: float) -> Values:
-    """The chances at which value and interval are told, in bands of the median with as many rows
-    each: those between which held-out units failed as often as is wanted. So few units are not all
-    there are: the interval holds a few more, as in split conformal prediction."""
-    wanted = min(1.0, np.ceil((units + 1) * confidence) / units)
-    edges = np.unique(np.quantile(median, np.linspace(0, 1, _BANDS + 1)))
-    band = np.clip(np.searchsorted(edges, median, side="right") - 1, 0, max(len(edges) - 2, 0))
-    found = []
-    for number in np.unique(band):
-        mine = band == number
-        low, middle, high = np.quantile(u[mine], [(1 - wanted) / 2, 0.5, (1 + wanted) / 2])
-        found.append((float(np.median(median[mine])), middle, low, high))
-    return np.array(found)
