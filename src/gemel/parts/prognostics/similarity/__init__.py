@@ -47,8 +47,7 @@ class Similarity(Prognostic):
     The interval is that of the weighed lives, made wider or narrower until units that were held out
     in turn (`folds` of whole units) are held as often as is said, in bands of told life
     (conformalized quantile regression; Romano, Patterson and Candès 2019). A reason names the units
-    that were most alike. It knows only lives that were lived: a unit that outlives all is told the
-    longest.
+    that were most alike. It knows only lives that were lived: no longer one is told.
     """
 
     cap: float | None = Field(None, gt=0, description="Longest life that is told")
