@@ -16,7 +16,6 @@ settings.load_profile("gemel")
 WAITING = (
     "tests/browser/test_story.py",
     "tests/browser/test_learning.py",
-    "tests/browser/test_planning.py",
     "tests/faults/test_killing.py",
     "tests/foreign/",
     "tests/faults/",

@@ -42,7 +42,8 @@ async def test_from_the_live_line_to_a_repaired_plan(link: str, browser: Browser
     page.on("pageerror", lambda error: wrong.append(str(error)))
     await page.goto(link)
     base = page.url.rstrip("/")
-    await page.goto(base + "/what-if")
+    # The first to open it on a new machine waits for the compiler.
+    await page.goto(base + "/what-if", timeout=PATIENCE)
     await page.get_by_label("Alternative 1").fill("filler.time*0.95")
     await page.get_by_label("Alternative 2").fill("*.repair*0.5")
     await page.get_by_label("Alternative 3").fill("capper.places=300")

@@ -43,7 +43,7 @@ async def follow(page: Page) -> None:
     """What a person does and sees."""
     base = page.url.rstrip("/")
     # The line is live, and says why the filler is slow.
-    await expect(page.get_by_text("Filler", exact=True).first).to_be_visible(timeout=PATIENCE)
+    await expect(page.locator("text.name", has_text="Filler").first).to_be_visible(timeout=PATIENCE)
     slow = page.get_by_text("below its setpoint").first
     await expect(slow).to_contain_text("slow since", timeout=PATIENCE)
     proposal = page.get_by_text("Slow the filler by 4 % until valve 14 is serviced").first

@@ -129,7 +129,7 @@ def _add(path: str, title: str, build: Build) -> None:
         ui.add_body_html(frame(around, path, content))
         return None
 
-    ui.page(path, title=f"{title} · Gemel", response_timeout=30.0)(show)
+    ui.page(path, title=f"{title} · Gemel", response_timeout=120.0)(show)
 
 
 async def _login(request: Request) -> Response:
