@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 SOLVE = """
 import gc, time
 from numba.core.dispatcher import Dispatcher
@@ -36,6 +38,7 @@ assert not late, late
 """
 
 
+@pytest.mark.timeout(600)  # it may be the first to compile all of them
 def test_no_search_pays_for_compiling() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SOLVE], capture_output=True, text=True, timeout=600,
