@@ -97,11 +97,9 @@ def told_later(
     `DataError` where that is too little to learn from."""
     begin = float(min(states.time.min(), counts.time.min()))
     cut = begin + _KNOWN * (until - begin)
-    before = [
-        type(c)(*(getattr(c, column)[c.time <= cut] for column in c.__slots__))
-        for c in (states, counts)
-    ]
-    learned = learn_from_history(stations, *before, causes=causes, until=cut)  # type: ignore[arg-type]
+    learned = learn_from_history(
+        stations, states.until(cut), counts.until(cut), causes=causes, until=cut
+    )
     last = counts.station == len(stations) - 1
     order = np.argsort(counts.time[last], kind="stable")
     count = np.maximum.accumulate(counts.count[last][order])

@@ -31,7 +31,7 @@ _MOST: Final = 1_000.0
 _HOUR: Final = 3_600.0
 
 
-class LineEnvironment(gymnasium.Env):  # type: ignore[misc]
+class LineEnvironment(gymnasium.Env):  # type: ignore[misc]  # an extra: Any to mypy
     """Decide which part is next, and whom a crew serves first, for any line.
 
     action       Discrete(most): the row that is next; one that is not offered takes what the

@@ -48,6 +48,11 @@ class States:
     state: Numbers
     cause: Numbers
 
+    def until(self, time: float) -> States:
+        """The rows that were there by then."""
+        there = self.time <= time
+        return States(self.time[there], self.station[there], self.state[there], self.cause[there])
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -57,6 +62,11 @@ class Counts:
     time: Values
     station: Numbers
     count: Values
+
+    def until(self, time: float) -> Counts:
+        """The rows that were there by then."""
+        there = self.time <= time
+        return Counts(self.time[there], self.station[there], self.count[there])
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,5 +18,5 @@ def draw(state: Integers, below: int) -> int:
     x ^= x >> np.uint64(7)
     x ^= x << np.uint64(17)
     state[0] = np.int64(x)
-    # To mypy it is another type than int; to numba an int is one of 64 bits.
-    return np.int64((x >> np.uint64(11)) % np.uint64(below))  # type: ignore[return-value]
+    drawn = (x >> np.uint64(11)) % np.uint64(below)
+    return np.int64(drawn)  # type: ignore[return-value]  # to numba an int is of 64 bits
