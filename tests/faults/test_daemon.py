@@ -8,6 +8,7 @@ import pytest
 
 from tests.faults.load import kill_under_load
 from tests.faults.overload import offer
+from tests.faults.restart import restart_reordered
 
 
 @pytest.mark.faults
@@ -21,9 +22,6 @@ def test_what_was_answered_over_http_survives_kills_of_the_daemon(tmp_path: Path
 @pytest.mark.faults
 @pytest.mark.timeout(600)
 def test_an_opcua_server_restarts_with_its_namespaces_reordered(tmp_path: Path) -> None:
-    pytest.importorskip("asyncua")
-    from tests.faults.restart import restart_reordered
-
     result = restart_reordered(tmp_path)
     assert result.gaps, "no gap was recorded"
     assert all(gap["refilled"] for gap in result.gaps)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gymnasium.utils.env_checker import check_env
 
 from gemel.core.errors import ConfigurationError, DataError
 from gemel.core.line import Line
@@ -23,6 +24,7 @@ from gemel.twin.planning.dispatching import (
     rules_for,
     train,
 )
+from gemel.twin.planning.dispatching.environment import LineEnvironment
 from gemel.twin.planning.dispatching.policy import start
 
 
@@ -164,15 +166,11 @@ def test_nothing_is_ever_late() -> None:
 
 
 def environment(line: Line, trial: Trial, *more: Any) -> Any:
-    pytest.importorskip("gymnasium")
-    from gemel.twin.planning.dispatching.environment import LineEnvironment
-
     return LineEnvironment(line, trial, *more)
 
 
 def test_gymnasium_finds_nothing_wrong() -> None:
     one = environment(shop(), Trial(parts=30, warm_up=0.0))
-    from gymnasium.utils.env_checker import check_env
 
     check_env(one, skip_render_check=True)
     one.close()

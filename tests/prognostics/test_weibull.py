@@ -6,6 +6,7 @@ from math import exp, inf, log
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 from gemel.core.errors import ConfigurationError, DataError
 from gemel.core.wear.regression import climbed, likelihood
@@ -89,7 +90,6 @@ def test_slopes_are_those_of_the_value():
 
 
 def test_the_top_is_where_scipy_finds_it():
-    optimize = pytest.importorskip("scipy.optimize")
     lives = simulated(200, 0, until=40.0, since=0.5)
     theta = fitted(lives, True, 1e-9)
     x = np.column_stack([np.ones(len(lives.age)), lives.x])

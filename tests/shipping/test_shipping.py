@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 from gemel.core.errors import DataError
 from gemel.parts.solvers.shipping import SHIPPERS, Freight, Shipper
@@ -75,7 +76,6 @@ def test_never_dearer_than_the_best_plan_of_whole_loads(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_equal_to_another_solver(seed: int) -> None:
     """The same programme, written down anew for HiGHS of SciPy."""
-    optimize = pytest.importorskip("scipy.optimize")
     freight = some_freight(seed, loads=7, periods=6)
     k, t, links = len(freight.names), freight.periods, len(freight.capacity)
     weights = freight.weights()

@@ -13,9 +13,6 @@ from typing import Any
 from urllib.parse import urlparse
 
 import pytest
-
-pytest.importorskip("asyncua")
-
 from asyncua import Client, ua
 
 from gemel.virtual.signals import SIGNALS
