@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 from math import ceil
 from typing import Any, Final
@@ -15,7 +13,7 @@ from gemel.core.errors import DataError
 from gemel.core.frame import Values
 from gemel.parts.inspectors.base import Album
 
-__all__ = ["array", "enough", "head", "held_out", "limited", "packed", "top"]
+__all__ = ["enough", "head", "held_out", "limited", "top"]
 
 _FOLDS: Final = 3
 _LEAST: Final = 10
@@ -89,24 +87,3 @@ def head(name: str, saved: Any) -> dict[str, Any]:
             f"saved model is {found[0]} version {found[1]}, must be {name} version {_VERSION}"
         )
     return saved
-
-
-def packed(value: npt.NDArray[Any]) -> dict[str, Any]:
-    """An array as JSON: its shape, and float32 in base64."""
-    told = np.ascontiguousarray(value, "<f4")
-    return {"shape": list(told.shape), "float32": base64.b64encode(told.tobytes()).decode()}
-
-
-def array(saved: Any, *shape: int | None) -> npt.NDArray[np.float32]:
-    """What `packed` gave, finite and of that shape (None: any). Raises `ValueError`."""
-    try:
-        raw = base64.b64decode(saved["float32"], validate=True)
-        told = np.frombuffer(raw, "<f4").reshape(saved["shape"])
-    except (binascii.Error, KeyError, TypeError) as error:
-        raise ValueError(f"not an array: {error}") from None
-    fits = told.ndim == len(shape) and all(
-        w is None or w == h for h, w in zip(told.shape, shape, strict=True)
-    )
-    if not fits or not np.isfinite(told).all():
-        raise ValueError(f"an array of shape {told.shape}, must be finite and {shape}")
-    return told.astype(np.float32)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
 from gemel.core.image import stretched
-from gemel.parts.inspectors._held_out import array, packed
+from gemel.core.packed import packed, unpacked
 
 __all__ = ["Compare", "Places", "Reference", "learned", "places"]
 
@@ -59,14 +59,16 @@ class Reference:
         return told
 
     def save(self) -> dict[str, Any]:
-        return {name: packed(getattr(self, name)) for name in ("mean", "whiten", "kept")}
+        return {
+            name: packed(getattr(self, name), np.float32) for name in ("mean", "whiten", "kept")
+        }
 
     @classmethod
     def load(cls, saved: Any) -> Reference:
         """What `save` gave. Raises `KeyError`, `TypeError` or `ValueError`."""
-        mean = array(saved["mean"], None)
-        whiten = array(saved["whiten"], len(mean), None)
-        return cls(mean, whiten, array(saved["kept"], None, whiten.shape[1]))
+        mean = unpacked(saved["mean"], np.float32, None)
+        whiten = unpacked(saved["whiten"], np.float32, len(mean), None)
+        return cls(mean, whiten, unpacked(saved["kept"], np.float32, None, whiten.shape[1]))
 
 
 def learned(features: list[npt.NDArray[Any]], compare: Compare, keep: int, seed: int) -> Reference:
@@ -123,12 +125,15 @@ class Places:
         return np.asarray((_log(distance) - mean) / spread)
 
     def save(self) -> dict[str, Any]:
-        return {"mean": packed(self.mean), "spread": packed(self.spread)}
+        return {"mean": packed(self.mean, np.float32), "spread": packed(self.spread, np.float32)}
 
     @classmethod
     def load(cls, saved: Any) -> Places:
         """What `save` gave. Raises `KeyError`, `TypeError` or `ValueError`."""
-        told = cls(array(saved["mean"], _GRID, _GRID), array(saved["spread"], _GRID, _GRID))
+        told = cls(
+            unpacked(saved["mean"], np.float32, _GRID, _GRID),
+            unpacked(saved["spread"], np.float32, _GRID, _GRID),
+        )
         if (told.spread <= 0).any():
             raise ValueError("a spread that is not positive")
         return told

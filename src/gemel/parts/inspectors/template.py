@@ -12,7 +12,8 @@ from pydantic import Field
 from gemel.core.errors import DataError
 from gemel.core.image import Bank, Image
 from gemel.core.image.filters import smoothed
-from gemel.parts.inspectors._held_out import array, enough, head, held_out, limited, packed, top
+from gemel.core.packed import packed, unpacked
+from gemel.parts.inspectors._held_out import enough, head, held_out, limited, top
 from gemel.parts.inspectors.base import Album, Inspection, Inspector
 
 __all__ = ["Template"]
@@ -57,8 +58,8 @@ class Template(Inspector):
         saved = head("template", saved)
         try:
             settings = Template.read(saved["settings"])
-            mean = array(saved["mean"], None, None)
-            spread = array(saved["spread"], *mean.shape)
+            mean = unpacked(saved["mean"], np.float32, None, None)
+            spread = unpacked(saved["spread"], np.float32, *mean.shape)
             limit, evidence = float(saved["limit"]), dict(saved["evidence"])
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"not a saved model: {type(error).__name__}: {error}") from None
@@ -132,8 +133,8 @@ class _Model:
             "inspector": "template",
             "version": 1,
             "settings": self.settings.model_dump(mode="json"),
-            "mean": packed(self.mean),
-            "spread": packed(self.spread),
+            "mean": packed(self.mean, np.float32),
+            "spread": packed(self.spread, np.float32),
             "limit": self.limit,
             "evidence": self.made,
         }

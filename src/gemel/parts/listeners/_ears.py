@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from abc import abstractmethod
 from dataclasses import dataclass
 from math import ceil
@@ -14,13 +12,14 @@ from pydantic import Field
 
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
+from gemel.core.packed import packed, unpacked
 from gemel.core.settings import Settings
 from gemel.core.signal.mel import Mel, Scale, decibels, mel_frames
 from gemel.core.sound import Sound
 from gemel.core.time import SECOND, Duration, duration_text
 from gemel.parts.listeners.base import Clips, Heard, Listener
 
-__all__ = ["Judge", "MelListener", "MelModel", "array", "packed"]
+__all__ = ["Judge", "MelListener", "MelModel"]
 
 _FOLDS: Final = 5
 _LEAST: Final = 10
@@ -122,8 +121,8 @@ class MelModel:
             "listener": self.kind,
             "version": _VERSION,
             "ears": self.ears.model_dump(mode="json"),
-            "middle": packed(self.middle),
-            "scale": packed(self.scale),
+            "middle": packed(self.middle, np.float64),
+            "scale": packed(self.scale, np.float64),
             "judge": self.judge.save(),
             "limit": self.limit,
             "evidence": self.made,
@@ -200,7 +199,10 @@ class MelListener(Listener):
         try:
             ears = Ears.model_validate(saved["ears"])
             size = 4 * ears.mel.bands
-            middle, scale = array(saved["middle"], size), array(saved["scale"], size)
+            middle, scale = (
+                unpacked(saved["middle"], np.float64, size),
+                unpacked(saved["scale"], np.float64, size),
+            )
             judge = self.read_judge(saved["judge"], size)
             limit, made = float(saved["limit"]), dict(saved["evidence"])
             if not (np.isfinite(limit) and (scale > 0).all()):
@@ -243,27 +245,6 @@ def limited(score: Values, sessions: int, share: float) -> tuple[float, dict[str
     limit = float(np.sort(score)[place - 1])
     made["held-out sounds above it"] = float(np.mean(score > limit))
     return limit, made
-
-
-def packed(value: Values) -> dict[str, Any]:
-    """An array as JSON: its shape, and float64 in base64."""
-    told = np.ascontiguousarray(value, "<f8")
-    return {"shape": list(told.shape), "float64": base64.b64encode(told.tobytes()).decode()}
-
-
-def array(saved: Any, *shape: int | None) -> Values:
-    """What `packed` gave, finite and of that shape (None: any). Raises `ValueError`."""
-    try:
-        raw = base64.b64decode(saved["float64"], validate=True)
-        told = np.frombuffer(raw, "<f8").reshape(saved["shape"])
-    except (binascii.Error, KeyError, TypeError) as error:
-        raise ValueError(f"not an array: {error}") from None
-    fits = told.ndim == len(shape) and all(
-        w is None or w == h for h, w in zip(told.shape, shape, strict=True)
-    )
-    if not fits or not np.isfinite(told).all():
-        raise ValueError(f"an array of shape {told.shape}, must be finite and {shape}")
-    return told.astype(np.float64)
 
 
 def _rate(sound: Sound) -> Values:

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gemel.core.frame import Values
-from gemel.parts.listeners._ears import MelListener, array, packed
+from gemel.core.packed import packed, unpacked
+from gemel.parts.listeners._ears import MelListener
 
 __all__ = ["Gaussian"]
 
@@ -30,7 +31,7 @@ class Gaussian(MelListener):
 
     def read_judge(self, saved: Any, size: int) -> _Ellipsoid:
         """See `MelListener.read_judge`."""
-        precision = array(saved["precision"], size, size)
+        precision = unpacked(saved["precision"], np.float64, size, size)
         if not np.allclose(precision, precision.T) or np.linalg.eigvalsh(precision)[0] <= 0:
             raise ValueError("its precision is no precision of a distribution")
         return _Ellipsoid(precision)
@@ -50,7 +51,7 @@ class _Ellipsoid:
 
     def save(self) -> dict[str, Any]:
         """See `Judge.save`."""
-        return {"precision": packed(self.precision)}
+        return {"precision": packed(self.precision, np.float64)}
 
 
 def shrunk(z: Values) -> Values:

@@ -9,7 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from gemel.core.frame import Values
-from gemel.parts.listeners._ears import MelListener, array, packed
+from gemel.core.packed import packed, unpacked
+from gemel.parts.listeners._ears import MelListener
 
 __all__ = ["Nearest"]
 
@@ -31,7 +32,10 @@ class Nearest(MelListener):
 
     def read_judge(self, saved: Any, size: int) -> _Known:
         """See `MelListener.read_judge`."""
-        known, neighbours = array(saved["known"], None, size), int(saved["neighbours"])
+        known, neighbours = (
+            unpacked(saved["known"], np.float64, None, size),
+            int(saved["neighbours"]),
+        )
         if not 1 <= neighbours <= len(known):
             raise ValueError(f"{neighbours} neighbours among {len(known)}")
         return _Known(known, neighbours)
@@ -54,4 +58,4 @@ class _Known:
 
     def save(self) -> dict[str, Any]:
         """See `Judge.save`."""
-        return {"known": packed(self.known), "neighbours": self.neighbours}
+        return {"known": packed(self.known, np.float64), "neighbours": self.neighbours}
