@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from gemel.parts.solvers.scheduling._plans.sheet import Sheet
 
 __all__ = [
-    "LARGEST", "NEVER", "NONE", "AtMost", "Budget", "Flags", "Integers", "Objective", "Problem",
-    "Schedule", "Scheduler", "Stop", "Told", "never",
+    "LARGEST", "NEVER", "NONE", "Asked", "AtMost", "Budget", "Flags", "Integers", "Objective",
+    "Problem", "Schedule", "Scheduler", "Stop", "Told", "never",
 ]  # fmt: skip
 
 Integers: TypeAlias = npt.NDArray[np.int64]
@@ -288,10 +288,36 @@ def never() -> bool:
     return False
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a search is asked, and when its clock began; see `Scheduler.solve`."""
+
+    problem: Problem
+    seed: int
+    budget: Budget
+    clock: Clock
+    start: Schedule | None
+    told: Told | None
+    stop: Stop
+    begun: int
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return (self.clock() - self.begun) / SECOND
+
+    def tell(self, plan: Schedule) -> None:
+        """Hand a better plan to whoever listens."""
+        if self.told is not None:
+            self.told(plan)
+
+
 class Scheduler(Part):
     """Settings of a scheduler."""
 
     api: ClassVar[int] = 1
+    name: ClassVar[str] = "this scheduler"
+    """What messages call it."""
 
     @abstractmethod
     def uncovered(self, problem: Problem) -> tuple[str, ...]:
@@ -304,7 +330,10 @@ class Scheduler(Part):
         tell people why nothing happens yet calls it before.
         """
 
-    @abstractmethod
+    def refusal(self, words: tuple[str, ...]) -> str:
+        """What somebody is told whose problem is not covered."""
+        return f"{self.name} does not cover {', '.join(words)}"
+
     def solve(
         self,
         problem: Problem,
@@ -324,3 +353,11 @@ class Scheduler(Part):
         `uncovered`, `Infeasible` with the conflict where no plan can obey the rules, `Unavailable`
         where the budget was over before any plan was found.
         """
+        if words := self.uncovered(problem):
+            raise ConfigurationError(self.refusal(words))
+        self.ready(problem)
+        return self.search(Asked(problem, seed, budget, clock, start, told, stop, clock()))
+
+    @abstractmethod
+    def search(self, asked: Asked) -> Schedule:
+        """What `solve` promises, for a problem that is covered and compiled for."""

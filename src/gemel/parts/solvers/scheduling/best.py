@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import ClassVar, Final
 
 from pydantic import Field
 
 from gemel.core.errors import ConfigurationError, Unavailable
-from gemel.core.time import SECOND, Clock
 from gemel.parts.solvers.scheduling import SCHEDULERS
 from gemel.parts.solvers.scheduling._plans.check import check
 from gemel.parts.solvers.scheduling.base import (
+    Asked,
     Budget,
     Problem,
     Schedule,
     Scheduler,
-    Stop,
-    Told,
-    never,
 )
 
 __all__ = ["Best"]
@@ -36,6 +33,8 @@ class Best(Scheduler):
     (`gemel[plan]`), the search has all the time.
     """
 
+    name: ClassVar[str] = "best"
+
     lanes: int = Field(2, ge=1, le=64, description="Threads of search and proof; part of the seed")
 
     def uncovered(self, problem: Problem) -> tuple[str, ...]:
@@ -45,30 +44,19 @@ class Best(Scheduler):
         found = [SCHEDULERS.build({"kind": kind}).uncovered(problem) for kind, _ in _SEARCHES]
         return () if () in found else found[-1]
 
+    def refusal(self, words: tuple[str, ...]) -> str:
+        return (
+            f"without CP-SAT there is no search for {', '.join(words)}: pip install 'gemel[plan]'"
+        )
+
     def ready(self, problem: Problem) -> None:
         proof, searches = self._parts(problem)
         for part in (*(part for part, _ in searches), *([] if proof is None else [proof])):
             part.ready(problem)
 
-    def solve(
-        self,
-        problem: Problem,
-        *,
-        seed: int,
-        budget: Budget,
-        clock: Clock,
-        start: Schedule | None = None,
-        told: Told | None = None,
-        stop: Stop = never,
-    ) -> Schedule:
-        if words := self.uncovered(problem):
-            raise ConfigurationError(
-                f"without CP-SAT there is no search for {', '.join(words)}: "
-                "pip install 'gemel[plan]'"
-            )
-        self.ready(problem)
-        proof, searches = self._parts(problem)
-        run = _Run(problem, seed, budget, clock, start, told, stop)
+    def search(self, asked: Asked) -> Schedule:
+        proof, searches = self._parts(asked.problem)
+        run = _Run(asked)
         settled = False
         for part, share in searches:
             settled = run.go(part, share if proof is not None else 1.0, patient=False)
@@ -106,32 +94,22 @@ def _proof(workers: int) -> Scheduler | None:
 class _Run:
     """Several searches, one after the other, each from the best so far."""
 
-    def __init__(
-        self, problem: Problem, seed: int, budget: Budget, clock: Clock,
-        start: Schedule | None, told: Told | None, stop: Stop,
-    ) -> None:  # fmt: skip
-        self.problem, self.seed, self.budget, self.clock = problem, seed, budget, clock
-        self.told, self.stop = told, stop
-        self.begun = clock()
-        self.start = start
+    def __init__(self, asked: Asked) -> None:
+        self.asked, self.budget = asked, asked.budget
         self.best: Schedule | None = None
-        if start is not None and not check(problem, start):
-            self.best = start
+        if asked.start is not None and not check(asked.problem, asked.start):
+            self.best = asked.start
         self.history: list[tuple[float, int, float]] = []
         self.used = 0
         self.bound = 0.0
         self.turn = 0
 
     @property
-    def seconds(self) -> float:
-        return (self.clock() - self.begun) / SECOND
-
-    @property
     def left(self) -> float:
         """Share of the budget."""
         shares = [0.0]
         if self.budget.seconds:
-            shares.append(self.seconds / self.budget.seconds)
+            shares.append(self.asked.seconds / self.budget.seconds)
         if self.budget.iterations:
             shares.append(self.used / self.budget.iterations)
         return max(0.0, 1.0 - max(shares))
@@ -142,14 +120,14 @@ class _Run:
         done = best is not None and (
             best.status == "optimal" or best.value <= self.budget.good_enough
         )
-        return done or self.stop() or (self.best is not None and self.left <= 0)
+        return done or self.asked.stop() or (self.best is not None and self.left <= 0)
 
     def go(self, part: Scheduler, share: float, *, patient: bool) -> bool:
         """Let a part go on for this share of what is left; whether it ended early, as it had
         found nothing better for long."""
         if self.over:
             return False
-        budget, before = self.budget, self.seconds
+        budget, before = self.budget, self.asked.seconds
         seconds = iterations = None
         if budget.seconds is not None:
             seconds = max(0.01, (budget.seconds - before) * share)
@@ -159,24 +137,24 @@ class _Run:
 
         def told(plan: Schedule) -> None:
             nonlocal found_at, took
-            found_at = self.seconds
+            found_at = self.asked.seconds
             took = plan.history[-1][0] if plan.history else 0.0
             self._take(plan)
 
         def stop() -> bool:
-            if self.stop():
+            if self.asked.stop():
                 return True
             if patient or seconds is None or iterations is not None or self.best is None:
                 return False
-            settled[0] = self.seconds - found_at > max(0.1 * seconds, 3 * took)
+            settled[0] = self.asked.seconds - found_at > max(0.1 * seconds, 3 * took)
             return settled[0]
 
         self.turn += 1
         try:
             plan = part.solve(
-                self.problem, seed=self.seed + 1_000_003 * (self.turn - 1),
-                budget=Budget(seconds, iterations, budget.good_enough), clock=self.clock,
-                start=self.best or self.start, told=told, stop=stop,
+                self.asked.problem, seed=self.asked.seed + 1_000_003 * (self.turn - 1),
+                budget=Budget(seconds, iterations, budget.good_enough), clock=self.asked.clock,
+                start=self.best or self.asked.start, told=told, stop=stop,
             )  # fmt: skip
         except Unavailable:
             self.used += iterations or 0
@@ -189,11 +167,11 @@ class _Run:
         self.bound = max(self.bound, plan.bound)
         best = self.best
         if best is None or plan.value < best.value:
-            self.history.append((self.seconds, self.used, plan.value))
+            self.history.append((self.asked.seconds, self.used, plan.value))
             best = plan
             new = True
         else:
             new = False
         self.best = replace(best, bound=min(self.bound, best.value), history=tuple(self.history))
-        if new and self.told is not None:
-            self.told(self.best)
+        if new:
+            self.asked.tell(self.best)

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from gemel.core.errors import ConfigurationError, Unavailable
-from gemel.core.time import SECOND, Clock
+from gemel.core.errors import Unavailable
 from gemel.parts.solvers.scheduling._plans.decode import Decoder, uncovered
 from gemel.parts.solvers.scheduling._plans.dispatching import RULES, dispatched
 from gemel.parts.solvers.scheduling._plans.quick import passes
 from gemel.parts.solvers.scheduling._plans.warm import two_lots
 from gemel.parts.solvers.scheduling.base import (
     NEVER,
-    Budget,
+    Asked,
     Problem,
     Schedule,
     Scheduler,
-    Stop,
-    Told,
-    never,
 )
 
 __all__ = ["Dispatch"]
@@ -41,6 +37,8 @@ class Dispatch(Scheduler):
     searched: a baseline, and a start for searches.
     """
 
+    name: ClassVar[str] = "dispatch"
+
     rule: Literal["best", "fifo", "spt", "edd", "mwkr", "atc", "atcs", "family"] = Field(
         "best", description="Who is next; `best`: the rule that gives the best plan"
     )
@@ -56,23 +54,10 @@ class Dispatch(Scheduler):
     def ready(self, problem: Problem) -> None:
         _warm()
 
-    def solve(
-        self,
-        problem: Problem,
-        *,
-        seed: int,
-        budget: Budget,
-        clock: Clock,
-        start: Schedule | None = None,
-        told: Told | None = None,
-        stop: Stop = never,
-    ) -> Schedule:
+    def search(self, asked: Asked) -> Schedule:
         """Takes no longer than its rules do: the budget only keeps further rules from being
         tried. A `start` that is better than what the rules give is given back."""
-        if words := self.uncovered(problem):
-            raise ConfigurationError(f"dispatch does not cover {', '.join(words)}")
-        self.ready(problem)
-        begun = clock()
+        problem, budget, start = asked.problem, asked.budget, asked.start
         decoder, wait = Decoder(problem), np.zeros(len(problem), np.int64)
         best: Schedule | None = None
         history: list[tuple[float, int, float]] = []
@@ -81,23 +66,21 @@ class Dispatch(Scheduler):
         def take(found: Schedule, count: int) -> None:
             nonlocal best
             if best is None or found.value < best.value:
-                history.append(((clock() - begun) / SECOND, count, found.value))
+                history.append((asked.seconds, count, found.value))
                 best = Schedule(
                     found.mode, found.start, found.end, found.left, found.value, found.parts,
                     min(found.bound, found.value), tuple(history),
                 )  # fmt: skip
-                if told is not None:
-                    told(best)
+                asked.tell(best)
 
         if start is not None and passes(problem, start):
             take(start, 0)
         for count, rule in enumerate(rules, 1):
             order, mode = dispatched(decoder.sheet, decoder.begun, RULES.index(rule))
             take(decoder.schedule(order, mode, wait), count)
-            passed = (clock() - begun) / SECOND
-            over = budget.seconds is not None and passed >= budget.seconds
+            over = budget.seconds is not None and asked.seconds >= budget.seconds
             over |= budget.iterations is not None and count >= budget.iterations
-            if best is not None and (over or stop() or best.value <= budget.good_enough):
+            if best is not None and (over or asked.stop() or best.value <= budget.good_enough):
                 break
         if best is None:
             raise Unavailable("no rule was tried")

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 from numba import njit
 from pydantic import Field
 
 from gemel.core.errors import ConfigurationError
-from gemel.core.time import SECOND, Clock
 from gemel.parts.solvers.scheduling._plans.chance import draw
 from gemel.parts.solvers.scheduling._plans.measure import plan
 from gemel.parts.solvers.scheduling._plans.warm import measuring
 from gemel.parts.solvers.scheduling.base import (
     NEVER,
     NONE,
-    Budget,
+    Asked,
     Integers,
     Problem,
     Schedule,
     Scheduler,
-    Stop,
-    Told,
-    never,
 )
 
 __all__ = ["FlowShop"]
@@ -39,6 +36,8 @@ class FlowShop(Scheduler):
     in one pass (Taillard, EJOR 47 (1990) 65). The bound, of single machines and jobs, also holds
     for plans in which jobs overtake.
     """
+
+    name: ClassVar[str] = "flow_shop"
 
     out: int = Field(2, ge=1, le=20, description="Jobs taken out at a time")
     temperature: float = Field(
@@ -65,22 +64,10 @@ class FlowShop(Scheduler):
     def ready(self, problem: Problem) -> None:
         _warm()
 
-    def solve(
-        self,
-        problem: Problem,
-        *,
-        seed: int,
-        budget: Budget,
-        clock: Clock,
-        start: Schedule | None = None,
-        told: Told | None = None,
-        stop: Stop = never,
-    ) -> Schedule:
-        table = _table(problem)
-        if (words := self.uncovered(problem)) or table is None:
-            raise ConfigurationError(f"flow_shop does not cover {', '.join(words)}")
-        self.ready(problem)
-        begun = clock()
+    def search(self, asked: Asked) -> Schedule:
+        problem, budget, start = asked.problem, asked.budget, asked.start
+        if (table := _table(problem)) is None:
+            raise ConfigurationError(self.refusal(self.uncovered(problem)))
         rows, time = table
         n, k = time.shape
         bound = problem.objective.makespan * _bound(time)
@@ -91,7 +78,7 @@ class FlowShop(Scheduler):
         span = int(_makespan(time, order))
         best, best_order, done = span, order.copy(), 0
         history: list[tuple[float, int, float]] = []
-        random = np.random.default_rng(seed).integers(1, 2**62, 1)
+        random = np.random.default_rng(asked.seed).integers(1, 2**62, 1)
         heat = self.temperature * float(time.sum()) / (10 * n * k)
         block = max(1, 20_000_000 // (n * n * k + 1_000))
 
@@ -104,14 +91,13 @@ class FlowShop(Scheduler):
             )
 
         while True:
-            passed = (clock() - begun) / SECOND
+            passed = asked.seconds
             value = problem.objective.makespan * best
             if not history or value < history[-1][2]:
                 history.append((passed, done, value))
-                if told is not None:
-                    told(made())
+                asked.tell(made())
             if (
-                value <= max(bound, budget.good_enough) or n < 3 or stop()
+                value <= max(bound, budget.good_enough) or n < 3 or asked.stop()
                 or (budget.seconds is not None and passed >= budget.seconds)
                 or (budget.iterations is not None and done >= budget.iterations)
             ):  # fmt: skip

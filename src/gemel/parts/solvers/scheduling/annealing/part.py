@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from gemel.core.errors import ConfigurationError, Unavailable
-from gemel.core.time import SECOND, Clock
+from gemel.core.errors import Unavailable
 from gemel.parts.solvers.scheduling._plans.decode import Decoder, uncovered
 from gemel.parts.solvers.scheduling._plans.quick import passes
 from gemel.parts.solvers.scheduling._plans.walls import walls
@@ -18,14 +18,11 @@ from gemel.parts.solvers.scheduling._plans.warm import two_lots
 from gemel.parts.solvers.scheduling.annealing.kernels import anneal, value_of
 from gemel.parts.solvers.scheduling.base import (
     NEVER,
-    Budget,
+    Asked,
     Integers,
     Problem,
     Schedule,
     Scheduler,
-    Stop,
-    Told,
-    never,
 )
 
 __all__ = ["Annealing"]
@@ -41,6 +38,8 @@ class Annealing(Scheduler):
     and for more operations than CP-SAT can take.
     """
 
+    name: ClassVar[str] = "annealing"
+
     hot: float = Field(
         0.5, gt=0, description="First temperature, as a share of what a change costs on average"
     )
@@ -55,39 +54,25 @@ class Annealing(Scheduler):
     def ready(self, problem: Problem) -> None:
         _warm()
 
-    def solve(
-        self,
-        problem: Problem,
-        *,
-        seed: int,
-        budget: Budget,
-        clock: Clock,
-        start: Schedule | None = None,
-        told: Told | None = None,
-        stop: Stop = never,
-    ) -> Schedule:
-        if words := self.uncovered(problem):
-            raise ConfigurationError(f"annealing does not cover {', '.join(words)}")
-        self.ready(problem)
-        run = _Run(problem, seed, start)
-        begun, done = clock(), 0
+    def search(self, asked: Asked) -> Schedule:
+        problem, budget, done = asked.problem, asked.budget, 0
+        run = _Run(problem, asked.seed, asked.start)
         history: list[tuple[float, int, float]] = []
         best, scale = run.now, run.scale()
         turn = 0
         while True:
-            passed = (clock() - begun) / SECOND
+            passed = asked.seconds
             if run.best < best or not history:
                 best = run.best
                 if run.keeps_deadlines:
                     found = run.schedule(())
                     if not history or found.value < history[-1][2]:
                         history.append((passed, done, found.value))
-                        if told is not None:
-                            told(replace(found, history=tuple(history)))
+                        asked.tell(replace(found, history=tuple(history)))
             shares = [done / budget.iterations] if budget.iterations else []
             shares += [passed / budget.seconds] if budget.seconds else []
             share = max(shares, default=1.0)
-            if share >= 1 or stop() or best <= budget.good_enough or not len(run.order):
+            if share >= 1 or asked.stop() or best <= budget.good_enough or not len(run.order):
                 break
             # Some 20 ms, so that whoever cancels does not wait; with a limit of iterations the
             # size is that of the problem alone, so that the way is always the same.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from gemel.core.errors import ConfigurationError, Unavailable
-from gemel.core.time import SECOND, Clock
+from gemel.core.errors import Unavailable
 from gemel.parts.solvers.scheduling._plans.decode import Decoder
 from gemel.parts.solvers.scheduling._plans.dispatching import RULES, dispatched
 from gemel.parts.solvers.scheduling._plans.quick import passes
@@ -17,14 +17,11 @@ from gemel.parts.solvers.scheduling._plans.walls import walls
 from gemel.parts.solvers.scheduling._plans.warm import two_lots
 from gemel.parts.solvers.scheduling.base import (
     NONE,
-    Budget,
+    Asked,
     Integers,
     Problem,
     Schedule,
     Scheduler,
-    Stop,
-    Told,
-    never,
 )
 from gemel.parts.solvers.scheduling.campaigns.bound import bound_of
 from gemel.parts.solvers.scheduling.campaigns.kernels import anneal, state_of, value_of
@@ -45,6 +42,8 @@ class Campaigns(Scheduler):
     on one line at once with others, for a price of its time (Lagrange; Bülbül, Kaminsky and Yano,
     Journal of Scheduling 10 (2007) 271), and of one set-up for each family.
     """
+
+    name: ClassVar[str] = "campaigns"
 
     hot: float = Field(
         0.5, gt=0, description="First temperature, as a share of what a change costs on average; "
@@ -77,38 +76,24 @@ class Campaigns(Scheduler):
     def ready(self, problem: Problem) -> None:
         _warm()
 
-    def solve(
-        self,
-        problem: Problem,
-        *,
-        seed: int,
-        budget: Budget,
-        clock: Clock,
-        start: Schedule | None = None,
-        told: Told | None = None,
-        stop: Stop = never,
-    ) -> Schedule:
-        if words := self.uncovered(problem):
-            raise ConfigurationError(f"campaigns does not cover {', '.join(words)}")
-        self.ready(problem)
-        begun, done = clock(), 0
-        run = _Run(problem, seed, start)
+    def search(self, asked: Asked) -> Schedule:
+        problem, budget, done = asked.problem, asked.budget, 0
+        run = _Run(problem, asked.seed, asked.start)
         history: list[tuple[float, int, float]] = []
         best, found, bound = np.inf, run.schedule(), 0.0
         kept = False
         while True:
-            passed = (clock() - begun) / SECOND
+            passed = asked.seconds
             if run.best < best:
                 best, found = run.best, run.schedule()
                 kept = passes(problem, found)
                 if kept and (not history or found.value < history[-1][2]):
                     history.append((passed, done, found.value))
-                    if told is not None:
-                        told(replace(found, history=tuple(history)))
+                    asked.tell(replace(found, history=tuple(history)))
             shares = [done / budget.iterations] if budget.iterations else []
             shares += [passed / budget.seconds] if budget.seconds else []
             share = max(shares, default=1.0) / (1.0 - self.proof)
-            if share >= 1 or stop() or best <= budget.good_enough or not len(run.free):
+            if share >= 1 or asked.stop() or best <= budget.good_enough or not len(run.free):
                 break
             # Some 20 ms; with a limit of iterations the same whatever the time.
             block = 2_000 if budget.iterations is None else max(
@@ -128,8 +113,8 @@ class Campaigns(Scheduler):
             def enough(turn: int) -> bool:
                 if budget.iterations is not None and turn >= 20:
                     return True
-                over = budget.seconds is not None and (clock() - begun) >= budget.seconds * SECOND
-                return over or (turn > 0 and stop())
+                over = budget.seconds is not None and asked.seconds >= budget.seconds
+                return over or (turn > 0 and asked.stop())
 
             bound = bound_of(problem, found.value, enough)
         return replace(found, bound=min(bound, found.value), history=tuple(history))

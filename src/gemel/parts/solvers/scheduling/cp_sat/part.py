@@ -6,25 +6,21 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from ortools.sat.python import cp_model
 from pydantic import Field
 
-from gemel.core.errors import ConfigurationError, Infeasible, Unavailable
-from gemel.core.time import SECOND, Clock
+from gemel.core.errors import Infeasible, Unavailable
 from gemel.parts.solvers.scheduling._plans.check import check
 from gemel.parts.solvers.scheduling._plans.sound import order
 from gemel.parts.solvers.scheduling._plans.warm import measuring
 from gemel.parts.solvers.scheduling.base import (
-    Budget,
+    Asked,
     Problem,
     Schedule,
     Scheduler,
-    Stop,
-    Told,
-    never,
 )
 from gemel.parts.solvers.scheduling.cp_sat.model import Model
 
@@ -42,6 +38,8 @@ class CpSat(Scheduler):
     Needs `gemel[plan]`. Where no plan obeys all rules it says which contradict each other:
     deadlines, closed times, resources, operations that may not wait.
     """
+
+    name: ClassVar[str] = "cp_sat"
 
     workers: int = Field(2, ge=1, le=64, description="Threads; part of the seed")
     explain: float = Field(
@@ -61,21 +59,8 @@ class CpSat(Scheduler):
     def ready(self, problem: Problem) -> None:
         measuring()
 
-    def solve(
-        self,
-        problem: Problem,
-        *,
-        seed: int,
-        budget: Budget,
-        clock: Clock,
-        start: Schedule | None = None,
-        told: Told | None = None,
-        stop: Stop = never,
-    ) -> Schedule:
-        if words := self.uncovered(problem):
-            raise ConfigurationError(f"cp_sat does not cover {', '.join(words)}")
-        self.ready(problem)
-        begun = clock()
+    def search(self, asked: Asked) -> Schedule:
+        problem, budget, start = asked.problem, asked.budget, asked.start
         good = start is not None and not check(problem, start)
         horizon = problem.horizon
         if good and start is not None and problem.objective.makespan:
@@ -91,13 +76,13 @@ class CpSat(Scheduler):
             found = model.read(value, _sharp(model, bound), history)
             if best and found.value >= best[-1].value:
                 return
-            history.append(((clock() - begun) / SECOND, len(history), found.value))
+            history.append((asked.seconds, len(history), found.value))
             best.append(model.read(value, _sharp(model, bound), history))
 
         seconds = budget.seconds
         if seconds is not None:
-            seconds = max(0.01, seconds - (clock() - begun) / SECOND)
-        solver = self._solver(seed, seconds, budget.iterations)
+            seconds = max(0.01, seconds - asked.seconds)
+        solver = self._solver(asked.seed, seconds, budget.iterations)
         watcher = _Watcher(better)
         shown = len(best)
         with ThreadPoolExecutor(1, thread_name_prefix="cp-sat") as thread:
@@ -105,23 +90,23 @@ class CpSat(Scheduler):
             halted = False
             try:
                 while wait([run], _LOOK).not_done:
-                    while told is not None and shown < len(best):
-                        told(best[shown])
+                    while shown < len(best):
+                        asked.tell(best[shown])
                         shown += 1
                     enough = bool(best) and best[-1].value <= budget.good_enough
-                    if not halted and (stop() or enough):
+                    if not halted and (asked.stop() or enough):
                         halted = True
                         solver.stop_search()
             finally:
                 solver.stop_search()
-        while told is not None and shown < len(best):
-            told(best[shown])
+        while shown < len(best):
+            asked.tell(best[shown])
             shown += 1
         status = run.result()
         if status == cp_model.MODEL_INVALID:
             raise ValueError(f"the model is not valid: {model.cp.validate()}")
         if status == cp_model.INFEASIBLE and not best:
-            raise self._conflict(problem, seed)
+            raise self._conflict(problem, asked.seed)
         if not best:
             raise Unavailable("no plan was found in the time given; give more, or ask for less")
         bound = _sharp(model, solver.best_objective_bound)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from pydantic import Field
 
-from gemel.core.errors import ConfigurationError
-from gemel.core.time import Clock
 from gemel.parts.solvers.scheduling._plans.warm import measuring
 from gemel.parts.solvers.scheduling.base import (
-    Budget,
+    Asked,
     Problem,
     Schedule,
     Scheduler,
-    Stop,
-    Told,
-    never,
 )
 from gemel.parts.solvers.scheduling.tabu.search import search, warm
 from gemel.parts.solvers.scheduling.tabu.shop import Line, shop, uncovered
@@ -35,6 +32,8 @@ class Tabu(Scheduler):
     of single machines and jobs; `cp_sat` finds better ones.
     """
 
+    name: ClassVar[str] = "tabu"
+
     lanes: int = Field(
         2, ge=1, le=64, description="Searches beside each other, each on a thread; part of the seed"
     )
@@ -46,38 +45,27 @@ class Tabu(Scheduler):
     def uncovered(self, problem: Problem) -> tuple[str, ...]:
         return uncovered(problem)
 
+    def refusal(self, words: tuple[str, ...]) -> str:
+        return f"{super().refusal(words)}; take best or cp_sat"
+
     def ready(self, problem: Problem) -> None:
         warm()
         measuring()
 
-    def solve(
-        self,
-        problem: Problem,
-        *,
-        seed: int,
-        budget: Budget,
-        clock: Clock,
-        start: Schedule | None = None,
-        told: Told | None = None,
-        stop: Stop = never,
-    ) -> Schedule:
-        if words := self.uncovered(problem):
-            raise ConfigurationError(f"tabu does not cover {', '.join(words)}; take best or cp_sat")
-        self.ready(problem)
-        made = shop(problem)
+    def search(self, asked: Asked) -> Schedule:
+        made = shop(asked.problem)
         history: list[tuple[float, int, float]] = []
 
         def better(line: Line, seconds: float, iterations: int) -> None:
             history.append((seconds, iterations, line.value))
-            if told is not None:
-                told(made.schedule(line, tuple(history)))
+            asked.tell(made.schedule(line, tuple(history)))
 
         if not len(made.which):
             nothing = np.zeros(0, np.int64)
             return made.schedule(Line(0.0, nothing, nothing))
         best = search(
-            made, seed=seed, budget=budget, clock=clock, lanes=self.lanes, size=self.pool,
-            stall=self.stall, start=None if start is None else made.line(start), better=better,
-            stop=stop,
+            made, seed=asked.seed, budget=asked.budget, clock=asked.clock, lanes=self.lanes,
+            size=self.pool, stall=self.stall, better=better, stop=asked.stop,
+            start=None if asked.start is None else made.line(asked.start),
         )  # fmt: skip
         return made.schedule(best, tuple(history))
