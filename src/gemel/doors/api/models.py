@@ -113,11 +113,11 @@ async def forecasts(daemon: Running, _: Viewer) -> list[dict[str, Any]]:
     that holds it 90 % of the time, step by step."""
     found = []
     for learner in daemon.rooms.learners.values():
-        told = learner.report()
-        if told["continues"] is not None and (ahead := (told["last"] or {}).get("ahead")):
+        if learner.continues is not None and (ahead := (learner.last or {}).get("ahead")):
             times = [isoformat(time) for time in ahead["time"]]
             found.append({
-                "signal": told["continues"], "task": told["name"], "unit": told["unit"],
+                "signal": learner.continues, "task": learner.name,
+                "unit": learner.outputs[0].signal.unit,
                 **ahead, "time": times,
             })  # fmt: skip
     return found

@@ -117,7 +117,7 @@ class Learner:
             "reason": self.reason,
             "signals": list(self._source.paths),
             "outputs": [planned.path for planned in self.outputs],
-            "continues": self._source.paths[0] if self.form.continues else None,
+            "continues": self.continues,
             "unit": self.outputs[0].signal.unit,
             "champion": self._about(self.roles.champion),
             "candidate": self._about(self.roles.candidate),
@@ -128,6 +128,11 @@ class Learner:
             "last": self.last,
             "renewal": self.form.use.renewal.model_dump(mode="json"),
         }
+
+    @property
+    def continues(self) -> str | None:
+        """Path of the signal whose future it tells, if it tells one."""
+        return self._source.paths[0] if self.form.continues else None
 
     @property
     def state(self) -> str:

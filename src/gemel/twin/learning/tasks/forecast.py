@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from gemel.core.errors import ConfigurationError, DataError
-from gemel.core.frame import Times, Values
+from gemel.core.frame import Values
 from gemel.core.table import Table
 from gemel.parts.forecasters import FORECASTERS
 from gemel.parts.forecasters.base import Forecast, Forecaster, Model, Panel
@@ -79,7 +79,7 @@ class ForecastTask(Task):
         return super().read(values, where)
 
     def fit(self, table: Table, progress: Progress) -> Fitted:
-        series = self._series(table)
+        series = self.series(table)
         tried = self._chosen(series, progress)
         progress(f"fitting {tried.title}")
         model = tried.part.fit(series.panel)
@@ -90,7 +90,7 @@ class ForecastTask(Task):
         return Fitted(self.record(), what, evidence, protocol.record())
 
     def backtest(self, table: Table, progress: Progress) -> Report:
-        series = self._series(table)
+        series = self.series(table)
         panel = series.panel
         count = min(self.origins, len(panel) // 2 // self.horizon)
         if count < 2:
@@ -122,7 +122,7 @@ class ForecastTask(Task):
         return Report(_figures(ours, theirs), protocol, tables)
 
     def score(self, fitted: Fitted, table: Table) -> Table:
-        series = self._series(table)
+        series = self.series(table)
         found = self._model(fitted).forecast(series.panel, self.horizon)
         count, names = self.horizon, series.panel.names
         columns: dict[str, Any] = {}
@@ -137,7 +137,7 @@ class ForecastTask(Task):
     def explain(self, fitted: Fitted, table: Table, row: int) -> Explained:
         """Of one row of those that `score` gives: what the newest seasons and what is planned
         added to what the history before would have told."""
-        series, model = self._series(table), self._model(fitted)
+        series, model = self.series(table), self._model(fitted)
         panel = series.panel
         if row >= self.horizon * len(panel.names):
             raise ConfigurationError(
@@ -163,10 +163,10 @@ class ForecastTask(Task):
         usual = "had the newest been as before"
         return Explained(answer, told[-1], tuple(shares), usual=usual)
 
-    def after(self, fitted: Fitted, table: Table, times: Sequence[int]) -> list[Forecast]:
+    def after(self, fitted: Fitted, series: Series, times: Sequence[int]) -> list[Forecast]:
         """What was expected at each of the times, ns UTC, of the steps after it, by what was known
         before it: of one series."""
-        series, model = self._series(table), self._model(fitted)
+        model = self._model(fitted)
         panel, begin = series.panel, int(series.panel.time[0])
         found = []
         for time in times:
@@ -178,13 +178,8 @@ class ForecastTask(Task):
             found.append(model.forecast(before, self.horizon))
         return found
 
-    def values(self, table: Table, time: Times) -> Values:
-        """What one series was at steps, in the shape of `time`; NaN where that is not known."""
-        panel = self._series(table).panel
-        place = np.minimum(np.searchsorted(panel.time, time), len(panel) - 1)
-        return np.where(panel.time[place] == time, panel.value[0, place], np.nan)
-
-    def _series(self, table: Table) -> Series:
+    def series(self, table: Table) -> Series:
+        """The table on the grid of `step`. Raises `DataError` where it holds none."""
         return series_of(
             table, self.target, unit=self.unit, time=self.time, time_unit=self.time_unit,
             step=self.step, gather=self.gather, known=self.known,

@@ -64,6 +64,12 @@ class Series:
     doubled: int
     """Rows that fell on a place of the grid that had one already."""
 
+    def at(self, time: Times) -> Values:
+        """What the first one was at steps, ns UTC, in the shape of `time`; NaN where unknown."""
+        panel = self.panel
+        place = np.minimum(np.searchsorted(panel.time, time), len(panel) - 1)
+        return np.where(panel.time[place] == time, panel.value[0, place], np.nan)
+
     def ahead(self, horizon: int) -> np.ndarray[Any, Any]:
         """Labels of the rows after the last."""
         return self.grid.label(len(self.panel) + np.arange(horizon))

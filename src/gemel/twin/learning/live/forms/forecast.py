@@ -20,6 +20,7 @@ from gemel.twin.learning.live.settings import TaskUse
 from gemel.twin.learning.tasks import Fitted, read_task
 from gemel.twin.learning.tasks.base import Explained
 from gemel.twin.learning.tasks.forecast import SIDES, ForecastTask
+from gemel.twin.learning.tasks.panels import Series
 
 __all__ = ["ForecastForm"]
 
@@ -139,9 +140,9 @@ class _Following:
         at = at[:: -(-len(at) // _AT_ONCE)] if len(at) > _AT_ONCE else at
         if at[-1] != (last := int(np.flatnonzero(over == self._over)[0])):
             at = np.append(at, last)
-        table = self._form.table(self._rows)
         try:
-            found = self._form.task.after(self._fitted, table, over[at].tolist())
+            series = self._form.task.series(self._form.table(self._rows))
+            found = self._form.task.after(self._fitted, series, over[at].tolist())
         except DataError:
             return Followed(told)  # too little history to go on from
         ends = [np.stack([one.at(side)[0] for side in SIDES], axis=1) for one in found]
@@ -149,7 +150,7 @@ class _Following:
         for row, way in zip(at.tolist(), ends, strict=True):
             told[row] = way[-1, [1, 0, 2]]
         self._keep(over[at].tolist(), found)
-        time, losses = self._known(table)
+        time, losses = self._known(series)
         return Followed(told, time, losses, Ahead(found[-1].time, ends[-1][:, [1, 0, 2]]))
 
     def _keep(self, over: list[int], found: list[Forecast]) -> None:
@@ -160,14 +161,14 @@ class _Following:
             if not self._open or begun + horizon * step >= self._open[-1][0] + apart:
                 self._open.append((begun + horizon * step, one))
 
-    def _known(self, table: Table) -> tuple[Times, Values]:
+    def _known(self, series: Series) -> tuple[Times, Values]:
         """The losses of forecasts that are over: how far their quantiles were from what came, on
         average over the steps (twice the quantile loss, which for the median is the distance)."""
         done = [one for one in self._open if one[0] <= self._over]
         self._open = [one for one in self._open if one[0] > self._over]
         if not done:
             return np.zeros(0, np.int64), np.zeros(0)
-        truth = self._form.task.values(table, np.stack([one.time for _, one in done]))
+        truth = series.at(np.stack([one.time for _, one in done]))
         losses = [_loss(one, came) for (_, one), came in zip(done, truth, strict=True)]
         return np.array([end for end, _ in done], np.int64), np.array(losses)
 
