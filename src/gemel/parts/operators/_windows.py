@@ -23,6 +23,10 @@ __all__ = ["Piece", "Sampled", "Told", "Windowed", "squared"]
 _NEVER: Final = -(2**62)
 """Before any source time, with room for waiting below."""
 
+Places = npt.NDArray[np.int64]
+"""Rows of a Frame."""
+_NONE: Final[Places] = np.zeros(0, np.int64)
+
 Told = tuple[Values, bool]
 """What is told of a window, and whether all of it is sure."""
 
@@ -193,8 +197,13 @@ class _Step:
         time: list[int] = []
         value: list[float] = []
         quality: list[int] = []
+        rows = _by_signal(frame)
+        slow = rows.get(self._slower, _NONE)
         for number, outputs in self._settings.outputs.items():
-            for at, end, told, good in self._closed(number, frame):
+            fast = rows.get(number, _NONE)
+            if not len(fast) and not len(slow):
+                continue
+            for at, end, told, good in self._closed(number, frame, fast, slow):
                 place += [at] * len(outputs)
                 signal += outputs.values()
                 time += [end] * len(outputs)
@@ -221,12 +230,12 @@ class _Step:
         return {"version": 2, "late": self.late, "suspect": self.suspect, "open": told}
 
     def _closed(
-        self, signal: int, frame: Frame
+        self, signal: int, frame: Frame, fast: Places, slow: Places
     ) -> Iterator[tuple[int, int, Values, npt.NDArray[np.int16]]]:
         """Which row closed each window of a signal, its end, what is told and its quality."""
         open_, window = self._open[signal], self._settings.window
-        fast = self._taken(frame, open_.fast, signal)
-        slow = self._taken(frame, open_.slow, self._slower)
+        fast = self._taken(frame, open_.fast, fast)
+        slow = self._taken(frame, open_.slow, slow)
         if len(fast) and open_.oldest is None:
             open_.oldest = int(frame.time[fast[0]]) // window
         rows, reached, slow_reached = self._reached(frame, open_, fast, slow)
@@ -258,10 +267,8 @@ class _Step:
         if len(slow):
             open_.slow.forget(open_.slow.newest - self._settings.reach)
 
-    def _taken(self, frame: Frame, into: _Input, signal: int | None) -> npt.NDArray[np.int64]:
-        """Rows of a signal that are neither suspect nor late; their samples are kept."""
-        chosen = frame.signal == (-1 if signal is None else signal)
-        rows: npt.NDArray[np.int64] = np.flatnonzero(chosen)
+    def _taken(self, frame: Frame, into: _Input, rows: Places) -> Places:
+        """Those rows of a signal that are neither suspect nor late; their samples are kept."""
         # One sample from a clock far ahead would make all that follow late.
         suspect = frame.quality[rows] == CLOCK_SUSPECT
         self.suspect += int(suspect.sum())
@@ -311,6 +318,13 @@ class _Step:
 def squared(unit: str) -> str:
     """The unit of the square of something."""
     return f"({unit})²" if unit else ""
+
+
+def _by_signal(frame: Frame) -> dict[int | None, Places]:
+    """Rows of each signal, in their order."""
+    order = np.argsort(frame.signal, kind="stable")
+    signals, first = np.unique(frame.signal[order], return_index=True)
+    return dict(zip(signals.tolist(), np.split(order, first[1:]), strict=True))
 
 
 def _last(frame: Frame, rows: npt.NDArray[np.int64], newest: int) -> int:

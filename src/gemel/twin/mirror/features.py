@@ -27,6 +27,8 @@ from gemel.parts.operators.base import Step
 
 __all__ = ["FeatureUse", "Features", "Made", "Shaper"]
 
+_MOST_WAITING: Final = 500_000
+"""Rows, so that what is done at once stays short."""
 _NAME: Final = re.compile(r"[\w.%+-]+")
 
 
@@ -205,8 +207,23 @@ class _Running:
         self._of = np.array([made[o] for o in self._outputs.tolist()], np.int32)
         self._first: dict[int, int] = {}
         """Time of the first sample of each signal: windows before it are not whole."""
+        self._waiting: list[Frame] = []
+        self._rows = 0
+        self._newest = -1
+        """Number of the window of the newest sample."""
 
     def __call__(self, frame: Frame) -> Frame:
+        """What is told now. Samples wait until one of another window comes: an operator that is
+        asked for each sample takes a hundred times as long for all of them."""
+        number = frame.time // self.window
+        same = self._newest == number[0] == number.min() == number.max()
+        self._newest = int(number[-1])
+        self._waiting.append(frame)
+        self._rows += len(frame)
+        if same and self._rows < _MOST_WAITING:
+            return EMPTY
+        frame = concatenate(self._waiting)
+        self._waiting, self._rows = [], 0
         signals, first = np.unique(frame.signal, return_index=True)
         for signal, row in zip(signals.tolist(), first.tolist(), strict=True):
             self._first.setdefault(signal, int(frame.time[row]))
