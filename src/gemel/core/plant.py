@@ -111,7 +111,10 @@ class Signal(Settings):
     )
     sample: Duration | None = Field(None, gt=0, description="Wanted sampling interval")
     deadband: float | None = Field(
-        None, gt=0, description="Smallest change worth storing, in the signal's unit"
+        None,
+        gt=0,
+        description="Smallest change worth storing, in the signal's unit; the live "
+        "value moves all the same, and one sample in 10 min is stored in any case",
     )
     note: str = Field("", description="Anything worth knowing, e.g. why discovery chose it")
 

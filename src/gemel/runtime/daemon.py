@@ -35,7 +35,7 @@ from gemel.runtime.configuration import Plan
 from gemel.runtime.links import Links, log_failure
 from gemel.runtime.pipeline import Pipeline
 from gemel.runtime.planning import Planning
-from gemel.runtime.reloading import declare, last_known, limit, reload
+from gemel.runtime.reloading import deadbands, declare, last_known, limit, reload
 from gemel.runtime.rooms import Rooms
 from gemel.runtime.supervisor import AT_ITS_END, Link
 from gemel.runtime.supplying import Supplying
@@ -125,6 +125,7 @@ class Daemon:
             self.keep_plan()
             self._restore()
             self.pipeline = Pipeline(store, self.mirror, self.clock)
+            self.pipeline.thinner.set(deadbands(self.plan.signals, self.numbers))
             self.pipeline.on_events = self._publish
             self.pipeline.on_committed = self._acknowledge
             self.connectors = Links(
@@ -287,6 +288,7 @@ class Daemon:
             "started": self.started,
             "now": self.clock(),
             "connectors": links,
+            "thinned": self.pipeline.thinner.left_out,
             "features": {
                 "made": self.pipeline.shapers.made,
                 "left_out": self.pipeline.shapers.report(),

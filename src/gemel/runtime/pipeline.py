@@ -28,7 +28,7 @@ from gemel.core.event import Event, Gap
 from gemel.core.frame import Frame, concatenate
 from gemel.core.time import MILLISECOND, SECOND, Clock
 from gemel.parts.historians.base import Store
-from gemel.runtime.shaping import Shapers
+from gemel.runtime.shaping import Shapers, Thinner
 from gemel.runtime.watching import Watchers
 from gemel.twin.mirror import Mirror
 
@@ -101,6 +101,7 @@ class Pipeline:
         self.live = Stage()
         self.history = Stage()
         self.shapers = Shapers(self.emit, clock)
+        self.thinner = Thinner()
         self.watchers = Watchers(self.emit, clock)
         self.on_events: Handler = _ignore
         """Called in the event loop with every Event, after it was handed to the disk."""
@@ -285,6 +286,7 @@ class Pipeline:
                 source=frame.source, position=frame.position,
             )  # fmt: skip
         self.watchers.feed(parcel.frame)
+        parcel.frame = self.thinner(parcel.frame)
         with self._filled:
             full = self._outgoing_rows >= QUEUE_ROWS and not parcel.patient
             if not full:

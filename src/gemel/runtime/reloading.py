@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from gemel.twin.learning.live.learner import Learner
     from gemel.twin.mirror.features import Shaper
 
-__all__ = ["PartStarted", "declare", "last_known", "limit", "read_again", "reload"]
+__all__ = ["PartStarted", "deadbands", "declare", "last_known", "limit", "read_again", "reload"]
 
 log = logging.getLogger("gemel")
 
@@ -166,6 +166,7 @@ def _swap(daemon: Daemon, plan: Plan, changes: Changes, ready: _Ready) -> _Swapp
     rooms, mirror, now = daemon.rooms, daemon.mirror, daemon.clock()
     advisers, kept_states = _advisers(daemon, plan, changes, ready)
     _signals(daemon, plan, changes, ready)
+    daemon.pipeline.thinner.set(deadbands(plan.signals, ready.numbers))
     daemon.pipeline.shapers.put([*_shapers(daemon, plan, ready).values()])
     shown = mirror.snapshot(now).frame()
     if ready.operations is not None:
@@ -281,6 +282,14 @@ def limit(mirror: Mirror, number: int, signal: Signal) -> None:
     """Judge the samples of a signal by its limits from now on."""
     mirror.rules.set(number, signal.range, signal.max_rate, signal.flat_after)
     mirror.watch_age(number, signal.stale_after)
+
+
+def deadbands(signals: Iterable[PlantSignal], numbers: Mapping[str, int]) -> dict[int, float]:
+    """Of the signals that have one, by number."""
+    return {
+        numbers[planned.path]: planned.signal.deadband
+        for planned in signals if planned.signal.deadband is not None
+    }  # fmt: skip
 
 
 def last_known(store: Store, numbers: Iterable[int]) -> list[Any]:

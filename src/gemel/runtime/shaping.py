@@ -1,19 +1,25 @@
-"""What makes samples of samples, in the compute thread, before anybody looks at them."""
+"""What is done to samples in the compute thread: features are made of them before anybody looks,
+and what history does not need is left out."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from gemel.core.event import Event
 from gemel.core.frame import EMPTY, Frame, concatenate
 from gemel.core.time import Clock
+from gemel.parts.operators.base import Step
+from gemel.parts.operators.deadband import Deadband
 from gemel.twin.mirror.features import Shaper
 
-__all__ = ["Shapers"]
+__all__ = ["Shapers", "Thinner"]
 
 log = logging.getLogger("gemel.pipeline")
+
+_LONGEST: Final = "10 min"
+"""While samples come, one of them is stored so often, that history shows that they did."""
 
 
 class Shapers:
@@ -64,3 +70,27 @@ class Shapers:
             payload = {"error": self.failed[shaper.name]}
             self._emit([Event("part_failed", shaper.name, now, "runtime", now, payload=payload)])
             return EMPTY
+
+
+class Thinner:
+    """Leaves out of history what has moved less than the `deadband` of its signal. The mirror and
+    all who look at samples as they pass see every one."""
+
+    def __init__(self) -> None:
+        self.left_out = 0
+        """Samples so far."""
+        self._step: Step | None = None
+
+    def set(self, widths: Mapping[int, float]) -> None:
+        """Deadbands from now on, by number of the signal; the last stored samples are known on."""
+        state = None if self._step is None else self._step.state()
+        settings = Deadband.read({"widths": widths, "max_gap": _LONGEST}) if widths else None
+        self._step = None if settings is None else settings.start(state)
+
+    def __call__(self, frame: Frame) -> Frame:
+        """What is to be stored."""
+        if self._step is None or not len(frame):
+            return frame
+        kept = self._step(frame)
+        self.left_out += len(frame) - len(kept)
+        return kept
