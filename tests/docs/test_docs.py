@@ -14,6 +14,7 @@ import sys
 import tomllib
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -91,12 +92,16 @@ def fences(page: Path) -> Iterator[tuple[str, str]]:
 # What follows from the code
 
 
-@pytest.mark.parametrize("name", sorted(GENERATE.pages()))
+GENERATED = GENERATE.pages()
+
+
+@pytest.mark.parametrize("name", sorted(GENERATED))
 def test_generated_pages_are_up_to_date(name: str) -> None:
     written = (DOCS / "reference" / name).read_text(encoding="utf-8")
-    assert written == GENERATE.pages()[name], "run: python docs/generate.py"
+    assert written == GENERATED[name], "run: python docs/generate.py"
 
 
+@cache
 def commands() -> dict[str, Any]:
     return dict(GENERATE.all_commands(get_command(app)))
 
