@@ -28,7 +28,7 @@ _MOST: Final = 10_000
 _STEPS: Final = 100_000
 _BACK: Final = 90 * DAY
 _URI: Final = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+")
-_READ: Final = frozenset({"began", "columns", "target", "conditions"})
+_READ: Final = frozenset({"began", "columns", "target", "conditions", "tells"})
 """Of a step, what only lineage tells: a fit may read hundreds of signals."""
 
 

@@ -263,6 +263,12 @@ def _told(task: Any) -> str:
     last = task["last"]
     if last is None:
         return ""
+    if "chances" in last:
+        return ", ".join(
+            f"{one['chance']:.1%} within {one['horizon']:g} {one['unit']}"
+            + (" (warned)" if one["warns"] else "")
+            for one in last["chances"]
+        )
     return f"{last['value']:.4g} {task['unit']} [{last['low']:.4g}, {last['high']:.4g}]"
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from gemel.core.errors import ConfigurationError
 from gemel.twin.learning.live.forms.base import SIDES, Ahead, Follow, Followed, Form
+from gemel.twin.learning.live.forms.failure import FailureForm
 from gemel.twin.learning.live.forms.forecast import ForecastForm
 from gemel.twin.learning.live.forms.quality import QualityForm
 from gemel.twin.learning.live.forms.remaining_life import LifeForm
@@ -18,6 +19,7 @@ __all__ = ["FORMS", "SIDES", "Ahead", "Follow", "Followed", "Form", "form_of"]
 FORMS: Final[Mapping[str, type[Form]]] = {
     "quality": QualityForm,
     "remaining_life": LifeForm,
+    "failure": FailureForm,
     "forecast": ForecastForm,
 }
 
@@ -34,13 +36,14 @@ def form_of(name: str, settings: dict[str, Any]) -> Form:
     if "task" not in own:
         raise ConfigurationError(f"`task` is missing; one of: {', '.join(FORMS)}")
     form = FORMS[own["task"]]
-    for field, of in _OF_ONE.items():
-        if getattr(use, field) and own["task"] != of:
-            raise ConfigurationError(f"{field}: is for {of}, this task is {own['task']}")
+    for field, of in _OF.items():
+        if getattr(use, field) and own["task"] not in of:
+            raise ConfigurationError(
+                f"{field}: is for {' and '.join(of)}, this task is {own['task']}"
+            )
     return form.read(name, use, own)
 
 
-_OF_ONE: Final = {
-    "failed": "remaining_life", "renewed": "remaining_life", "interval": "forecast",
-}  # fmt: skip
-"""Settings of use that belong to one task."""
+_LIVED: Final = ("remaining_life", "failure")
+_OF: Final = {"failed": _LIVED, "renewed": _LIVED, "interval": ("forecast",)}
+"""Settings of use that belong to some tasks."""
