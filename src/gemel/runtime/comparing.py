@@ -200,7 +200,8 @@ def _detectors(plan: Plan, places: Mapping[str, int], signals: Mapping[str, Plan
             watch.normal, plan.signals, watch.asset,
         )  # fmt: skip
         inputs = [plan.signals[place].path for _, place in normal.inputs]
-        found[name] = (watch, detector, _meanings([*normal.names, *inputs], signals))
+        meanings = _meanings([*normal.names, *inputs], signals)
+        found[name] = (watch, detector, plan.scores.get(name), meanings)
     return found
 
 

@@ -35,7 +35,7 @@ from gemel.twin.operations import Machine, OperationsSettings, machines
 
 if TYPE_CHECKING:
     from gemel.core.line import Line
-    from gemel.twin.learning.live.forms import Form
+    from gemel.twin.learning.live.forms import AnomalyForm, Form
     from gemel.twin.learning.live.rows import Source
     from gemel.twin.planning.plans.settings import PlanSettings
     from gemel.twin.planning.supply.settings import SupplySettings
@@ -54,7 +54,11 @@ class Plan:
     signals: tuple[PlantSignal, ...]
     connectors: dict[str, Connector] = field(default_factory=dict)
     watches: dict[str, tuple[WatchSettings, Detector]] = field(default_factory=dict)
+    """Detectors at work: those of `detectors`, and those that tasks become."""
     tasks: dict[str, Form] = field(default_factory=dict)
+    """Without those that have become detectors."""
+    scores: dict[str, str] = field(default_factory=dict)
+    """Of detectors that were tasks: the path of the signal that tells their score."""
     alarms: dict[str, AlarmSettings] = field(default_factory=dict)
     reasoners: dict[str, Reasoner] = field(default_factory=dict)
     operations: OperationsSettings = field(default_factory=OperationsSettings)
@@ -214,7 +218,7 @@ def _build_watch(_: str, settings: dict[str, Any]) -> tuple[WatchSettings, Detec
     return WatchSettings.read(use), DETECTORS.build(own)
 
 
-def _build_task(name: str, settings: dict[str, Any]) -> Form:
+def _build_task(name: str, settings: dict[str, Any]) -> Form | AnomalyForm:
     # A tenth of a second that a plant without tasks does not wait for.
     from gemel.twin.learning.live.forms import form_of
 
@@ -274,19 +278,7 @@ def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
     text = json.dumps(document.data, sort_keys=True)
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     watches = {name: _build_watch(name, s) for name, s in plant.detectors.items()}
-    tasks = {name: _build_task(name, s) for name, s in plant.tasks.items()}
-    for name, form in tasks.items():
-        if form.use.asset not in plant.assets:
-            hint = did_you_mean(form.use.asset, plant.assets)
-            raise ConfigurationError(
-                f"task '{name}': no asset '{form.use.asset}'; {hint}",
-                document.where(("tasks", name, "asset")),
-            )
-        try:
-            signals += form.outputs(signals)
-        except ConfigurationError as error:
-            where = document.where(("tasks", name))
-            raise ConfigurationError(f"task '{name}': {error.message}", where) from None
+    signals, tasks, scores = _tasks(document, plant, signals, watches)
     alarms = {name: AlarmSettings.read(s) for name, s in plant.alarms.items()}
     shifts = document.data.get("shifts")
     lines = {name: _build_line(name, _with_shifts(s, shifts)) for name, s in plant.lines.items()}
@@ -306,12 +298,47 @@ def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
     reasoners = {name: _build_reasoner(name, s) for name, s in plant.reasoners.items()}
     operations = OperationsSettings.read(plant.operations, document.where(("operations",)))
     return Plan(
-        path.resolve(), digest, plant, signals, connectors, watches, tasks, alarms, reasoners,
-        operations, machines(plant.assets, signals, operations), lines,
+        path.resolve(), digest, plant, signals, connectors, watches, tasks, scores, alarms,
+        reasoners, operations, machines(plant.assets, signals, operations), lines,
         schedules(plant, lines, paths, folder, document.where),
         upkeeps(plant, paths, folder, document.where),
         supplies(plant, paths, folder, document.where),
     )  # fmt: skip
+
+
+def _tasks(
+    document: Document, plant: Plant, signals: tuple[PlantSignal, ...],
+    watches: dict[str, tuple[WatchSettings, Detector]],
+) -> tuple[tuple[PlantSignal, ...], dict[str, Form], dict[str, str]]:  # fmt: skip
+    """The signals with those that tasks tell, the tasks, and the scores of tasks that have become
+    detectors, which are put among `watches`."""
+    if not plant.tasks:
+        return signals, {}, {}
+    from gemel.twin.learning.live.forms import AnomalyForm  # see _build_task
+
+    tasks: dict[str, Form] = {}
+    scores: dict[str, str] = {}
+    for name, settings in plant.tasks.items():
+        form = _build_task(name, settings)
+        if form.use.asset not in plant.assets:
+            hint = did_you_mean(form.use.asset, plant.assets)
+            raise ConfigurationError(
+                f"task '{name}': no asset '{form.use.asset}'; {hint}",
+                document.where(("tasks", name, "asset")),
+            )
+        try:
+            told = form.outputs(signals)
+            if not isinstance(form, AnomalyForm):
+                tasks[name] = form
+            elif name in plant.detectors:
+                raise ConfigurationError("a detector has that name; name the task otherwise")
+            else:
+                watches[name], scores[name] = form.watch(signals), told[0].path
+        except ConfigurationError as error:
+            where = _line(document, ("tasks", name), error.message)
+            raise ConfigurationError(f"task '{name}': {error.message}", where) from None
+        signals += told
+    return signals, tasks, scores
 
 
 def _trial(document: Document, plan: Plan) -> Iterator[Advice]:
@@ -349,8 +376,9 @@ def _trial(document: Document, plan: Plan) -> Iterator[Advice]:
                 (), numbers, watch.step, watch.lateness, watch.normal, plan.signals, watch.asset
             )
         except ConfigurationError as error:
-            where = _line(document, ("detectors", name), error.message)
-            yield Advice(where, "error", f"detector '{name}': {error.message}")
+            section = "tasks" if name in plan.scores else "detectors"
+            where = _line(document, (section, name), error.message)
+            yield Advice(where, "error", f"{section[:-1]} '{name}': {error.message}")
     for name, form in plan.tasks.items():
         try:
             source_of(form, plan.signals, numbers)

@@ -16,8 +16,10 @@ def chances(task: Plain) -> Html:
     for one, path in zip(told, task["outputs"][: len(told)], strict=True):
         within = f"within {figure(one['horizon'])} {one['unit']}"
         # All on one scale: a trend of its own would make much of a chance that stays small.
-        spark = h("svg", data_spark=path, data_scale="0|1", data_span="-30m", viewBox="0 0 90 20",
-                  preserveAspectRatio="none", cls="spark", style="width:100%;height:28px")  # fmt: skip
+        spark = h(
+            "svg", data_spark=path, data_scale="0|1", data_span="-30m", viewBox="0 0 90 20",
+            preserveAspectRatio="none", cls="spark", style="width:100%;height:28px",
+        )  # fmt: skip
         warned = h("span", "warned", cls="warn") if one["warns"] else None
         link = h("a", within, href=f"/trends?signal={quote(path)}")
         rows.append(

@@ -152,7 +152,13 @@ def _detectors(detectors: list[Plain]) -> Html:
             d["asset"],
             d["state"] + (f": {d['reason']}" if d.get("reason") else ""),
             figure(len(d["signals"])),
-            _score(d.get("last")),
+            _score(d.get("last"))
+            if not d.get("score")
+            else h(
+                "a",
+                _score(d.get("last")),
+                href=f"/trends?signal={quote(d['score'], safe='')}",
+            ),
             h("code", str(d.get("model") or "")[:8]),
         )
         for d in detectors

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from gemel.core.errors import DataError, GemelError
@@ -121,10 +122,13 @@ class DetectorWatch:
         *,
         replayed: bool = False,
         before: Sequence[Sequence[str]] = (),
+        score: str | None = None,
+        tell: Callable[[Frame], None] | None = None,
     ) -> None:
         """`complete` says whether history is: nothing is learned while a gap is being refilled.
 
         `before` are the assets upstream, the farthest first: where the cause of a finding may be.
+        `score` is the path of a signal by which the score over its limit is told, to `tell`.
 
         With `replayed`, samples go by faster than a model can be fitted beside them, and their
         times are long past: it learns from the first `learn` of normal rows that pass, and what
@@ -138,6 +142,8 @@ class DetectorWatch:
         self.model_id = ""
         self.last: tuple[int, float, float] | None = None
         """(time, score, limit) of the last row."""
+        self._score, self._tell = score, tell
+        self._score_number = None if score is None else numbers[score]
         self._detector = detector
         self._store = store
         self._executor = executor
@@ -190,6 +196,7 @@ class DetectorWatch:
             "evidence": None if self.model is None else self.model.evidence(),
             "last": None if self.last is None else list(self.last),
             "open": self._above is not None and self._above.event is not None,
+            "score": self._score,
         }
 
     # Watcher
@@ -207,10 +214,20 @@ class DetectorWatch:
         if len(known):
             i = known[-1]
             self.last = (int(score.time[i]), float(score.value[i]), float(score.limit[i]))
+            self._say(score, known)
         found = [event for i in known for event in self._judge(score, int(i))]
         if self._diagnoses is not None:
             self._diagnoses.take(found, self._clock())
         return events + found
+
+    def _say(self, score: Score, rows: npt.NDArray[np.int64]) -> None:
+        """Tell the score of these rows as a signal."""
+        if self._tell is None or self._score_number is None:
+            return
+        number = np.full(len(rows), self._score_number, np.int32)
+        told = score.value[rows] / score.limit[rows]
+        received, source = self._clock(), f"task {self.name}"
+        self._tell(Frame.of(number, score.time[rows], told, received=received, source=source))
 
     def tick(self, now: int) -> Iterable[Event]:
         """Try to learn, until there is a model; then say what findings are."""
