@@ -18,15 +18,20 @@ def chances(task: Plain) -> Html:
         # All on one scale: a trend of its own would make much of a chance that stays small.
         spark = h(
             "svg", data_spark=path, data_scale="0|1", data_span="-30m", viewBox="0 0 90 20",
-            preserveAspectRatio="none", cls="spark", style="width:100%;height:28px",
+            preserveAspectRatio="none", cls="spark",
         )  # fmt: skip
-        warned = h("span", "warned", cls="warn") if one["warns"] else None
-        link = h("a", within, href=f"/trends?signal={quote(path)}")
         rows.append(
-            h("div", h("p", h("b", percent(one["chance"]), cls="big"), " ", link, " ", warned,
-                       cls="what"), spark)
+            (
+                h("b", percent(one["chance"])),
+                h("span", h("a", within, href=f"/trends?signal={quote(path, safe='')}"),
+                  h("span", " warned", cls="warn") if one["warns"] else None),
+                spark,
+            )
         )  # fmt: skip
-    return join(rows)
+    return join(
+        h("div", rows, cls="chances"),
+        h("p", "They stand on the life that is told, which is made of:", cls="faint"),
+    )
 
 
 def percent(chance: float) -> str:

@@ -39,6 +39,8 @@ log = logging.getLogger("gemel.learning")
 RETRY: Final = 2 * SECOND
 _ENOUGH: Final = 0.7
 """Of the wanted rows; stops and gaps may take the rest."""
+_HIGHEST: Final = 1e9
+"""Times its limit; a higher score is not told apart."""
 
 
 class WatchSettings(Settings):
@@ -225,7 +227,9 @@ class DetectorWatch:
         if self._tell is None or self._score_number is None:
             return
         number = np.full(len(rows), self._score_number, np.int32)
-        told = score.value[rows] / score.limit[rows]
+        # Where nothing moved while it learned, the limit is 0.
+        limit = np.maximum(score.limit[rows], np.finfo(np.float64).tiny)
+        told = np.minimum(score.value[rows] / limit, _HIGHEST)
         received, source = self._clock(), f"task {self.name}"
         self._tell(Frame.of(number, score.time[rows], told, received=received, source=source))
 

@@ -17,7 +17,7 @@ from pydantic import Field
 from gemel.core.errors import ConfigurationError, did_you_mean
 from gemel.core.plant import PlantSignal, Signal
 from gemel.core.settings import Settings
-from gemel.core.time import MINUTE, SECOND, Duration, parse_duration
+from gemel.core.time import SECOND, Duration, parse_duration
 from gemel.parts.detectors import Detector
 from gemel.twin.learning.chosen import chosen_signals
 from gemel.twin.learning.live.forms.base import told_signals
@@ -114,12 +114,14 @@ class AnomalyForm:
             chosen = tuple(p for p in chosen_signals(every, signals) if p not in left_out)
             if not chosen:
                 raise ConfigurationError("ignore: no signal is left to look at")
-        found = WatchSettings(
-            title=use.title, asset=use.asset, signals=chosen, step=use.step,
-            lateness=use.lateness, normal=use.when, hold=use.hold,
-            learn=use.learn if use.learn is not None else 30 * MINUTE,
-        )  # fmt: skip
-        return found, self.detector()
+        words: dict[str, Any] = {
+            "title": use.title, "signals": chosen, "step": use.step, "lateness": use.lateness,
+            "normal": use.when, "hold": use.hold,
+        }  # fmt: skip
+        if use.learn is not None:
+            words["learn"] = use.learn
+        # Not read again: what was read is in ns by now.
+        return WatchSettings(asset=use.asset).model_copy(update=words), self.detector()
 
     def _paths(self, names: Sequence[str], signals: Sequence[PlantSignal]) -> list[str]:
         """Of columns: paths below the asset, or whole ones."""
