@@ -39,6 +39,7 @@ from gemel.twin.alarms.settings import AlarmSettings
 from gemel.twin.learning import WatchSettings
 from gemel.twin.learning.lineage import facets
 from gemel.twin.learning.lineage.openlineage import STANDARD
+from gemel.twin.learning.live.forms import AnomalyUse
 from gemel.twin.learning.live.settings import TaskUse
 from gemel.twin.operations import OperationsSettings
 from gemel.twin.planning.experiments.settings import Cost, Demand, Experiment
@@ -326,6 +327,8 @@ def parts() -> str:
             text.append("### Use of a task { #use-of-a-task }\n")
             use = Schema(TaskUse)
             text += [prose(TaskUse.__doc__ or "") + "\n", use.table(), *use.tables(4)]
+            text.append("### Use of a task `anomaly` { #use-of-a-task-anomaly }\n")
+            text += [prose(AnomalyUse.__doc__ or "") + "\n", Schema(AnomalyUse).table()]
         for member in kind.files():
             part = kind.load(member)
             schema = Schema(part)
