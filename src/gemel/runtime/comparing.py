@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from gemel.core.event import Payload
 from gemel.core.plant import PlantSignal
-from gemel.runtime.configuration import Plan, source_of
+from gemel.runtime.configuration import Plan
 from gemel.runtime.links import wanted_of
+from gemel.runtime.live_tasks import source_of
 from gemel.twin.alarms import looks_at
 from gemel.twin.decisions import targets
 from gemel.twin.learning import Normal, chosen_signals

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from gemel.core.settings import problems
 from gemel.parts.connectors import CONNECTORS, Connector
 from gemel.parts.detectors import DETECTORS, Detector
 from gemel.parts.reasoners import REASONERS, Reasoner
+from gemel.runtime.live_tasks import build_task, read_tasks, source_of
 from gemel.runtime.memory import uncollected
 from gemel.runtime.schedule_settings import build_schedule, schedules
 from gemel.runtime.supply_settings import build_supply, supplies
@@ -35,13 +36,12 @@ from gemel.twin.operations import Machine, OperationsSettings, machines
 
 if TYPE_CHECKING:
     from gemel.core.line import Line
-    from gemel.twin.learning.live.forms import AnomalyForm, Form
-    from gemel.twin.learning.live.rows import Source
+    from gemel.twin.learning.live.forms import Form
     from gemel.twin.planning.plans.settings import PlanSettings
     from gemel.twin.planning.supply.settings import SupplySettings
     from gemel.twin.planning.upkeep.settings import MaintenanceSettings
 
-__all__ = ["Advice", "Plan", "check", "load", "read_document", "source_of"]
+__all__ = ["Advice", "Plan", "check", "load", "read_document"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,15 +218,8 @@ def _build_watch(_: str, settings: dict[str, Any]) -> tuple[WatchSettings, Detec
     return WatchSettings.read(use), DETECTORS.build(own)
 
 
-def _build_task(name: str, settings: dict[str, Any]) -> Form | AnomalyForm:
-    # A tenth of a second that a plant without tasks does not wait for.
-    from gemel.twin.learning.live.forms import form_of
-
-    return form_of(name, settings)
-
-
 def _build_line(_: str, settings: dict[str, Any]) -> Line:
-    from gemel.core.line import Line  # for a plant without lines see _build_task
+    from gemel.core.line import Line  # for a plant without lines see live_tasks
 
     return Line.read(settings)
 
@@ -252,7 +245,7 @@ def _build_reasoner(_: str, settings: dict[str, Any]) -> Reasoner:
 _BUILDERS: dict[str, Callable[[str, dict[str, Any]], Any]] = {
     "connectors": _build_connector,
     "detectors": _build_watch,
-    "tasks": _build_task,
+    "tasks": build_task,
     "alarms": _build_alarm,
     "reasoners": _build_reasoner,
     "lines": _build_line,
@@ -278,7 +271,9 @@ def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
     text = json.dumps(document.data, sort_keys=True)
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     watches = {name: _build_watch(name, s) for name, s in plant.detectors.items()}
-    signals, tasks, scores = _tasks(document, plant, signals, watches)
+    signals, tasks, scores = read_tasks(
+        plant, signals, watches, lambda path, message: _line(document, path, message)
+    )
     alarms = {name: AlarmSettings.read(s) for name, s in plant.alarms.items()}
     shifts = document.data.get("shifts")
     lines = {name: _build_line(name, _with_shifts(s, shifts)) for name, s in plant.lines.items()}
@@ -304,41 +299,6 @@ def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
         upkeeps(plant, paths, folder, document.where),
         supplies(plant, paths, folder, document.where),
     )  # fmt: skip
-
-
-def _tasks(
-    document: Document, plant: Plant, signals: tuple[PlantSignal, ...],
-    watches: dict[str, tuple[WatchSettings, Detector]],
-) -> tuple[tuple[PlantSignal, ...], dict[str, Form], dict[str, str]]:  # fmt: skip
-    """The signals with those that tasks tell, the tasks, and the scores of tasks that have become
-    detectors, which are put among `watches`."""
-    if not plant.tasks:
-        return signals, {}, {}
-    from gemel.twin.learning.live.forms import AnomalyForm  # see _build_task
-
-    tasks: dict[str, Form] = {}
-    scores: dict[str, str] = {}
-    for name, settings in plant.tasks.items():
-        form = _build_task(name, settings)
-        if form.use.asset not in plant.assets:
-            hint = did_you_mean(form.use.asset, plant.assets)
-            raise ConfigurationError(
-                f"task '{name}': no asset '{form.use.asset}'; {hint}",
-                document.where(("tasks", name, "asset")),
-            )
-        try:
-            told = form.outputs(signals)
-            if not isinstance(form, AnomalyForm):
-                tasks[name] = form
-            elif name in plant.detectors:
-                raise ConfigurationError("a detector has that name; name the task otherwise")
-            else:
-                watches[name], scores[name] = form.watch(signals), told[0].path
-        except ConfigurationError as error:
-            where = _line(document, ("tasks", name), error.message)
-            raise ConfigurationError(f"task '{name}': {error.message}", where) from None
-        signals += told
-    return signals, tasks, scores
 
 
 def _trial(document: Document, plan: Plan) -> Iterator[Advice]:
@@ -385,13 +345,6 @@ def _trial(document: Document, plan: Plan) -> Iterator[Advice]:
         except ConfigurationError as error:
             where = _line(document, ("tasks", name), error.message)
             yield Advice(where, "error", f"task '{name}': {error.message}")
-
-
-def source_of(form: Form, signals: Sequence[PlantSignal], numbers: Mapping[str, int]) -> Source:
-    """What a task looks at. Raises `ConfigurationError`."""
-    from gemel.twin.learning.live.rows import Source  # see _build_task
-
-    return Source.of(form.use, form.needed, signals, numbers)
 
 
 def _keys(document: Document, where: str) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ class Maker:
 
     def learner(self, plan: Plan, numbers: Mapping[str, int], name: str) -> Learner:
         """A task at work, with the models that are kept for its settings."""
-        from gemel.twin.learning.live.learner import Learner  # see configuration._build_task
+        from gemel.twin.learning.live.learner import Learner  # see live_tasks
         from gemel.twin.learning.live.registry import Registry  # this too
 
         return Learner(

@@ -89,7 +89,7 @@ async def model_lineage(
 def _lineage(
     daemon: Daemon, task: str | None, start: int | None, namespace: str | None
 ) -> Iterator[str]:
-    # Here, because it loads the estimators; see configuration._build_task.
+    # Here, because it loads the estimators; see live_tasks.
     from gemel.twin.learning.lineage.live import Plantwide, lineage, namespace_of
     from gemel.twin.learning.lineage.openlineage import line
     from gemel.twin.learning.live.registry import Registry

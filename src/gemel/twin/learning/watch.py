@@ -18,21 +18,20 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from gemel.core.errors import DataError, GemelError
-from gemel.core.event import Event, Payload
+from gemel.core.event import Event
 from gemel.core.frame import Frame
 from gemel.core.plant import PlantSignal
-from gemel.core.settings import Settings
-from gemel.core.time import MINUTE, SECOND, Clock, Duration
+from gemel.core.time import SECOND, Clock
 from gemel.parts.detectors.base import Detector, Model, Score, Scorer, Window
 from gemel.parts.historians.base import Store
 from gemel.twin.learning.chosen import chosen_signals, measured
 from gemel.twin.learning.diagnosis import Diagnoses, Scene
+from gemel.twin.learning.findings import Contribution, Finding, WatchSettings, because
 from gemel.twin.learning.windows import Normal, NormalRows, recorded
 
-__all__ = ["Contribution", "DetectorWatch", "Finding", "WatchSettings"]
+__all__ = ["DetectorWatch"]
 
 log = logging.getLogger("gemel.learning")
 
@@ -41,58 +40,6 @@ _ENOUGH: Final = 0.7
 """Of the wanted rows; stops and gaps may take the rest."""
 _HIGHEST: Final = 1e9
 """Times its limit; a higher score is not told apart."""
-
-
-class WatchSettings(Settings):
-    """How a detector is used; written beside the detector's own settings."""
-
-    title: str = Field("", description="Name for people; the key where it is empty")
-    asset: str = Field(description="The asset that a finding is about")
-    signals: tuple[str, ...] = Field(
-        (), description="Paths or globs; if empty, the asset's measured signals"
-    )
-    step: Duration = Field(SECOND, gt=0, description="Grid on which signals are aligned")
-    lateness: Duration = Field(
-        SECOND, ge=0, description="How long a row waits for samples that come late"
-    )
-    learn: Duration = Field(
-        30 * MINUTE, gt=0, description="Length of normal operation to learn from"
-    )
-    normal: str = Field(
-        "", description="Expression that is true in normal operation, e.g. \"state == 'Execute'\""
-    )
-    hold: Duration = Field(
-        10 * SECOND, ge=0, description="A finding opens after this long above the limit"
-    )
-
-    @classmethod
-    def split(cls, settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """An entry of `detectors:` as (these settings, the detector's own)."""
-        mine = {k: v for k, v in settings.items() if k in cls.model_fields}
-        return mine, {k: v for k, v in settings.items() if k not in mine}
-
-
-class Contribution(Payload):
-    """How much a signal takes part, 0 to 1."""
-
-    signal: str
-    share: float
-
-
-class Finding(Payload):
-    """What was noticed. Kind ``finding``; subject is the asset."""
-
-    title: str
-    detector: str
-    score: float
-    limit: float
-    highest: float
-    contributions: tuple[Contribution, ...] = ()
-    model: str = ""
-    """Hash of the model that says so."""
-    learned: tuple[int, int] | None = None
-    """Data window of the model, ns UTC."""
-    because: str = ""
 
 
 @dataclass(slots=True)
@@ -390,7 +337,7 @@ class DetectorWatch:
             highest=run.highest,
             contributions=contributions,
             model=self.model_id,
-            because=_because(contributions, self.settings.asset),
+            because=because(contributions, self.settings.asset),
         )
         return Event(
             "finding", self.settings.asset, run.start, self.name, self._clock(), end,
@@ -414,9 +361,3 @@ def _scene(
     )  # fmt: skip
     anything = replace(every, condition=None)
     return Scene(settings.asset, normal.names, every, anything, steps, settings.learn)
-
-
-def _because(contributions: Sequence[Contribution], asset: str) -> str:
-    """In words: which signals no longer go together as they did."""
-    words = [f"{c.signal.removeprefix(asset + '/')} ({c.share:.0%})" for c in contributions[:3]]
-    return "does not behave as learned: " + ", ".join(words) if words else ""

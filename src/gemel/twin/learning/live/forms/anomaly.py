@@ -20,10 +20,10 @@ from gemel.core.settings import Settings
 from gemel.core.time import SECOND, Duration, parse_duration
 from gemel.parts.detectors import Detector
 from gemel.twin.learning.chosen import chosen_signals
+from gemel.twin.learning.findings import WatchSettings
 from gemel.twin.learning.live.forms.base import told_signals
 from gemel.twin.learning.tasks.anomaly import AnomalyTask
 from gemel.twin.learning.tasks.recordings import Normal, budget_rate
-from gemel.twin.learning.watch import WatchSettings
 
 __all__ = ["AnomalyForm", "AnomalyUse"]
 
