@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.learning.live import PLANT, START, Press, press
+from tests.learning.openlineage import read
+from tests.learning.test_lineage import plant
 
 from gemel.core import quality as q
 from gemel.core.errors import ConfigurationError
@@ -17,6 +19,8 @@ from gemel.core.frame import Frame
 from gemel.core.time import SECOND
 from gemel.runtime.configuration import check, load
 from gemel.twin.learning.evaluation.warned import Lives
+from gemel.twin.learning.lineage.live import lineage
+from gemel.twin.learning.lineage.openlineage import line
 from gemel.twin.learning.live.forms.base import Followed
 from gemel.twin.learning.live.rows import Rows
 from gemel.twin.learning.live.shadow import Duel
@@ -140,6 +144,11 @@ def test_chances_are_told_as_signals_and_rise_until_it_fails(worn: Worn) -> None
     assert last["why"]["answer"].startswith("unit 8 at ")
     assert "within 20 s" in last["why"]["answer"]
     assert last["why"]["unit"] == "s"
+    runs = [read(line(event)) for event in lineage(worn.press.events, plant(worn.press))]
+    (telling,) = (one for one in runs if one.job.name == "fails.telling")
+    assert [one.name for one in telling.outputs] == [
+        f"signals/{output.path}" for output in learner.outputs
+    ]
 
 
 def test_while_nothing_has_failed_it_waits_and_says_so(early: Worn) -> None:

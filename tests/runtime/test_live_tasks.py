@@ -95,6 +95,14 @@ async def test_they_are_told_as_signals_on_all_ways(running: Served, tmp_path: P
         assert (detector["name"], detector["score"]) == ("odd", "press/odd")
         _, score, limit = detector["last"]
         assert await state("press/odd") == pytest.approx(score / limit)
+        wall = {"Cookie": f"gemel_session={running.access.token('wall', 'viewer')}"}
+        for path, words in (("/health", "chance of failure"), ("/models", "press · failure")):
+            page = (await http.get(path, headers=wall)).text
+            assert words in page
+            assert f"<b>{near['chance']:.0%}" in page.replace(" %", "%")
+            assert "within 20 s" in page
+            assert 'data-scale="0|1"' in page
+            assert " warned" in page
         await until(lambda: daemon.store.events("alarm"))
         assert {e.source for e in daemon.store.events("alarm")} == {"alarms.breaks"}
 
