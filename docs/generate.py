@@ -39,6 +39,7 @@ from gemel.twin.alarms.settings import AlarmSettings
 from gemel.twin.learning import WatchSettings
 from gemel.twin.learning.lineage import facets
 from gemel.twin.learning.lineage.openlineage import STANDARD
+from gemel.twin.learning.live.forms import AnomalyUse
 from gemel.twin.learning.live.settings import TaskUse
 from gemel.twin.mirror.features import FeatureUse
 from gemel.twin.operations import OperationsSettings
@@ -330,6 +331,8 @@ def parts() -> str:
             text.append("### Use of a task { #use-of-a-task }\n")
             use = Schema(TaskUse)
             text += [prose(TaskUse.__doc__ or "") + "\n", use.table(), *use.tables(4)]
+            text.append("### Use of a task `anomaly` { #use-of-a-task-anomaly }\n")
+            text += [prose(AnomalyUse.__doc__ or "") + "\n", Schema(AnomalyUse).table()]
         if name == "operators":
             text.append("### Use of features { #use-of-features }\n")
             text += [prose(FeatureUse.__doc__ or "") + "\n", Schema(FeatureUse).table()]

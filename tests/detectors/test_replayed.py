@@ -12,6 +12,7 @@ from gemel.core.event import Event
 from gemel.core.time import SECOND, isoformat, parse_time
 from gemel.doors.cli.running import recorded, replayed
 from gemel.parts.historians import HISTORIANS
+from gemel.parts.historians.base import Query
 from gemel.runtime.clock import system_clock
 from gemel.runtime.configuration import load
 
@@ -64,9 +65,9 @@ def events(folder: Path, kind: str) -> list[Event]:
         return store.events(kind, order="oldest")
 
 
-def replay(folder: Path, learn: str = "400 s") -> dict[str, Any]:
+def replay(folder: Path, learn: str = "400 s", text: str = PLANT) -> dict[str, Any]:
     plant = folder / "plant.yaml"
-    plant.write_text(PLANT.replace("LEARN", learn))
+    plant.write_text(text.replace("LEARN", learn))
     plan = recorded(load(plant), [str(recording(folder))], "max")
     return asyncio.run(replayed(plan, folder / "data", again=False, quiet=True))
 
@@ -101,6 +102,29 @@ def test_what_a_replay_finds_does_not_depend_on_how_it_is_read(
         models = [e.payload for e in events(folder / "data", "model")]
         found.append(json.dumps([told, models], default=dict))
     assert found[0] == found[1]
+
+
+def test_a_task_is_the_same_detector_and_its_score_is_stored(tmp_path: Path) -> None:
+    replay(tmp_path)
+    detector = [(e.time, e.end, e.payload) for e in events(tmp_path / "data", "finding")]
+    text = PLANT.replace("{files: {kind: files}}", "{push: {kind: http}}")
+    text = text.replace("connector: files", "connector: push").replace("detectors:", "tasks:")
+    text = text.replace("kind: pca", "task: anomaly")
+    text = text.replace("normal: state", "normal: all\n    when: state")
+    folder = tmp_path / "task"
+    folder.mkdir()
+    replay(folder, text=text)
+    assert [(e.time, e.end, e.payload) for e in events(folder / "data", "finding")] == detector
+    with HISTORIANS.build({"kind": "duckdb"}).open(folder / "data", system_clock) as store:
+        number = store.catalogue.number("pump/condition")
+        asked = Query(np.array([number], np.int32), START, START + ROWS * SECOND)
+        table = store.query(asked)
+    time, value = table.column(1).to_numpy(), table.column(2).to_numpy()
+    assert time.min() == START + 450 * SECOND, "the first row after those it learned from"
+    fault = time >= START + (FAULT + 10) * SECOND
+    assert (value[fault] > 1).all()
+    assert fault.any()
+    assert np.mean(value[time < START + FAULT * SECOND] > 1) < 0.1
 
 
 def test_a_finding_that_was_open_at_the_end_goes_on_after_a_restart(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def test_how_rows_are_cut_changes_nothing(tmp_path: Path, seed: int) -> None:
         ("{task: quality, asset: press, target: hete}", "no signal 'hete'; did you mean 'heat'"),
         ("{asset: press, target: heat}", "`task` is missing"),
         ("{task: qualty, asset: press}", "no task 'qualty'; did you mean 'quality'"),
-        ("{task: anomaly, asset: press, normal: all}", "works on files so far; in a plant file"),
+        ("{task: sound, asset: press}", "works on files so far; in a plant file: quality, "),
         ("{task: quality, asset: press, target: heat, failed: heat > 3}", "failed: is for"),
         ("{task: quality, asset: press, target: heat, kind: class}", "tells numbers so far"),
         ("{task: remaining_life, asset: press, unit: x}", "units and their age are counted by"),

@@ -103,7 +103,7 @@ def test_after_a_restart_it_goes_on_from_history(wave: Wave) -> None:
         ("known: [heat]", "known: what is planned is not known to the twin"),
         ("unit: press", "unit: one signal is continued"),
         ("interval: 1500 ms", "interval: 1500 ms is no multiple of `step`, which is 1 s"),
-        ("failed: wear > 10", "failed: is for remaining_life, this task is forecast"),
+        ("failed: wear > 10", "failed: is for remaining_life and failure, this task is forecast"),
     ],
 )
 def test_what_a_twin_cannot_do_is_said(tmp_path: Path, more: str, words: str) -> None:

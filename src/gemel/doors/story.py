@@ -164,7 +164,12 @@ class Story:
         """Once the band is less than a quarter of all that is told."""
         for learner in self._daemon.rooms.learners.values():
             last, most = learner.last, getattr(learner.form.task, "cap", None)
-            if last is not None and most and last["high"] - last["low"] < most / 4:
+            if (
+                last is not None
+                and most
+                and "high" in last
+                and last["high"] - last["low"] < most / 4
+            ):
                 unit = learner.outputs[0].signal.unit
                 return f"{last['value']:.1f} {unit} [{last['low']:.1f}, {last['high']:.1f}]"
         return ""

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from gemel.core.event import Payload
 from gemel.core.plant import PlantSignal
-from gemel.runtime.configuration import Plan, source_of
+from gemel.runtime.configuration import Plan
 from gemel.runtime.links import wanted_of
+from gemel.runtime.live_tasks import source_of
 from gemel.twin.alarms import looks_at
 from gemel.twin.decisions import targets
 from gemel.twin.learning import Normal, chosen_signals
@@ -204,7 +205,8 @@ def _detectors(plan: Plan, places: Mapping[str, int], signals: Mapping[str, Plan
             watch.normal, plan.signals, watch.asset,
         )  # fmt: skip
         inputs = [plan.signals[place].path for _, place in normal.inputs]
-        found[name] = (watch, detector, _meanings([*normal.names, *inputs], signals))
+        meanings = _meanings([*normal.names, *inputs], signals)
+        found[name] = (watch, detector, plan.scores.get(name), meanings)
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from gemel.core.settings import problems
 from gemel.parts.connectors import CONNECTORS, Connector
 from gemel.parts.detectors import DETECTORS, Detector
 from gemel.parts.reasoners import REASONERS, Reasoner
+from gemel.runtime.live_tasks import build_task, read_tasks, source_of
 from gemel.runtime.memory import uncollected
 from gemel.runtime.schedule_settings import build_schedule, schedules
 from gemel.runtime.supply_settings import build_supply, supplies
@@ -36,13 +37,12 @@ from gemel.twin.operations import Machine, OperationsSettings, machines
 if TYPE_CHECKING:
     from gemel.core.line import Line
     from gemel.twin.learning.live.forms import Form
-    from gemel.twin.learning.live.rows import Source
     from gemel.twin.mirror.features import Features, Made
     from gemel.twin.planning.plans.settings import PlanSettings
     from gemel.twin.planning.supply.settings import SupplySettings
     from gemel.twin.planning.upkeep.settings import MaintenanceSettings
 
-__all__ = ["Advice", "Plan", "check", "load", "read_document", "source_of"]
+__all__ = ["Advice", "Plan", "check", "load", "read_document"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,11 @@ class Plan:
     connectors: dict[str, Connector] = field(default_factory=dict)
     features: dict[str, Made] = field(default_factory=dict)
     watches: dict[str, tuple[WatchSettings, Detector]] = field(default_factory=dict)
+    """Detectors at work: those of `detectors`, and those that tasks become."""
     tasks: dict[str, Form] = field(default_factory=dict)
+    """Without those that have become detectors."""
+    scores: dict[str, str] = field(default_factory=dict)
+    """Of detectors that were tasks: the path of the signal that tells their score."""
     alarms: dict[str, AlarmSettings] = field(default_factory=dict)
     reasoners: dict[str, Reasoner] = field(default_factory=dict)
     operations: OperationsSettings = field(default_factory=OperationsSettings)
@@ -222,15 +226,8 @@ def _build_watch(_: str, settings: dict[str, Any]) -> tuple[WatchSettings, Detec
     return WatchSettings.read(use), DETECTORS.build(own)
 
 
-def _build_task(name: str, settings: dict[str, Any]) -> Form:
-    # A tenth of a second that a plant without tasks does not wait for.
-    from gemel.twin.learning.live.forms import form_of
-
-    return form_of(name, settings)
-
-
 def _build_line(_: str, settings: dict[str, Any]) -> Line:
-    from gemel.core.line import Line  # for a plant without lines see _build_task
+    from gemel.core.line import Line  # for a plant without lines see live_tasks
 
     return Line.read(settings)
 
@@ -257,7 +254,7 @@ _BUILDERS: dict[str, Callable[[str, dict[str, Any]], Any]] = {
     "connectors": _build_connector,
     "features": _build_feature,
     "detectors": _build_watch,
-    "tasks": _build_task,
+    "tasks": build_task,
     "alarms": _build_alarm,
     "reasoners": _build_reasoner,
     "lines": _build_line,
@@ -292,19 +289,9 @@ def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
             where = _line(document, ("features", name), error.message)
             raise ConfigurationError(f"feature '{name}': {error.message}", where) from None
     watches = {name: _build_watch(name, s) for name, s in plant.detectors.items()}
-    tasks = {name: _build_task(name, s) for name, s in plant.tasks.items()}
-    for name, form in tasks.items():
-        if form.use.asset not in plant.assets:
-            hint = did_you_mean(form.use.asset, plant.assets)
-            raise ConfigurationError(
-                f"task '{name}': no asset '{form.use.asset}'; {hint}",
-                document.where(("tasks", name, "asset")),
-            )
-        try:
-            signals += form.outputs(signals)
-        except ConfigurationError as error:
-            where = document.where(("tasks", name))
-            raise ConfigurationError(f"task '{name}': {error.message}", where) from None
+    signals, tasks, scores = read_tasks(
+        plant, signals, watches, lambda path, message: _line(document, path, message)
+    )
     alarms = {name: AlarmSettings.read(s) for name, s in plant.alarms.items()}
     shifts = document.data.get("shifts")
     lines = {name: _build_line(name, _with_shifts(s, shifts)) for name, s in plant.lines.items()}
@@ -324,8 +311,8 @@ def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
     reasoners = {name: _build_reasoner(name, s) for name, s in plant.reasoners.items()}
     operations = OperationsSettings.read(plant.operations, document.where(("operations",)))
     return Plan(
-        path.resolve(), digest, plant, signals, connectors, features, watches, tasks, alarms,
-        reasoners, operations, machines(plant.assets, signals, operations), lines,
+        path.resolve(), digest, plant, signals, connectors, features, watches, tasks, scores,
+        alarms, reasoners, operations, machines(plant.assets, signals, operations), lines,
         schedules(plant, lines, paths, folder, document.where),
         upkeeps(plant, paths, folder, document.where),
         supplies(plant, paths, folder, document.where),
@@ -367,21 +354,15 @@ def _trial(document: Document, plan: Plan) -> Iterator[Advice]:
                 (), numbers, watch.step, watch.lateness, watch.normal, plan.signals, watch.asset
             )
         except ConfigurationError as error:
-            where = _line(document, ("detectors", name), error.message)
-            yield Advice(where, "error", f"detector '{name}': {error.message}")
+            section = "tasks" if name in plan.scores else "detectors"
+            where = _line(document, (section, name), error.message)
+            yield Advice(where, "error", f"{section[:-1]} '{name}': {error.message}")
     for name, form in plan.tasks.items():
         try:
             source_of(form, plan.signals, numbers)
         except ConfigurationError as error:
             where = _line(document, ("tasks", name), error.message)
             yield Advice(where, "error", f"task '{name}': {error.message}")
-
-
-def source_of(form: Form, signals: Sequence[PlantSignal], numbers: Mapping[str, int]) -> Source:
-    """What a task looks at. Raises `ConfigurationError`."""
-    from gemel.twin.learning.live.rows import Source  # see _build_task
-
-    return Source.of(form.use, form.needed, signals, numbers)
 
 
 def _keys(document: Document, where: str) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ class Maker:
     complete: Callable[[], bool]
     submit: Callable[[Proposal], None]
     tell: Callable[[Frame], None]
-    """Takes what tasks estimate."""
+    """Takes what tasks estimate, and scores of detectors."""
     request: Callable[[Request], None]
     """Takes what is to be decided about models."""
     replayed: bool
@@ -76,17 +76,19 @@ class Maker:
     def watch(self, plan: Plan, numbers: Mapping[str, int], name: str) -> DetectorWatch:
         """A detector at work, with the model that is kept for its settings."""
         settings, detector = plan.watches[name]
+        score = plan.scores.get(name)
         return DetectorWatch(
             name, settings, detector, plan.signals, dict(numbers), self.store, self.executor,
             self.clock, self.complete, replayed=self.replayed,
             before=upstream(
                 settings.asset, {path: asset.after for path, asset in plan.plant.assets.items()}
             ),
+            score=score, tell=None if score is None else self.tell,
         )  # fmt: skip
 
     def learner(self, plan: Plan, numbers: Mapping[str, int], name: str) -> Learner:
         """A task at work, with the models that are kept for its settings."""
-        from gemel.twin.learning.live.learner import Learner  # see configuration._build_task
+        from gemel.twin.learning.live.learner import Learner  # see live_tasks
         from gemel.twin.learning.live.registry import Registry  # this too
 
         return Learner(

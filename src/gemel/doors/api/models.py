@@ -28,7 +28,7 @@ _MOST: Final = 10_000
 _STEPS: Final = 100_000
 _BACK: Final = 90 * DAY
 _URI: Final = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+")
-_READ: Final = frozenset({"began", "columns", "target", "conditions"})
+_READ: Final = frozenset({"began", "columns", "target", "conditions", "tells"})
 """Of a step, what only lineage tells: a fit may read hundreds of signals."""
 
 
@@ -89,7 +89,7 @@ async def model_lineage(
 def _lineage(
     daemon: Daemon, task: str | None, start: int | None, namespace: str | None
 ) -> Iterator[str]:
-    # Here, because it loads the estimators; see configuration._build_task.
+    # Here, because it loads the estimators; see live_tasks.
     from gemel.twin.learning.lineage.live import Plantwide, lineage, namespace_of
     from gemel.twin.learning.lineage.openlineage import line
     from gemel.twin.learning.live.registry import Registry

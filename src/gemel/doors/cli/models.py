@@ -24,7 +24,8 @@ Reason = Annotated[str, typer.Option("--reason", help="Stands in the journal")]
 
 @models.command("list")
 def list_models(data: DataFolder = Path("gemel-data"), as_json: AsJson = False) -> None:
-    """Every task: what it tells, its champion, what is in shadow, what is proposed."""
+    """Every task: what it tells, its champion, what is in shadow, what is proposed; and every
+    detector with its score."""
     found = _ask(data, "/api/models")
     if as_json:
         typer.echo(json.dumps(found, indent=2))
@@ -42,6 +43,15 @@ def list_models(data: DataFolder = Path("gemel-data"), as_json: AsJson = False) 
         console.print(shown)
     else:
         console.print("the plant file has no tasks")
+    if found["detectors"]:
+        watching = telling.table("detector", "state", "score, limit", "model")
+        for one in found["detectors"]:
+            _, *last = one["last"] or [None]
+            watching.add_row(
+                one["name"], f"{one['state']} {one['reason']}".strip(),
+                ", ".join(f"{value:.4g}" for value in last), one["model"],
+            )  # fmt: skip
+        console.print(watching)
     for item in found["proposals"]:
         if item["waiting"]:
             request = item["request"]
@@ -263,6 +273,12 @@ def _told(task: Any) -> str:
     last = task["last"]
     if last is None:
         return ""
+    if "chances" in last:
+        return "\n".join(
+            f"{one['chance']:.1%} within {one['horizon']:g} {one['unit']}"
+            + (" (warned)" if one["warns"] else "")
+            for one in last["chances"]
+        )
     return f"{last['value']:.4g} {task['unit']} [{last['low']:.4g}, {last['high']:.4g}]"
 
 

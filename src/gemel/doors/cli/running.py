@@ -109,7 +109,9 @@ def recorded(plan: Plan, recordings: list[str], speed: str) -> Plan:
     connector = CONNECTORS.build(settings, f"connectors '{name}'")
     signals = []
     for planned in plan.signals:
-        if planned.connector == name or not files:
+        if planned.told_by:
+            signals.append(planned)  # not of the recording: it is told anew
+        elif planned.connector == name or not files:
             address = planned.address if planned.connector == name else planned.path
             signals.append(
                 type(planned)(planned.path, planned.asset, name, address, planned.signal)

@@ -26,6 +26,7 @@ _COUNTERS = (
     ("waiting", "Waiting", "in front of this stage now"),
 )
 _WORST = 40
+_OF_LIFE = {"remaining_life": "remaining life", "failure": "chance of failure"}
 
 
 class _Facts:
@@ -118,20 +119,28 @@ def _findings(viewer: Viewer, findings: list[Plain]) -> Html:
 
 
 def _life(viewer: Viewer, tasks: list[Plain]) -> Html:
-    """Remaining life, with the shortest first."""
-    mine = [t for t in tasks if t["task"] == "remaining_life"]
+    """Remaining life and chances of failure, the most pressing first."""
+    mine = [t for t in tasks if t["task"] in _OF_LIFE]
     if not mine:
         return Html("")
-    mine.sort(key=lambda t: t["last"]["low"] if t["last"] else float("inf"))
+    mine.sort(key=_pressing)
     shown = [
         h("article",
-          h("div", h("span", f"{words(t['asset'])} · remaining life"),
+          h("div", h("span", f"{words(t['asset'])} · {_OF_LIFE[t['task']]}"),
             h("span", h("a", f"model {t['champion']['model'][:8]}", href="/models"))
             if t["champion"] else h("span", "no model yet"), cls="top"),
           h("p", h("b", t["title"]), cls="what"), estimate(viewer, t), cls="card")
         for t in mine
     ]  # fmt: skip
     return panel("How long is left?", h("div", shown, cls="cards"))
+
+
+def _pressing(task: Plain) -> tuple[float, float]:
+    """Ends of life by the lower end of the interval, chances behind them by the highest."""
+    last = task["last"] or {}
+    if "chances" in last:
+        return 1, -max(one["chance"] for one in last["chances"])
+    return 0 if last else 2, last.get("low", 0.0)
 
 
 def _detectors(detectors: list[Plain]) -> Html:
@@ -143,7 +152,13 @@ def _detectors(detectors: list[Plain]) -> Html:
             d["asset"],
             d["state"] + (f": {d['reason']}" if d.get("reason") else ""),
             figure(len(d["signals"])),
-            _score(d.get("last")),
+            _score(d.get("last"))
+            if not d.get("score")
+            else h(
+                "a",
+                _score(d.get("last")),
+                href=f"/trends?signal={quote(d['score'], safe='')}",
+            ),
             h("code", str(d.get("model") or "")[:8]),
         )
         for d in detectors

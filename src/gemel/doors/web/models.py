@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gemel.client.asynchronous import Plain
+from gemel.doors.web.chances import chances
 from gemel.doors.web.frame import Surroundings
 from gemel.doors.web.markup import (
     Child,
@@ -73,6 +74,10 @@ def estimate(viewer: Viewer, task: Plain) -> Html:
     if last is None:
         told = task["reason"] or "nothing yet"
         return h("p", told, cls="empty")
+    age = (viewer.now - last["time"]) / 1e9
+    old = h("span", f", {ago(age)} old", cls="stale") if age > 120 else None
+    if "chances" in last:
+        return join(chances(task), old, _reasons(last.get("why"), task["unit"]))
     unit = task["unit"]
     value = f"{figure(_round(last['value'], last))} {unit}".strip()
     band = f"[{figure(_round(last['low'], last))}, {figure(_round(last['high'], last))}]"
@@ -80,8 +85,6 @@ def estimate(viewer: Viewer, task: Plain) -> Html:
     spark = h("svg", data_spark=path, data_band=f"{low}|{high}", data_span="-30m",
               viewBox="0 0 90 20", preserveAspectRatio="none", cls="spark",
               style="width:100%;height:60px")  # fmt: skip
-    age = (viewer.now - last["time"]) / 1e9
-    old = h("span", f", {ago(age)} old", cls="stale") if age > 120 else None
     shown = [task["continues"]] if task["continues"] else task["outputs"]
     link = h("a", "Trend", href="/trends?" + "&".join(f"signal={quote(p, safe='')}"
                                                       for p in shown))  # fmt: skip
@@ -106,6 +109,7 @@ def _round(value: float, last: Plain) -> float:
 
 
 def _reasons(why: Plain | None, unit: str) -> Html | None:
+    unit = (why or {}).get("unit") or unit
     shares = [s for s in (why or {}).get("shares", []) if abs(s["share"]) > 0][:5]
     if not shares:
         return None

@@ -17,79 +17,29 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
-from pydantic import Field
+import numpy.typing as npt
 
 from gemel.core.errors import DataError, GemelError
-from gemel.core.event import Event, Payload
+from gemel.core.event import Event
 from gemel.core.frame import Frame
 from gemel.core.plant import PlantSignal
-from gemel.core.settings import Settings
-from gemel.core.time import MINUTE, SECOND, Clock, Duration
+from gemel.core.time import SECOND, Clock
 from gemel.parts.detectors.base import Detector, Model, Score, Scorer, Window
 from gemel.parts.historians.base import Store
 from gemel.twin.learning.chosen import chosen_signals, measured
 from gemel.twin.learning.diagnosis import Diagnoses, Scene
+from gemel.twin.learning.findings import Contribution, Finding, WatchSettings, because
 from gemel.twin.learning.windows import Normal, NormalRows, recorded
 
-__all__ = ["Contribution", "DetectorWatch", "Finding", "WatchSettings"]
+__all__ = ["DetectorWatch"]
 
 log = logging.getLogger("gemel.learning")
 
 RETRY: Final = 2 * SECOND
 _ENOUGH: Final = 0.7
 """Of the wanted rows; stops and gaps may take the rest."""
-
-
-class WatchSettings(Settings):
-    """How a detector is used; written beside the detector's own settings."""
-
-    title: str = Field("", description="Name for people; the key where it is empty")
-    asset: str = Field(description="The asset that a finding is about")
-    signals: tuple[str, ...] = Field(
-        (), description="Paths or globs; if empty, the asset's measured signals"
-    )
-    step: Duration = Field(SECOND, gt=0, description="Grid on which signals are aligned")
-    lateness: Duration = Field(
-        SECOND, ge=0, description="How long a row waits for samples that come late"
-    )
-    learn: Duration = Field(
-        30 * MINUTE, gt=0, description="Length of normal operation to learn from"
-    )
-    normal: str = Field(
-        "", description="Expression that is true in normal operation, e.g. \"state == 'Execute'\""
-    )
-    hold: Duration = Field(
-        10 * SECOND, ge=0, description="A finding opens after this long above the limit"
-    )
-
-    @classmethod
-    def split(cls, settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """An entry of `detectors:` as (these settings, the detector's own)."""
-        mine = {k: v for k, v in settings.items() if k in cls.model_fields}
-        return mine, {k: v for k, v in settings.items() if k not in mine}
-
-
-class Contribution(Payload):
-    """How much a signal takes part, 0 to 1."""
-
-    signal: str
-    share: float
-
-
-class Finding(Payload):
-    """What was noticed. Kind ``finding``; subject is the asset."""
-
-    title: str
-    detector: str
-    score: float
-    limit: float
-    highest: float
-    contributions: tuple[Contribution, ...] = ()
-    model: str = ""
-    """Hash of the model that says so."""
-    learned: tuple[int, int] | None = None
-    """Data window of the model, ns UTC."""
-    because: str = ""
+_HIGHEST: Final = 1e9
+"""Times its limit; a higher score is not told apart."""
 
 
 @dataclass(slots=True)
@@ -121,10 +71,13 @@ class DetectorWatch:
         *,
         replayed: bool = False,
         before: Sequence[Sequence[str]] = (),
+        score: str | None = None,
+        tell: Callable[[Frame], None] | None = None,
     ) -> None:
         """`complete` says whether history is: nothing is learned while a gap is being refilled.
 
         `before` are the assets upstream, the farthest first: where the cause of a finding may be.
+        `score` is the path of a signal by which the score over its limit is told, to `tell`.
 
         With `replayed`, samples go by faster than a model can be fitted beside them, and their
         times are long past: it learns from the first `learn` of normal rows that pass, and what
@@ -138,6 +91,8 @@ class DetectorWatch:
         self.model_id = ""
         self.last: tuple[int, float, float] | None = None
         """(time, score, limit) of the last row."""
+        self._score, self._tell = score, tell
+        self._score_number = None if score is None else numbers[score]
         self._detector = detector
         self._store = store
         self._executor = executor
@@ -190,6 +145,7 @@ class DetectorWatch:
             "evidence": None if self.model is None else self.model.evidence(),
             "last": None if self.last is None else list(self.last),
             "open": self._above is not None and self._above.event is not None,
+            "score": self._score,
         }
 
     # Watcher
@@ -207,10 +163,22 @@ class DetectorWatch:
         if len(known):
             i = known[-1]
             self.last = (int(score.time[i]), float(score.value[i]), float(score.limit[i]))
+            self._say(score, known)
         found = [event for i in known for event in self._judge(score, int(i))]
         if self._diagnoses is not None:
             self._diagnoses.take(found, self._clock())
         return events + found
+
+    def _say(self, score: Score, rows: npt.NDArray[np.int64]) -> None:
+        """Tell the score of these rows as a signal."""
+        if self._tell is None or self._score_number is None:
+            return
+        number = np.full(len(rows), self._score_number, np.int32)
+        # Where nothing moved while it learned, the limit is 0.
+        limit = np.maximum(score.limit[rows], np.finfo(np.float64).tiny)
+        told = np.minimum(score.value[rows] / limit, _HIGHEST)
+        received, source = self._clock(), f"task {self.name}"
+        self._tell(Frame.of(number, score.time[rows], told, received=received, source=source))
 
     def tick(self, now: int) -> Iterable[Event]:
         """Try to learn, until there is a model; then say what findings are."""
@@ -369,7 +337,7 @@ class DetectorWatch:
             highest=run.highest,
             contributions=contributions,
             model=self.model_id,
-            because=_because(contributions, self.settings.asset),
+            because=because(contributions, self.settings.asset),
         )
         return Event(
             "finding", self.settings.asset, run.start, self.name, self._clock(), end,
@@ -393,9 +361,3 @@ def _scene(
     )  # fmt: skip
     anything = replace(every, condition=None)
     return Scene(settings.asset, normal.names, every, anything, steps, settings.learn)
-
-
-def _because(contributions: Sequence[Contribution], asset: str) -> str:
-    """In words: which signals no longer go together as they did."""
-    words = [f"{c.signal.removeprefix(asset + '/')} ({c.share:.0%})" for c in contributions[:3]]
-    return "does not behave as learned: " + ", ".join(words) if words else ""

@@ -20,6 +20,7 @@ async function draw(svg) {
   );
   if (!sketch || sides.includes(null)) return;
   const known = [sketch, ...sides].flatMap((one) => one.value.filter((value) => value !== null));
+  if (svg.dataset.scale) known.push(...svg.dataset.scale.split("|").map(Number));
   if (sketch.value.filter((value) => value !== null).length < 2) return;
   const low = Math.min(...known);
   const high = Math.max(...known);

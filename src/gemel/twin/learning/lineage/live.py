@@ -204,7 +204,8 @@ class _Task:
             fields={"value": {"inputFields": fields("column")}},
             dataset=fields("condition"),
         )
-        paths = [f"{self.asset}/{self.name}{side}" for side in SIDES]
+        told = self._fits[model].tells if model in self._fits else ()
+        paths = told or [f"{self.asset}/{self.name}{side}" for side in SIDES]
         outputs = [self._datasets.signal(path, about=dict([comes])) for path in paths]
         return [self._datasets.champion(self.name, model), *inputs], outputs
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from gemel.core.frame import Times, Values
 from gemel.core.time import SECOND
@@ -24,9 +25,10 @@ _EXPLAIN: Final = 15 * SECOND
 class Said:
     """What the models said of rows; by role, as the roles were when they were asked.
 
-    told    float64[fresh,3]  of the last `fresh` rows: value and interval
+    told    float64[fresh,k]  of the last `fresh` rows, for each signal that is told
     losses  float64[m]  of which the truth is known by now
     judged  int64[m]    when it was, ns UTC; None where it is known at the end of a unit alone
+    events  bool[m]     which of them are events, that are rare; None as above
     ahead   what the champion expects of the time to come, where it does
     """
 
@@ -34,6 +36,7 @@ class Said:
     told: Mapping[str, Values]
     losses: Mapping[str, Values]
     judged: Times | None
+    events: npt.NDArray[np.bool_] | None
     ahead: Ahead | None
     reasons: dict[str, Any] | None
     rows: Rows
@@ -56,17 +59,18 @@ class Asker:
         self._follow = {m: f for m, f in self._follow.items() if m in models.values()}
         said = {role: self._said(model, rows, fresh) for role, model in models.items()}
         champion = said["champion"]
-        losses = {role: _of(one, champion.time) for role, one in said.items()}
+        losses = {role: _of(one, champion.keys) for role, one in said.items()}
         judged: Times | None = champion.time
+        events: npt.NDArray[np.bool_] | None = champion.marks
         if not form.judged:
             ended = rows.take(np.isin(rows.unit, list(rows.failed)))
-            judged = None
+            judged = events = None
             for role, model in models.items():
                 some = len(ended) > 0
                 losses[role] = form.ended(self._registry.get(model), ended) if some else np.zeros(0)
         told = {role: one.told for role, one in said.items()}
         reasons = self._explained(models["champion"], rows)
-        return Said(models, told, losses, judged, champion.ahead, reasons, rows, fresh)
+        return Said(models, told, losses, judged, events, champion.ahead, reasons, rows, fresh)
 
     def _said(self, model: str, rows: Rows, fresh: int) -> Followed:
         """Of the fresh rows, unit by unit."""
@@ -85,6 +89,8 @@ class Asker:
             np.concatenate([one.time for one in found]),
             np.concatenate([one.losses for one in found]),
             found[-1].ahead,
+            np.concatenate([one.keys for one in found]),
+            np.concatenate([one.marks for one in found]),
         )
 
     def _explained(self, model: str, rows: Rows) -> dict[str, Any] | None:
@@ -97,6 +103,7 @@ class Asker:
         return {
             "answer": explained.answer,
             "mean": explained.mean,
+            "unit": explained.unit,
             "shares": [
                 {"name": name, "share": share, "value": value}
                 for name, share, value in explained.shares[:_SHOWN]
@@ -104,9 +111,9 @@ class Asker:
         }
 
 
-def _of(said: Followed, time: Times) -> Values:
-    """float64[m]: the losses at the times of the champion's; NaN where this model has none yet."""
-    found = np.full(len(time), np.nan)
-    known = np.isin(said.time, time)
-    found[np.searchsorted(time, said.time[known])] = said.losses[known]
+def _of(said: Followed, keys: Times) -> Values:
+    """float64[m]: the losses of what the champion's are of; NaN where this model has none yet."""
+    found = np.full(len(keys), np.nan)
+    known = np.isin(said.keys, keys)
+    found[np.searchsorted(keys, said.keys[known])] = said.losses[known]
     return found

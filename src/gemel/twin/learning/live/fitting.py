@@ -50,6 +50,8 @@ def fit(form: Form, rows: Rows, registry: Registry, progress: Callable[[str], No
     if have < _ENOUGH * form.use.least:
         progress(f"has {have / form.use.least:.0%} of the rows to begin with")
         return None
+    if lacking := form.lacks(rows):
+        raise DataError(lacking)
     table = form.table(rows)
     fitted = form.task.fit(table, progress)
     progress("is being judged")
@@ -79,13 +81,15 @@ def _held_out(form: Form, rows: Rows, progress: Callable[[str], None]) -> Values
     losses = [np.zeros(0)]
     for number, (low, high) in enumerate(pairwise(edges), 1):
         progress(f"errors on later rows, {number} of {_PARTS - 1}")
-        before, later = rows.take(slice(0, low)), rows.take(slice(low, high))
+        before, later = rows.upto(low), rows.upto(high).take(slice(low, None))
         try:
             trial = form.task.fit(form.table(before), progress)
         except DataError:
             continue  # too few to learn from by themselves
-        follow = form.follow(trial)
-        follow.begin(before)
-        losses.append(follow(later).losses)
+        for unit in np.unique(later.unit):
+            follow = form.follow(trial)
+            if len(mine := before.take(before.unit == unit)):
+                follow.begin(mine)
+            losses.append(follow(later.take(later.unit == unit)).losses)
     found = np.concatenate(losses)
     return np.asarray(found[np.isfinite(found)])

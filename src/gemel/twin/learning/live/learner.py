@@ -43,6 +43,8 @@ log = logging.getLogger("gemel.learning")
 _RETRY: Final = 5 * SECOND
 _MOST: Final = 200_000
 """Rows of one unit that are kept in memory; the oldest give way."""
+_LOOKS: Final = 1_000
+"""In one window of history it is looked so often at most whether there is enough to learn from."""
 _GROWN: Final = 4
 _BACK: Final = 600 * SECOND
 """Where rows are told by themselves, so much history says whether they count."""
@@ -77,10 +79,13 @@ class Learner:
         self.registry = registry
         self.reason = "waits for history"
         self.last: dict[str, Any] | None = None
-        """What was told last: time, value, low, high, and why."""
+        """What was told last: time, what the form says of it, and why."""
         self._source = Source.of(form.use, form.needed, signals, numbers)
-        self._read = self._source.read(form.target, numbers)
         self.outputs = form.outputs([s for s in signals if s.told_by != form.name])
+        self._read = {
+            **self._source.read(form.target, numbers),
+            "tells": tuple(planned.path for planned in self.outputs),
+        }
         self._outputs = [numbers[planned.path] for planned in self.outputs]
         self._store = store
         self._fitter, self._asker = fitter, asker
@@ -292,7 +297,9 @@ class Learner:
             self._wanted, self.reason = "", "the fit was stopped"
             return []
         except GemelError as error:
-            self.reason, self._next_fit = str(error), now + 12 * _RETRY
+            # What is missing comes with time; of months of history a look costs more.
+            wait = max(12 * _RETRY, self.form.use.window // _LOOKS)
+            self.reason, self._next_fit = str(error), now + wait
             return []
         if found is None:
             return []  # too little yet: the reason says how much there is
@@ -321,12 +328,20 @@ class Learner:
         rows = self._kept.then(fresh) if self.form.whole else fresh
         if self.form.whole and len(rows):
             self._kept = rows.of_last_unit().take(slice(-_MOST, None))
-            if fresh.failed and self.champion and not self._wanted:
-                self._wanted = "after a unit has failed"
+            if fresh.failed:
+                self._failed(now)
         self._next_ask = now + self.form.use.every
         if self.champion and len(fresh):
             models = self.roles.models()
             self._asking = self._asker.submit(self._ask, models, rows, len(fresh))
+
+    def _failed(self, now: int) -> None:
+        """There is more to learn from. A candidate that is compared on failures keeps its place:
+        else none would ever see enough of them."""
+        if not self.champion:
+            self._next_fit = min(self._next_fit, now + _RETRY)
+        elif not self._wanted and not (self.form.events and self.roles.candidate):
+            self._wanted = "after a unit has failed"
 
     def _collect_asked(self, now: int) -> list[Event]:
         if self._asking is None or not self._asking.done():
@@ -363,16 +378,15 @@ class Learner:
         if not known.any():
             return
         told, time = told[known], time[known]
-        value, low, high = told[-1].tolist()
         self.last = {
-            "time": int(time[-1]), "value": value, "low": low, "high": high,
+            "time": int(time[-1]), **self.form.plain(told[-1]),
             "why": said.reasons or (self.last or {}).get("why"),
             "ahead": None if said.ahead is None else said.ahead.plain(),
         }  # fmt: skip
         signal = np.tile(np.array(self._outputs, np.int32), len(time))
         self._tell(
             Frame.of(
-                signal, np.repeat(time, 3), told.ravel(), received=self._clock(),
+                signal, np.repeat(time, len(self._outputs)), told.ravel(), received=self._clock(),
                 source=f"task {self.name}",
             )
         )  # fmt: skip
@@ -417,12 +431,12 @@ class Learner:
     def _take_up(self) -> Roles:
         kept = self._store.kept(f"task/{self.name}")
         if kept is None or kept["settings"] != self.basis:
-            return Roles(self.registry)
+            return Roles(self.registry, events=self.form.events)
         try:
-            roles = Roles(self.registry, kept)
+            roles = Roles(self.registry, kept, self.form.events)
         except GemelError as error:
             log.warning("task '%s' begins anew: %s", self.name, error)
-            return Roles(self.registry)
+            return Roles(self.registry, events=self.form.events)
         self._fitted_at = kept["fitted_at"]
         if roles.champion:
             self._wanted, self.reason = "", ""

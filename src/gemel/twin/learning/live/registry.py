@@ -49,6 +49,8 @@ class ModelStep(Payload):
     """Path of the signal that it is to tell, where that is measured as well."""
     conditions: tuple[str, ...] = ()
     """Paths of the signals that say which rows count."""
+    tells: tuple[str, ...] = ()
+    """Paths of the signals that it tells as champion; a value and its interval if empty."""
 
 
 class Registry:

@@ -45,8 +45,14 @@ class Roles:
     begins, span  since when, and how much, the champion was fitted on, ns
     """
 
-    def __init__(self, registry: Registry, kept: Mapping[str, Any] | None = None) -> None:
-        """Empty, or as `state` gave it. Raises `Unknown` or `Damaged` if a model is not there."""
+    def __init__(
+        self, registry: Registry, kept: Mapping[str, Any] | None = None, events: int = 0
+    ) -> None:
+        """Empty, or as `state` gave it. Raises `Unknown` or `Damaged` if a model is not there.
+
+        Two models are compared on rows of which so many are `events`.
+        """
+        self._events = events
         self.registry = registry
         self.champion = self.candidate = self.former = ""
         self.candidate_since = self.former_since = 0
@@ -135,7 +141,7 @@ class Roles:
             self.errors.add(said.judged[known], mine[known])
         for role, duel in self._duels.items():
             if said.models.get(role) == getattr(self, role):
-                duel.add(mine, said.losses[role])
+                duel.add(mine, said.losses[role], said.events)
         asked = [*self._of_candidate(now, renewal), *self._of_former()]
         new = [change for change in asked if (change.kind, change.model) not in self._asked]
         self._asked |= {(change.kind, change.model) for change in new}
@@ -151,7 +157,7 @@ class Roles:
             return [Change("promote", self.candidate, why, found)]
         # It had its time, and enough rows to be told apart if there were much of a difference.
         late = lasted >= _LONGEST * renewal.shadow
-        if found.verdict == "worse" or (late and np.isfinite(found.low)):
+        if found.verdict == "worse" or (late and duel.seen):
             return [Change("drop", self.candidate, sentence(found), found)]
         return []
 
@@ -176,7 +182,7 @@ class Roles:
         for role in roles or ("candidate", "former"):
             self._duels.pop(role, None)
             if getattr(self, role):
-                self._duels[role] = Duel()
+                self._duels[role] = Duel(self._events)
 
     def _champion_is(self, model: str) -> None:
         self.champion = model

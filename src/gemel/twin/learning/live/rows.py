@@ -132,6 +132,11 @@ class Rows:
             self.failed,
         )  # fmt: skip
 
+    def upto(self, end: int) -> Rows:
+        """The first `end` rows. Units that go on after them have not failed."""
+        first = self.take(slice(0, end))
+        return replace(first, failed=self.failed - set(self.unit[end:].tolist()))
+
     def of_last_unit(self) -> Rows:
         """The rows of the unit that is in use; none if the last one has failed."""
         last = self.unit[-1:]

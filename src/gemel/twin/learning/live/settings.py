@@ -43,10 +43,12 @@ class TaskUse(Settings):
     )
     when: str = Field("", description="Expression that is true in rows that count; all if empty")
     failed: str = Field(
-        "", description="remaining_life: expression that is true when the unit has failed"
+        "",
+        description="remaining_life, failure: expression that is true when the unit has failed",
     )
     renewed: str = Field(
-        "", description="remaining_life: expression that becomes true when a new unit begins"
+        "",
+        description="remaining_life, failure: expression that becomes true when a new unit begins",
     )
     interval: Duration | None = Field(
         None, gt=0, description="forecast: distance of its steps; the grid's if not given"

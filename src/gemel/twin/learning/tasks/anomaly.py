@@ -247,7 +247,8 @@ class AnomalyTask(Task):
         told = given.dropped | empty
         return np.flatnonzero(known).tolist(), {"not looked at": told} if told else {}
 
-    def _part(self, rate: float) -> Detector:
+    def part(self, rate: float) -> Detector:
+        """The detector that the settings describe, where that share of normal rows may alarm."""
         settings = {"kind": "pca", **self.model}
         known = DETECTORS.load(settings["kind"]).model_fields
         if "false_alarm_rate" in known:
@@ -259,7 +260,7 @@ class AnomalyTask(Task):
         value = given.value[:, columns]
         parts = [r.window(value, names, given.step, _HOLD_NORMAL, chosen)[0] for r in own]
         try:
-            return self._part(given.rate).fit(joined(parts, given.step))
+            return self.part(given.rate).fit(joined(parts, given.step))
         except DataError as error:
             where = f"{self.unit} {own[0].name}: " if self.each else ""
             raise DataError(f"{given.table.where}: {where}{error}") from None
@@ -341,7 +342,7 @@ class AnomalyTask(Task):
         for recording in found:
             name = recording.name if self.each else ""
             if name not in loaded:
-                loaded[name] = self._part(0.001).load(_of(fitted, recording, self.each)["detector"])
+                loaded[name] = self.part(0.001).load(_of(fitted, recording, self.each)["detector"])
             model = loaded[name]
             value = np.stack([table.numbers(column) for column in model.names], axis=1)
             value = np.where(np.isfinite(value), value, np.nan)
@@ -351,7 +352,7 @@ class AnomalyTask(Task):
         return given, told
 
     def _protocol(self, given: _Given, rows: int, split: str) -> Protocol:
-        part = self._part(given.rate)
+        part = self.part(given.rate)
         settings = {"kind": self.model.get("kind", "pca"), **part.model_dump(mode="json")}
         return Protocol(
             "anomaly", given.table.digest, rows, len(given.found) if self.unit else 0, split,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -100,13 +100,29 @@ class FailureTask(Task):
         return Report(tuple(figures), self._protocol(table, judged, str(split)), tables)
 
     def score(self, fitted: Fitted, table: Table) -> Table:
-        data = self._data(table, tuple(fitted.model["prognostic"]["names"]))
-        life = self._part().load(fitted.model["prognostic"]).predict(data.runs).value
+        model = self.life_model(fitted)
+        data = self._data(table, model.names)
+        chance, warns = self.chances(fitted, model.predict(data.runs).value)
         told = {self.unit: table[self.unit][data.order], self.time: data.lives.time}
-        for one in fitted.model["horizons"]:
-            told[f"within {one['horizon']:g}"] = _chance(one, life)
-            told[f"warn {one['horizon']:g}"] = (life <= one["threshold"]).astype(np.float64)
+        for place, one in enumerate(fitted.model["horizons"]):
+            told[f"within {one['horizon']:g}"] = chance[:, place]
+            told[f"warn {one['horizon']:g}"] = warns[:, place]
         return Table(told, table.digest, table.where)
+
+    def life_model(self, fitted: Fitted) -> Model:
+        """The prognostic that it stands on, kept once it was read."""
+        if "model" not in fitted.opened:
+            fitted.opened["model"] = self._part().load(fitted.model["prognostic"])
+        return cast("Model", fitted.opened["model"])
+
+    def chances(self, fitted: Fitted, life: Values) -> tuple[Values, Values]:
+        """float64[n,h] each, of rows of which so much life is told: the probability to fail within
+        each horizon, and 1 where it is warned; NaN where no life is told."""
+        found = fitted.model["horizons"]
+        chance = np.stack([_chance(one, life) for one in found], axis=1)
+        warns = np.stack([np.where(life <= one["threshold"], 1.0, 0.0) for one in found], axis=1)
+        warns[np.isnan(life)] = np.nan
+        return chance, warns
 
     def explain(self, fitted: Fitted, table: Table, row: int) -> Explained:
         names = tuple(fitted.model["prognostic"]["names"])

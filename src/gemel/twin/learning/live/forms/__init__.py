@@ -6,41 +6,60 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gemel.core.errors import ConfigurationError
+from gemel.twin.learning.live.forms.anomaly import AnomalyForm, AnomalyUse
 from gemel.twin.learning.live.forms.base import SIDES, Ahead, Follow, Followed, Form
+from gemel.twin.learning.live.forms.failure import FailureForm
 from gemel.twin.learning.live.forms.forecast import ForecastForm
 from gemel.twin.learning.live.forms.quality import QualityForm
 from gemel.twin.learning.live.forms.remaining_life import LifeForm
 from gemel.twin.learning.live.settings import TaskUse
 from gemel.twin.learning.tasks import read_task
 
-__all__ = ["FORMS", "SIDES", "Ahead", "Follow", "Followed", "Form", "form_of"]
+__all__ = [
+    "FORMS",
+    "SIDES",
+    "Ahead",
+    "AnomalyForm",
+    "AnomalyUse",
+    "Follow",
+    "Followed",
+    "Form",
+    "form_of",
+]
 
 FORMS: Final[Mapping[str, type[Form]]] = {
     "quality": QualityForm,
     "remaining_life": LifeForm,
+    "failure": FailureForm,
     "forecast": ForecastForm,
 }
 
 
-def form_of(name: str, settings: dict[str, Any]) -> Form:
+def form_of(name: str, settings: dict[str, Any]) -> Form | AnomalyForm:
     """An entry of `tasks:`. Raises `ConfigurationError` that says what would work."""
+    if settings.get("task") == _WATCH:
+        return AnomalyForm.read(name, settings)
     mine, own = TaskUse.split(settings)
     use = TaskUse.read(mine)
     if "task" in own and own["task"] not in FORMS:
+        known = ", ".join([*FORMS, _WATCH])
         read_task(own)  # says what is wrong, if it is not a task at all
         raise ConfigurationError(
-            f"task '{own['task']}' works on files so far; in a plant file: {', '.join(FORMS)}"
+            f"task '{own['task']}' works on files so far; in a plant file: {known}"
         )
     if "task" not in own:
-        raise ConfigurationError(f"`task` is missing; one of: {', '.join(FORMS)}")
+        raise ConfigurationError(f"`task` is missing; one of: {', '.join([*FORMS, _WATCH])}")
     form = FORMS[own["task"]]
-    for field, of in _OF_ONE.items():
-        if getattr(use, field) and own["task"] != of:
-            raise ConfigurationError(f"{field}: is for {of}, this task is {own['task']}")
+    for field, of in _OF.items():
+        if getattr(use, field) and own["task"] not in of:
+            raise ConfigurationError(
+                f"{field}: is for {' and '.join(of)}, this task is {own['task']}"
+            )
     return form.read(name, use, own)
 
 
-_OF_ONE: Final = {
-    "failed": "remaining_life", "renewed": "remaining_life", "interval": "forecast",
-}  # fmt: skip
-"""Settings of use that belong to one task."""
+_WATCH: Final = "anomaly"
+"""The task that becomes a watch."""
+_LIVED: Final = ("remaining_life", "failure")
+_OF: Final = {"failed": _LIVED, "renewed": _LIVED, "interval": ("forecast",)}
+"""Settings of use that belong to some tasks."""

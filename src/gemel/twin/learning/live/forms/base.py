@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from gemel.core.errors import ConfigurationError
 from gemel.core.frame import Times, Values
@@ -23,7 +24,7 @@ from gemel.twin.learning.live.settings import TaskUse
 from gemel.twin.learning.tasks import Fitted, Task
 from gemel.twin.learning.tasks.base import Explained
 
-__all__ = ["SIDES", "Ahead", "Follow", "Followed", "Form", "digest"]
+__all__ = ["SIDES", "Ahead", "Follow", "Followed", "Form", "digest", "told_signals"]
 
 SIDES: Final = ("", "_low", "_high")
 """What follows the name of a task in the paths of its signals: value, and ends of the interval."""
@@ -55,15 +56,30 @@ class Ahead:
 class Followed:
     """What a model said of n rows, and how far off it was where the truth is known by now.
 
-    told    float64[n,3]  value and interval of each row; NaN where nothing is told
-    time    int64[m]      ns UTC: when each truth was known
+    told    float64[n,k]  of each row what each signal of the form tells; NaN where nothing is told
+    time    int64[m]      ns UTC: when each truth was known, never falling
     losses  float64[m]    NaN where it stays unknown
+    of      int64[m]      ns UTC: the row that each is of, where several may be known at once
+    events  bool[m]       which are of what is rare, and must be among rows that models are compared
+                          on; none where nothing is
     """
 
     told: Values
     time: Times = field(default_factory=_no_times)
     losses: Values = field(default_factory=lambda: np.zeros(0))
     ahead: Ahead | None = None
+    of: Times | None = None
+    events: npt.NDArray[np.bool_] | None = None
+
+    @property
+    def keys(self) -> Times:
+        """int64[m]: rising, the same for each model that is asked about the same."""
+        return self.time if self.of is None else self.of
+
+    @property
+    def marks(self) -> npt.NDArray[np.bool_]:
+        """bool[m]."""
+        return np.zeros(len(self.losses), np.bool_) if self.events is None else self.events
 
 
 class Follow(Protocol):
@@ -91,6 +107,8 @@ class Form(ABC):
 
     continues: ClassVar[bool] = False
     """Whether it tells how its first signal goes on."""
+    events: ClassVar[int] = 0
+    """So many events must be among the rows on which two models are compared."""
 
     @classmethod
     @abstractmethod
@@ -124,6 +142,15 @@ class Form(ABC):
         known only then."""
         return np.zeros(0)
 
+    def lacks(self, rows: Rows) -> str:
+        """What rows do not hold that is needed to learn, in words; empty if nothing."""
+        return ""
+
+    def plain(self, told: Values) -> dict[str, Any]:
+        """JSON-able: what was told of one row, float64[k]."""
+        value, low, high = told.tolist()
+        return {"value": value, "low": low, "high": high}
+
     def explain(self, fitted: Fitted, rows: Rows) -> Explained:
         """Why the newest row is told so."""
         return self.task.explain(fitted, self.table(rows), len(rows) - 1)
@@ -133,18 +160,31 @@ class Form(ABC):
         """For people: what is told."""
         return self.use.title or self.name.replace("_", " ")
 
-    def outputs(self, signals: Sequence[PlantSignal]) -> tuple[PlantSignal, ...]:
-        """The signals that the task gives: the value, and the ends of its interval."""
-        known = {planned.path: planned for planned in signals}
-        unit = self.unit(known)
-        found = []
+    def tells(self, signals: Mapping[str, PlantSignal]) -> Iterable[tuple[str, Signal]]:
+        """What follows the name of the task in the path of each of its signals, and the signal:
+        the value, and the ends of its interval."""
+        unit = self.unit(signals)
         for side, words in zip(SIDES, _WORDS, strict=True):
-            path = f"{self.use.asset}/{self.name}{side}"
-            if path in known:
-                raise ConfigurationError(f"'{path}' is a signal already; name the task otherwise")
-            signal = Signal(title=self.title + words, unit=unit, note=f"told by task '{self.name}'")
-            found.append(PlantSignal(path, self.use.asset, "", path, signal, self.name))
-        return tuple(found)
+            yield side, Signal(title=self.title + words, unit=unit)
+
+    def outputs(self, signals: Sequence[PlantSignal]) -> tuple[PlantSignal, ...]:
+        """The signals that the task gives."""
+        known = {planned.path: planned for planned in signals}
+        return told_signals(self.name, self.use.asset, self.tells(known), known)
+
+
+def told_signals(
+    task: str, asset: str, tells: Iterable[tuple[str, Signal]], known: Container[str]
+) -> tuple[PlantSignal, ...]:
+    """The signals of a task. Raises `ConfigurationError` where one is there already."""
+    found = []
+    for side, signal in tells:
+        path = f"{asset}/{task}{side}"
+        if path in known:
+            raise ConfigurationError(f"'{path}' is a signal already; name the task otherwise")
+        noted = signal.model_copy(update={"note": f"told by task '{task}'"})
+        found.append(PlantSignal(path, asset, "", path, noted, task))
+    return tuple(found)
 
 
 def digest(rows: Rows) -> str:

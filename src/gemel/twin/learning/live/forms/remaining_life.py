@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-from gemel.core.errors import ConfigurationError
 from gemel.core.frame import Values
 from gemel.core.plant import PlantSignal
 from gemel.core.table import Table
-from gemel.core.time import DAY, HOUR, MINUTE, SECOND
-from gemel.twin.learning.live.forms.base import Follow, Followed, Form, digest
+from gemel.twin.learning.live.forms.base import Follow, Followed, Form
+from gemel.twin.learning.live.forms.lived import LIFE_UNITS, lived_settings, lived_table
 from gemel.twin.learning.live.rows import Rows
 from gemel.twin.learning.live.settings import TaskUse
 from gemel.twin.learning.tasks import Fitted, read_task
 from gemel.twin.learning.tasks.remaining_life import RemainingLifeTask
 
 __all__ = ["LifeForm"]
-
-_UNITS: Final = {"s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +32,7 @@ class LifeForm(Form):
 
     @classmethod
     def read(cls, name: str, use: TaskUse, own: dict[str, Any]) -> LifeForm:
-        given = {"unit": "unit", "time": "age", "ended": "ended", "life_unit": "h"}
-        for field in ("unit", "time", "ended"):
-            if field in own:
-                raise ConfigurationError(
-                    f"{field}: units and their age are counted by the twin; say with `failed` and "
-                    "`renewed` when one ends"
-                )
-        own = {**given, **own}
-        if own["life_unit"] not in _UNITS:
-            raise ConfigurationError(
-                f"life_unit: '{own['life_unit']}' is not one of {', '.join(_UNITS)}"
-            )
-        task = read_task(own)
+        task = read_task(lived_settings(own))
         if not isinstance(task, RemainingLifeTask):
             raise TypeError(f"{task} is not a task of remaining life")
         return cls(name, use, task)
@@ -60,11 +45,7 @@ class LifeForm(Form):
         return self.task.life_unit
 
     def table(self, rows: Rows) -> Table:
-        columns: dict[str, Any] = {name: rows.value[:, i] for i, name in enumerate(rows.names)}
-        columns["unit"] = rows.unit.astype(np.float64)
-        columns["age"] = rows.age / self.hour
-        columns["ended"] = np.isin(rows.unit, list(rows.failed)).astype(np.float64)
-        return Table(columns, digest(rows), f"history of {self.use.asset}")
+        return lived_table(rows, self.task.life_unit, self.use.asset)
 
     def follow(self, fitted: Fitted) -> Follow:
         return _Following(self, fitted)
@@ -82,7 +63,7 @@ class LifeForm(Form):
     @property
     def hour(self) -> int:
         """The unit of lives, ns."""
-        return _UNITS[self.task.life_unit]
+        return LIFE_UNITS[self.task.life_unit]
 
 
 class _Following:

@@ -1,0 +1,72 @@
+"""How a detector is used in the twin, and what it notices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field
+
+from gemel.core.event import Payload
+from gemel.core.settings import Settings
+from gemel.core.time import MINUTE, SECOND, Duration
+
+__all__ = ["Contribution", "Finding", "WatchSettings", "because"]
+
+
+class WatchSettings(Settings):
+    """How a detector is used; written beside the detector's own settings."""
+
+    title: str = Field("", description="Name for people; the key where it is empty")
+    asset: str = Field(description="The asset that a finding is about")
+    signals: tuple[str, ...] = Field(
+        (), description="Paths or globs; if empty, the asset's measured signals"
+    )
+    step: Duration = Field(SECOND, gt=0, description="Grid on which signals are aligned")
+    lateness: Duration = Field(
+        SECOND, ge=0, description="How long a row waits for samples that come late"
+    )
+    learn: Duration = Field(
+        30 * MINUTE, gt=0, description="Length of normal operation to learn from"
+    )
+    normal: str = Field(
+        "", description="Expression that is true in normal operation, e.g. \"state == 'Execute'\""
+    )
+    hold: Duration = Field(
+        10 * SECOND, ge=0, description="A finding opens after this long above the limit"
+    )
+
+    @classmethod
+    def split(cls, settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """An entry of `detectors:` as (these settings, the detector's own)."""
+        mine = {k: v for k, v in settings.items() if k in cls.model_fields}
+        return mine, {k: v for k, v in settings.items() if k not in mine}
+
+
+class Contribution(Payload):
+    """How much a signal takes part, 0 to 1."""
+
+    signal: str
+    share: float
+
+
+class Finding(Payload):
+    """What was noticed. Kind ``finding``; subject is the asset."""
+
+    title: str
+    detector: str
+    score: float
+    limit: float
+    highest: float
+    contributions: tuple[Contribution, ...] = ()
+    model: str = ""
+    """Hash of the model that says so."""
+    learned: tuple[int, int] | None = None
+    """Data window of the model, ns UTC."""
+    because: str = ""
+
+
+def because(contributions: Sequence[Contribution], asset: str) -> str:
+    """In words: which signals no longer go together as they did."""
+    words = [f"{c.signal.removeprefix(asset + '/')} ({c.share:.0%})" for c in contributions[:3]]
+    return "does not behave as learned: " + ", ".join(words) if words else ""
