@@ -52,7 +52,8 @@ class Genealogy:
     @property
     def lots(self) -> set[str]:
         """Every lot that is known."""
-        return {s.lot for s in self.stays} | set(self.book.lots)
+        used = {part.lot for made in self.book.made.values() for part in made.of}
+        return {s.lot for s in self.stays} | set(self.book.lots) | used
 
     def must_know(self, lot: str) -> None:
         """Raise `Unknown` for a lot that was nowhere and of which nobody said anything."""
@@ -113,11 +114,8 @@ def genealogy(
     since = until - plan.operations.lots_back if start is None else min(start, until)
     book = daemon.rooms.lots.as_of(as_of)
     found = seen(daemon.store, plan.machines, since, until, as_of)
-    stated = [
-        Stay(lot, made.asset, made.start, made.end, told="stated")
-        for made in book.made.values()
-        for lot in dict.fromkeys((made.made, *(part.lot for part in made.of)))
-    ]
+    # What went into it was used up there: it is suspect by what was made of it, not by itself.
+    stated = [Stay(m.made, m.asset, m.start, m.end, told="stated") for m in book.made.values()]
     stays = sorted((*found.stays, *stated), key=lambda s: (s.start, s.asset, s.lot))
     remains = {
         path: about.remains
@@ -133,9 +131,9 @@ def genealogy(
 
 def listed(found: Genealogy) -> list[dict[str, Any]]:
     """Every lot with its state and where it was, the last one first; JSON-able."""
-    of: dict[str, list[Stay]] = {lot: [] for lot in found.book.lots}
+    of: dict[str, list[Stay]] = {lot: [] for lot in found.lots}
     for stay in found.stays:
-        of.setdefault(stay.lot, []).append(stay)
+        of[stay.lot].append(stay)
     rows = []
     for lot, stays in of.items():
         about = found.book.about(lot)

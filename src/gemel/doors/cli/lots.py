@@ -229,7 +229,8 @@ def record(
     data: DataFolder = Data,
 ) -> None:
     """A release record, as it was signed."""
-    text = "\n".join(_running(data).lines(f"/api/lots/records/{hash}", {})) + "\n"
+    found = _running(data).get(f"/api/lots/records/{hash}")
+    text = f"{json.dumps(found, indent=2, ensure_ascii=False)}\n"
     if output is None:
         typer.echo(text, nl=False)
     else:
