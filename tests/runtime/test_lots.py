@@ -189,6 +189,12 @@ async def test_a_release_is_signed_by_a_person_and_verified_without_the_twin(
     assert (level["signal"], level["outside"]) == ("line/filler/level", 0)
     assert (level["least"], level["most"]) == (497, 503)
     assert [m["lot"] for m in about["made_of"]] == ["M1"]
+    jumped = await line.get("/about", lot="F2")
+    level = jumped["measured"][0]
+    assert (level["values"], level["outside"]) == (60, 36)  # 511, 512 and 513 of 509 to 513
+    assert any("36 of 60 values" in point for point in jumped["speaks_against_it"])
+    broken = [m["rules_broken"] for m in (*about["measured"], *jumped["measured"])]
+    assert not any("<" in sentence for some in broken for sentence in some)
     await refused("wrong", password="wrong password")
     await refused("needs the role engineer", person="Bob")
     await refused("no lot 'F7'", lot="F7")

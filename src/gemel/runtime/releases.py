@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from gemel import __version__
 from gemel.core.errors import DataError, Refused, Unavailable, Unknown
 from gemel.core.event import Event
-from gemel.core.frame import Values
+from gemel.core.frame import Times, Values
 from gemel.core.plant import PlantSignal, Specification
 from gemel.core.time import SECOND, isoformat
+from gemel.parts.historians.base import Query
 from gemel.runtime.daemon import Daemon
 from gemel.runtime.lots import Genealogy, covered, genealogy
 from gemel.runtime.signing import SigningKey, write_once
@@ -26,6 +27,8 @@ from gemel.twin.operations.lots import Book, Hold, LotAbout, Stay
 
 __all__ = ["content", "file_of", "open_points", "sealed"]
 
+Span: TypeAlias = tuple[int, int]
+_VALUES: Final = 1_000_000
 _MOST: Final = 10_000
 """Events of one kind in one stay."""
 
@@ -40,7 +43,7 @@ def content(daemon: Daemon, lot: str, found: Genealogy | None = None) -> dict[st
     measured: list[dict[str, Any]] = []
     events: dict[str, list[dict[str, Any]]] = {"findings": [], "alarms": [], "orders": []}
     for asset in dict.fromkeys(stay.asset for stay in stays):
-        mine = [stay for stay in stays if stay.asset == asset]
+        mine = _spans(stay for stay in stays if stay.asset == asset)
         for path in covered(found, asset, assets):
             told = (_measured(daemon, s, mine) for s in daemon.signals_of.get(path, ()))
             measured += [one for one in told if one is not None]
@@ -70,7 +73,9 @@ def open_points(known: Mapping[str, Any], about: LotAbout) -> list[str]:
         if one["outside"]:
             points.append(f"{one['outside']} of {one['values']} values of {one['signal']} are "
                           "outside the specification")  # fmt: skip
-        points += [f"{one['signal']}: {sentence}" for sentence in one["rules_broken"]]
+        if broken := one["rules_broken"]:
+            more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+            points.append(f"{one['signal']} was not in control: {broken[0]}{more}")
         if one["problem"]:
             points.append(f"{one['signal']}: {one['problem']}")
     points += [f"{f['asset']}: {f['title']}, not answered" for f in known["findings"]
@@ -147,26 +152,15 @@ def file_of(folder: Path, name: str) -> bytes:
     return path.read_bytes()
 
 
-def _measured(daemon: Daemon, planned: PlantSignal, stays: Iterable[Stay]) -> dict[str, Any] | None:
+def _measured(daemon: Daemon, planned: PlantSignal, spans: Iterable[Span]) -> dict[str, Any] | None:
     """What a value of the product was while the lot was there; None for any other signal."""
     signal = planned.signal
     asked = signal.specification
     if signal.type != "number" or (signal.role != "quality" and asked is None):
         return None
-    window = Normal.of(
-        [planned.path], daemon.numbers, SECOND, 0, "" if asked is None else asked.when,
-        daemon.plan.signals, planned.asset,
-    )  # fmt: skip
-    times, values = [], []
-    for stay in stays:
-        rows = recorded(window, daemon.store, stay.start, stay.end)
-        good = np.isfinite(rows.value[:, 0])
-        time, value = rows.time[good], rows.value[good, 0]
-        # A value that is only held is no news.
-        news = np.append(True, np.diff(value) != 0) if len(value) else np.zeros(0, np.bool_)
-        times.append(time[news])
-        values.append(value[news])
-    time, value = np.concatenate(times), np.concatenate(values)
+    found = [_values(daemon, planned, start, end) for start, end in spans]
+    time = np.concatenate([one[0] for one in found])
+    value = np.concatenate([one[1] for one in found])
     told: dict[str, Any] = {
         "signal": planned.path, "asset": planned.asset, "unit": signal.unit,
         "specification": None if asked is None else asked.model_dump(mode="json"),
@@ -184,6 +178,39 @@ def _measured(daemon: Daemon, planned: PlantSignal, stays: Iterable[Stay]) -> di
         return {**told, "problem": str(error)}
 
 
+def _values(daemon: Daemon, planned: PlantSignal, start: int, end: int) -> tuple[Times, Values]:
+    """What was measured in [start, end), each once. Where a condition says which values count, or
+    there are more than a person could look at, as of each second and only what changed."""
+    asked = planned.signal.specification
+    when = "" if asked is None else asked.when
+    if not when:
+        number = np.array([daemon.numbers[planned.path]], np.int32)
+        table = daemon.store.query(Query(number, start, end, limit=_VALUES))
+        if table.num_rows < _VALUES:
+            time, value = table.column("time").to_numpy(), table.column("value").to_numpy()
+            good = (table.column("quality").to_numpy() >= 0) & np.isfinite(value)
+            return time[good], value[good]
+    window = Normal.of(
+        [planned.path], daemon.numbers, SECOND, 0, when, daemon.plan.signals, planned.asset
+    )
+    rows = recorded(window, daemon.store, start, end)
+    good = np.isfinite(rows.value[:, 0])
+    time, value = rows.time[good], rows.value[good, 0]
+    news = np.append(True, np.diff(value) != 0) if len(value) else np.zeros(0, np.bool_)
+    return time[news], value[news]
+
+
+def _spans(stays: Iterable[Stay]) -> list[Span]:
+    """When a lot was at an asset, whoever says so: what was measured counts once."""
+    found: list[Span] = []
+    for stay in sorted(stays, key=lambda stay: stay.start):
+        if found and stay.start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], stay.end))
+        else:
+            found.append((stay.start, stay.end))
+    return found
+
+
 def _outside(value: Values, asked: Specification) -> int:
     low = -np.inf if asked.lower is None else asked.lower
     high = np.inf if asked.upper is None else asked.upper
@@ -197,29 +224,33 @@ def _judged(found: Charted) -> dict[str, Any]:
         "capability": [] if able is None else [
             {"name": i.name, "value": i.value, "low": i.low, "high": i.high} for i in able.indices
         ],
-        "rules_broken": [f"{isoformat(int(found.time[v.first]))}: {v.sentence}"
+        "rules_broken": [f"{isoformat(int(found.time[v.first]))}: {v.sentence()}"
                          for v in found.found],
     }  # fmt: skip
 
 
 def _add_events(
-    daemon: Daemon, asset: str, stays: Iterable[Stay], events: dict[str, list[dict[str, Any]]]
+    daemon: Daemon, asset: str, spans: Iterable[Span], events: dict[str, list[dict[str, Any]]]
 ) -> None:
-    for stay in stays:
+    for begun, ended in spans:
 
-        def ask(kind: str, start: int = stay.start, end: int = stay.end) -> list[Event]:
+        def ask(kind: str, start: int = begun, end: int = ended) -> list[Event]:
             found = daemon.store.events(kind, asset, start, end, _MOST)
             return [event for event in found if event.subject == asset and event.time < end]
 
         found = ask("finding")
-        first = min((event.time for event in found), default=stay.start)
+        first = min((event.time for event in found), default=begun)
         answers = {e.payload["finding"]: e for e in ask("label", first)}
+        known = {one["id"] for one in events["findings"]}
         for event in found:
+            if event.id in known:
+                continue
             said = answers.get(event.id) or answers.get(event.supersedes or "")
             events["findings"].append({**_event(event), **_answer(said)})
         # An alarm is told again when it is acknowledged or returns: each occurrence stands once.
         raised = {e.cause or e.id: e for e in ask("alarm") if e.payload.get("active")}
-        events["alarms"] += [_event(e) for e in raised.values()]
+        known = {one["id"] for one in events["alarms"]}
+        events["alarms"] += [_event(e) for e in raised.values() if e.id not in known]
         for event in ask("order"):
             told = {name: event.payload[name] for name in ("order", "product")}
             if (row := {"asset": asset, **told}) not in events["orders"]:

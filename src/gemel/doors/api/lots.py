@@ -242,7 +242,7 @@ def _signer(access: Access, name: str, password: str) -> Actor:
         secret = access.log_in(name, password)
     except Refused as error:
         raise Refused(
-            f"not signed, {error}; who signs is a person with a password, see `gemel people add`"
+            f"not signed, {error}; who signs is a person with a password, see `gemel people set`"
         ) from None
     actor = access.who(secret)
     access.end(secret)

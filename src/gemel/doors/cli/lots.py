@@ -239,9 +239,19 @@ def record(
 
 
 @lots.command()
-def key(data: DataFolder = Data) -> None:
+def key(
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="PEM", help="Write to a file")
+    ] = None,
+    data: DataFolder = Data,
+) -> None:
     """The plant's public key, to be given to whoever verifies records."""
-    typer.echo(_running(data).get("/api/lots/key")["pem"], nl=False)
+    pem = _running(data).get("/api/lots/key")["pem"]
+    if output is None:
+        typer.echo(pem, nl=False)
+    else:
+        output.write_text(pem, encoding="utf-8")
+        typer.echo(f"{output} written")
 
 
 @lots.command()

@@ -26,7 +26,7 @@ from gemel.doors.web.viewer import Action
 
 __all__ = ["Lots"]
 
-_SHOWN = 12
+_SHOWN = 6
 _LONGEST = 1_000
 _RENEW = 10 * SECOND
 """All of a lot's history is read for its panel."""
@@ -114,7 +114,7 @@ class Lots:
         viewer = self.viewer
         span = f"{viewer.clock(told['start'])} to {viewer.clock(told['end'])}"
         title = f"Which lots were at {words(told['asset'])}, {span}?"
-        notes = [h("p", f"{note[:1].upper()}{note[1:]}.", cls="faint") for note in told["notes"]]
+        notes = [h("p", f"{note}.", cls="faint") for note in told["notes"]]
         if not told["items"]:
             return panel(title, h("p", "No lot was there.", cls="empty"), notes)
         hold = None
@@ -167,8 +167,8 @@ class Lots:
             rows = [(viewer.clock(f["time"]), f"{words(f['asset'])}: {f['title']}",
                      f["answer"] or "not answered") for f in about["findings"]]  # fmt: skip
             left += [h("p", "Noticed", cls="quiet"), table(("Time", "Finding", "Answer"), rows)]
-        right: list[Child] = [self._against(about), self._holds(about), self._records(about),
-                              self._wishes(about)]  # fmt: skip
+        right: list[Child] = [self._wishes(about), self._against(about), self._holds(about),
+                              self._records(about)]  # fmt: skip
         return panel(f"Lot {about['lot']}",
                      h("div", h("div", left), h("div", right), cls="chart-and-facts"),
                      aside=_state(about["state"], ""), id="lot")  # fmt: skip
@@ -178,7 +178,7 @@ class Lots:
         if not points:
             return h("p", "Nothing speaks against its release.")
         return join(h("p", "Against a release", cls="quiet"),
-                    h("ul", [h("li", f"{p}.") for p in points[:_SHOWN]], cls="why"))  # fmt: skip
+                    h("ul", [h("li", f"{p}.") for p in points], cls="why"))  # fmt: skip
 
     def _holds(self, about: Plain) -> Html | None:
         if not about["holds"]:
@@ -283,11 +283,18 @@ def _measured(about: Plain) -> Html:
     rows = [
         (words(m["signal"]), f"{figure(_short(m['mean']))} {m['unit']}" if m["values"] else "—",
          f"{figure(_short(m['least']))} to {figure(_short(m['most']))}" if m["values"] else "—",
-         figure(m["values"]),
+         _able(m), figure(m["values"]),
          h("span", figure(m["outside"]), cls="warn" if m["outside"] else None))
         for m in about["measured"]
     ]  # fmt: skip
-    return table(("Value", "Mean", "Range", "Measured", "Outside"), rows, numeric=(1, 2, 3, 4))
+    heads = ("Value", "Mean", "Range", "Capability", "Measured", "Outside")
+    return table(heads, rows, numeric=(1, 2, 4, 5))
+
+
+def _able(measured: Plain) -> str:
+    told = {i["name"]: i for i in measured["capability"]}
+    one = told.get("Cpk") or told.get("Ppk")
+    return f"{one['name']} {one['value']:.2f} [{one['low']:.2f}, {one['high']:.2f}]" if one else "—"
 
 
 def _link(lot: str) -> Html:
