@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.operations.lines import DAY0, Line, signal
 
 from gemel.core.errors import ConfigurationError, Refused, Unknown
 from gemel.core.event import Event
 from gemel.core.role import Role
+from gemel.parts.historians import HISTORIANS
 from gemel.runtime.access import Actor
 from gemel.twin.decisions import Journal, Lots
 from gemel.twin.operations.lots import (
@@ -28,7 +31,7 @@ from gemel.twin.operations.lots import (
     trace,
 )
 from gemel.twin.operations.lots.book import Part
-from gemel.twin.operations.lots.stays import owners, runs
+from gemel.twin.operations.lots.stays import owners, runs, seen
 from gemel.twin.operations.machine import Machine
 
 EVER = 2**62
@@ -156,6 +159,37 @@ def test_an_asset_without_a_lot_takes_that_of_its_line() -> None:
         "l1": "l1/order", "l1/filler": "l1/order", "l1/order": "l1/order", "l2/f": "l2/f",
         "l2/c": "l2/f",
     }  # fmt: skip
+
+
+def test_live_and_history_tell_the_same_lots(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    own = [signal("line/filler/lot", "text"), signal("line/filler/state", "number")]
+    clock = DAY0
+    with HISTORIANS.build({"kind": "duckdb"}, "historian").open(tmp_path, lambda: clock) as store:
+        line = Line(signals=own, settings={}, store=store)
+        for minute in range(200):
+            if rng.random() < 0.3:
+                lot = "" if rng.random() < 0.2 else f"L{rng.integers(5)}"
+                line.feed(minute, lot=lot)
+            if minute == 100:  # what was open goes on after a restart
+                kept = json.loads(json.dumps(line.operations.state()))
+                line.operations = line.make()
+                line.operations.restore(kept)
+        end = line.at(200)
+        line.tick(200)
+        found = seen(store, line.operations.machines, line.start, end)
+        late = line.at(150)
+        then = seen(store, line.operations.machines, line.start, late, as_of=late)
+    told: dict[int, tuple[str, int | None]] = {}
+    for event in line.events:
+        if event.kind == "lot":
+            told[event.time] = (event.payload["lot"], event.end)
+    assert len(told) > 20
+    assert [(s.lot, s.start, None if s.lasts else s.end) for s in found.stays] == [
+        (lot, start, stop) for start, (lot, stop) in sorted(told.items())
+    ]
+    assert not found.unseen
+    assert [s.lot for s in then.stays] == [s.lot for s in found.stays if s.start < late]
 
 
 class Desk:
