@@ -74,7 +74,7 @@ def open_points(known: Mapping[str, Any], about: LotAbout) -> list[str]:
             points.append(f"{one['outside']} of {one['values']} values of {one['signal']} are "
                           "outside the specification")  # fmt: skip
         if broken := one["rules_broken"]:
-            more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+            more = f"; and {len(broken) - 1} more" if len(broken) > 1 else ""
             points.append(f"{one['signal']} was not in control: {broken[0]}{more}")
         if one["problem"]:
             points.append(f"{one['signal']}: {one['problem']}")
