@@ -59,6 +59,7 @@ assets:
     signals:
       level: {title: '<img src=x onerror="window.broken=1">', unit: ml, role: quality}
       old: {unit: bar, role: quality, stale_after: 1 s}
+      lot: {type: text, role: lot}
       buffer: {title: before the filler, range: [0, 600]}
     commands:
       set_speed:

@@ -154,15 +154,48 @@ async def test_commands_are_stopped_and_released(plant: Any, open_page: Any) -> 
         await expect(panel).to_contain_text("Commands may be sent")
 
 
-async def test_a_value_of_the_product_is_charted(plant: Any, open_page: Any) -> None:
+async def test_the_product_is_charted_and_a_suspect_lot_held_and_released(
+    plant: Any, open_page: Any
+) -> None:
+    plant.served.access.set_person("Ada", "engineer", "correct horse battery")
+    plant.push(filler__lot="<b>L1</b>")
     for i in range(40):
         plant.push(filler__level=500 + (i * 7 % 11) / 10)
         await asyncio.sleep(0.05)
-    async with open_page("/quality?span=1h") as page:
+    plant.push(filler__lot="L2")
+    async with open_page("/quality?span=1h", role="engineer") as page:
         panel = page.locator("section[id='line2/filler/level']")
         await expect(panel.locator("svg.control").first).to_be_visible()
         await expect(panel).to_contain_text("standard deviation", ignore_case=True)
         await expect(page.locator("section[id='line2/filler/old']")).to_be_visible()
+        lots = page.locator("#lots")
+        await expect(lots.locator("tbody tr")).to_have_count(2)
+        await lots.get_by_text("A suspect time").click()
+        await lots.locator("input[name=asset]").fill("line2/filler")
+        await lots.locator("input[name=start]").fill("-5min")
+        await lots.get_by_role("button", name="Find lots").click()
+        found = page.locator("#suspects")
+        await expect(found).to_contain_text("<b>L1</b> was there, filler")
+        await found.get_by_text("Hold back").click()
+        await found.locator("input[name=reason]").fill("odd level")
+        await found.get_by_role("button", name="Hold 2 lots").click()
+        await expect(lots.locator(".title")).to_contain_text("2 on hold")
+        await lots.get_by_role("link", name="<b>L1</b>").click()
+        lot = page.locator("#lot")
+        await expect(lot).to_contain_text("not cleared yet")
+        await lot.get_by_text("Clear …").click()
+        await lot.locator("form[data-action=clear-lot] input[name=reason]").fill("measured again")
+        await lot.get_by_role("button", name="Clear", exact=True).click()
+        await expect(lot).to_contain_text("cleared by engineer of a test: measured again")
+        await lot.get_by_text("Release …").click()
+        await lot.locator("input[name=person]").fill("Ada")
+        await lot.locator("input[name=comment]").fill("measured again, all good")
+        await lot.locator("input[name=password]").fill("a wrong password")
+        await lot.get_by_role("button", name="Sign").click()
+        await expect(page.get_by_role("status")).to_contain_text("not signed, name or password")
+        await lot.locator("input[name=password]").fill("correct horse battery")
+        await lot.get_by_role("button", name="Sign").click()
+        await expect(lot).to_contain_text("Version 1, released for delivery, signed by Ada")
 
 
 async def test_alternatives_are_played_side_by_side(plant: Any, open_page: Any) -> None:

@@ -53,7 +53,7 @@ Path: TypeAlias = Annotated[str, AfterValidator(_check_path)]
 
 Role: TypeAlias = Literal[
     "run", "state", "speed", "count", "reject", "setpoint", "alarm", "energy", "power",
-    "order", "product", "quality", "condition",
+    "order", "product", "lot", "quality", "condition",
 ]  # fmt: skip
 """What a signal means for production: used by pages, machine states, KPIs and discovery."""
 

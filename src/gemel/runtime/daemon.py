@@ -240,6 +240,8 @@ class Daemon:
 
     def _publish(self, events: Sequence[Event]) -> None:
         self.recent.extend(events)
+        if told := self.rooms.lots.goes_on(events):
+            self.pipeline.emit(told)
         for listener in tuple(self._listeners):
             listener(events)
 

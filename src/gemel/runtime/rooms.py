@@ -33,6 +33,7 @@ from gemel.twin.decisions import (
     Decisions,
     Eyes,
     Journal,
+    Lots,
     Promotions,
     targets,
 )
@@ -65,6 +66,7 @@ class Rooms:
     operations: Operations
     decisions: Decisions
     promotions: Promotions
+    lots: Lots
     journal: Journal
     advisers: dict[str, Adviser]
     maker: Maker
@@ -134,22 +136,16 @@ class Rooms:
         )
         await decisions.restore()
         promotions = Promotions(learners, decisions.ledger, clock, pipeline.between, pipeline.emit)
+        lots = Lots(journal, clock, pipeline.emit)
+        await lots.restore()
         advisers = {
             name: maker.adviser(plan, numbers, name, store.kept(f"reasoner/{name}"))
             for name in plan.reasoners
         }
         rooms = cls(
-            shapers,
-            watches,
-            learners,
-            alarms,
-            operations,
-            decisions,
-            promotions,
-            journal,
-            advisers,
-            maker,
-        )
+            shapers, watches, learners, alarms, operations, decisions, promotions, lots, journal,
+            advisers, maker,
+        )  # fmt: skip
         pipeline.watchers.add(*rooms.watchers())
         return rooms
 

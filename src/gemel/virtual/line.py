@@ -349,6 +349,7 @@ class Line:
             {
                 f"{LINE}.Order.OrderId": orders.current.id,
                 f"{LINE}.Order.Product": orders.current.product,
+                f"{LINE}.Order.LotId": orders.lot,
                 f"{LINE}.Order.PlannedQuantity": orders.current.planned,
                 f"{LINE}.Order.DoneQuantity": orders.done,
                 f"{LINE}.Order.ScheduleDeviation": orders.deviation(now),

@@ -17,6 +17,7 @@ class Order:
 _MENU = (("Still 0.5 l", 48_000), ("Lemon 0.5 l", 36_000), ("Still 0.5 l sport", 60_000))
 _FIRST_NUMBER = 104_711
 _DONE_BEFORE = 31_200
+_LOT = 4_000
 _PLANNED_RATE_PER_HOUR = 22_000
 
 
@@ -38,6 +39,11 @@ class OrderBook:
     @property
     def current(self) -> Order:
         return order(self.number)
+
+    @property
+    def lot(self) -> str:
+        """The lot that is packed: an order is cut into lots of 4,000 bottles."""
+        return f"{self.current.id}-{self.done // _LOT + 1:02d}"
 
     def pack(self, bottles: int, time_ns: int) -> None:
         """Count good bottles; what exceeds the order belongs to the next one."""

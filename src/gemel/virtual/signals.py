@@ -220,6 +220,7 @@ def _table() -> Iterator[Signal]:
         (
             Signal("OrderId", "Job order that runs", "string"),
             Signal("Product", "Product of the order", "string"),
+            Signal("LotId", "Lot that is packed", "string"),
             Signal("PlannedQuantity", "Bottles to make", "uint32", BOTTLES, 0, 1e6),
             Signal("DoneQuantity", "Good bottles packed", "uint32", BOTTLES, 0, 1e6),
             Signal("ScheduleDeviation", "Bottles ahead (+) or behind (−) the plan", "int32",

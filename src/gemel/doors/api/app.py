@@ -29,6 +29,7 @@ from gemel.doors.api import (
     history,
     ingest,
     live,
+    lots,
     models,
     planning,
     plant,
@@ -65,7 +66,7 @@ def create_app(daemon: Daemon, access: Access) -> FastAPI:
     )
     app.state.daemon = daemon
     app.state.access = access
-    rooms = (alarms, decisions, models, quality, planning, schedules, upkeep, supply)
+    rooms = (alarms, decisions, models, quality, lots, planning, schedules, upkeep, supply)
     for module in (session, plant, live, history, ingest, *rooms, plant_file):
         app.include_router(module.router, prefix="/api")
     app.include_router(plant.metrics)

@@ -14,6 +14,7 @@ import typer
 from gemel.core.errors import GemelError
 from gemel.doors.cli import access, learned, models, planning, plans, quality
 from gemel.doors.cli.dispatch import dispatch
+from gemel.doors.cli.lots import lots
 from gemel.doors.cli.options import (
     AsJson,
     Cap,
@@ -50,6 +51,7 @@ app.add_typer(access.people, name="people")
 app.add_typer(access.tokens, name="tokens")
 app.add_typer(models.models, name="models")
 app.add_typer(models.labels, name="labels")
+app.add_typer(lots, name="lots")
 app.add_typer(planning.plan, name="plan")
 app.add_typer(plans.plans, name="plans")
 app.add_typer(whatif, name="whatif")

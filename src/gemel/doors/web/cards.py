@@ -164,7 +164,9 @@ def finding(viewer: Viewer, event: Plain) -> Html:
         h("dl", rows, cls="facts") if rows and event.get("diagnosis") is None else None,
         h("p", payload["because"], cls="why") if payload.get("because") and not rows else None,
         diagnosis.shown(viewer, event.get("diagnosis")),
-        h("p", told, cls="why"),
+        h("p", told, " · ",
+          h("a", "Which lots?", href=f"/quality?finding={_query(event['id'])}#suspects"),
+          cls="why"),
         _answer(viewer, event),
         cls="card",
     )  # fmt: skip

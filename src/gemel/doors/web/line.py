@@ -13,7 +13,7 @@ from gemel.doors.web.markup import words
 __all__ = ["Line", "Machine", "choose", "groups", "picture", "short"]
 
 MOST = 24
-_OTHERS = {"state", "run", "speed", "setpoint", "count", "alarm", "order", "product"}
+_OTHERS = {"state", "run", "speed", "setpoint", "count", "alarm", "order", "product", "lot"}
 _RANK = {"quality": 0, "condition": 1, None: 2, "reject": 3, "power": 4, "energy": 5}
 _SHORT = {"temperature": "temp.", "vibration": "vibr.", "pressure": "press.", "current": "curr."}
 

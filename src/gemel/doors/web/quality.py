@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+import asyncio
+from urllib.parse import quote, urlencode
 
 from gemel.client.asynchronous import Plain
 from gemel.core.time import SECOND
 from gemel.doors.web.control_chart import control_chart, histogram, short
 from gemel.doors.web.frame import Surroundings
+from gemel.doors.web.lots import Lots
 from gemel.doors.web.markup import Child, Html, figure, h, join, many, panel, table, words
 from gemel.doors.web.viewer import Part, Viewer
 
@@ -25,10 +27,17 @@ async def build(around: Surroundings) -> Html:
     span = around.query.get("span", "8h")
     if span not in dict(_SPANS):
         span = "8h"
-    items = await viewer.client.quality(f"-{span}")
+    lots = Lots(around)
+    items, _ = await asyncio.gather(viewer.client.quality(f"-{span}"), lots.ask(f"-{span}"))
     shown = Part("quality", _all(viewer, items, span))
+    shown_lots = Part("lots", lots.html())
+    lots.act()
 
     asked_at = viewer.now
+
+    async def look_at_lots() -> None:
+        await lots.ask(f"-{span}")
+        shown_lots.show(lots.html())
 
     async def look_again() -> None:
         # Days of history are read for it: a chart of hours need not be new every two seconds.
@@ -38,8 +47,9 @@ async def build(around: Surroundings) -> Html:
         asked_at = viewer.now
         shown.show(_all(viewer, await viewer.client.quality(f"-{span}"), span))
 
+    viewer.refresh(look_at_lots)
     viewer.refresh(look_again)
-    return shown.html
+    return join(shown_lots.html, shown.html)
 
 
 def _all(viewer: Viewer, items: list[Plain], span: str) -> Html:
@@ -101,7 +111,12 @@ def _one(viewer: Viewer, item: Plain) -> Html:
         if v is not None and u is not None and v > u
     }
     broken = [
-        h("li", f"{times[v['first']]}: {v['sentence']}") for v in reversed(item["violations"])
+        h(
+            "li",
+            f"{times[v['first']]}: {v['sentence']} ",
+            h("a", "Which lots?", href=_suspects(item, v)),
+        )
+        for v in reversed(item["violations"])
     ]
     kinds = {"xbar-s": "subgroups of values that follow each other", "i-mr": "single values"}
     said = (
@@ -123,6 +138,15 @@ def _one(viewer: Viewer, item: Plain) -> Html:
     )  # fmt: skip
     return panel(title, h("div", left, right, cls="chart-and-facts"), aside=link,
                  id=item["signal"])  # fmt: skip
+
+
+def _suspects(item: Plain, violation: Plain) -> str:
+    """Where lots are asked for that were there when a rule was broken, up to the next point."""
+    points = item["points"]
+    after = violation["last"] + 1
+    end = points[after] if after < len(points) else item["end"]
+    asked = {"asset": item["asset"], "start": points[violation["first"]], "end": end}
+    return f"/quality?{urlencode(asked)}#suspects"
 
 
 def _facts(item: Plain) -> list[tuple[Html, Html]]:

@@ -5,6 +5,7 @@ from gemel.twin.decisions.command import ALLOWED, FINAL, OPEN, Command, State
 from gemel.twin.decisions.decisions import Decisions
 from gemel.twin.decisions.eyes import Connection, Eyes
 from gemel.twin.decisions.journal import Entry, Fault, Head, Journal
+from gemel.twin.decisions.lots import Lots
 from gemel.twin.decisions.people import Actor
 from gemel.twin.decisions.promotions import Promotion, Promotions
 from gemel.twin.decisions.targets import Target, targets
@@ -23,6 +24,7 @@ __all__ = [
     "Fault",
     "Head",
     "Journal",
+    "Lots",
     "Promotion",
     "Promotions",
     "State",

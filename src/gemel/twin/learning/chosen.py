@@ -20,6 +20,7 @@ _ROLES: Final = (
     "run",
     "order",
     "product",
+    "lot",
     "alarm",
 )
 """Roles whose signals are not looked at unless they are named: they move by design."""

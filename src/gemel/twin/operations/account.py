@@ -52,6 +52,7 @@ class Reading:
     produced  float64  pieces since the row before, rejects included; `rejected` of these
     reset     bool     a counter began again
     orders, products   texts, None where unknown; only for the machine that owns the order
+    lots               texts of the lot signal, None where unknown
     """
 
     time: npt.NDArray[np.int64]
@@ -62,6 +63,7 @@ class Reading:
     reset: npt.NDArray[np.bool_]
     orders: list[str | None]
     products: list[str | None]
+    lots: list[str | None]
 
 
 def read(machine: Machine, rows: Rows, last: Last) -> tuple[Reading, Last]:
@@ -83,7 +85,8 @@ def read(machine: Machine, rows: Rows, last: Last) -> tuple[Reading, Last]:
     if np.isnan(last.count):
         seen = np.zeros(n, np.bool_) if counts is None else ~np.isnan(counts)
         marks |= np.where(np.logical_or.accumulate(seen), 0, 2)
-    reading = Reading(time, state, marks, produced, rejected, reset | again, orders, products)
+    lots = _texts(columns.get("lot"), n)
+    reading = Reading(time, state, marks, produced, rejected, reset | again, orders, products, lots)
     return reading, Last(int(state[-1]) if n else last.state, now, count, reject)
 
 
@@ -316,7 +319,7 @@ def _cut(rows: Rows, begin: int, end: int) -> Rows:
 
 def _nothing() -> Reading:
     none = np.zeros(0, np.int64)
-    return Reading(none, none, none, np.zeros(0), np.zeros(0), np.zeros(0, np.bool_), [], [])
+    return Reading(none, none, none, np.zeros(0), np.zeros(0), np.zeros(0, np.bool_), [], [], [])
 
 
 def _plain(value: float) -> float | None:

@@ -50,7 +50,7 @@ _NUMBERS: Final = (
 )  # fmt: skip
 """PackML states by their number (ISA-TR88.00.02, PackTags `Status.StateCurrent`)."""
 
-_ROLES: Final = ("state", "run", "speed", "count", "reject", "order", "product")
+_ROLES: Final = ("state", "run", "speed", "count", "reject", "order", "product", "lot")
 _PER_HOUR: Final = {"1/h": 1.0, "1/min": 60.0, "1/s": 3600.0, "Hz": 3600.0, "1/d": 1 / 24}
 
 
@@ -59,13 +59,13 @@ class Machine:
     """An asset with signals that say what it does.
 
     inputs      path of the signal behind each of the names state, run, speed, setpoint, count,
-                reject, starved, blocked, reason, order, product
+                reject, starved, blocked, reason, order, product, lot
     states      class of each code of the state signal; reasons the same for the reason of a stop
     rate        pieces per hour of one unit of the speed signal; None if its unit is not a rate
     ideal_rate  pieces per hour, None if nobody says
     others      further numbers of the asset, which may explain why it is slow
     owns_order  False where the order is that of the line, told by another asset
-    connector   of the signal that tells the class
+    connector   of the signal that tells the class; lot_connector of the one that tells the lot
     unit        of the speed as the plant file writes it: bottles/h are not cases/h
     """
 
@@ -82,6 +82,7 @@ class Machine:
     owns_order: bool = True
     connector: str = ""
     unit: str = ""
+    lot_connector: str = ""
 
     @property
     def judges(self) -> bool:
@@ -202,9 +203,10 @@ def _chosen(
     by_name = {key.casefold(): s for key, s in reversed(by_key.items())}
     for name, key in (
         ("starved", means.starved), ("blocked", means.blocked), ("reason", means.reason),
+        ("lot", means.lot),
     ):  # fmt: skip
         wanted = by_key.get(key) if key else by_name.get(name)
-        if wanted is not None:
+        if wanted is not None and (name != "lot" or wanted.signal.type == "text"):
             chosen[name] = wanted
     return chosen
 
@@ -239,6 +241,7 @@ def _machine(
         count_includes_rejects=means.count_includes_rejects,
         unit=chosen["speed"].signal.unit if "speed" in chosen else "",
         connector=next((chosen[n].connector for n in _ROLES if n in chosen), ""),
+        lot_connector=chosen["lot"].connector if "lot" in chosen else "",
         others=tuple(
             s.path
             for s in signals

@@ -30,6 +30,7 @@ from gemel.twin.operations.account import Account, Reading
 from gemel.twin.operations.calendar import Calendar, Window
 from gemel.twin.operations.flow import Flow
 from gemel.twin.operations.kpis import Kpi, measure
+from gemel.twin.operations.lots.tracker import LotTracker
 from gemel.twin.operations.machine import Machine
 from gemel.twin.operations.pace import Pace
 from gemel.twin.operations.settings import OperationsSettings
@@ -292,6 +293,7 @@ class _Unit:
         self._minor_below = minor_below
         self._stops = StopTracker()
         self._orders = OrderTracker(machine.asset)
+        self._lots = LotTracker(machine.asset)
         self._pace = pace
         self._unpaced: list[Frame] = []
         self._paced = 0
@@ -362,6 +364,7 @@ class _Unit:
             "last": self.feed_of.last,
             "stops": self._stops.state(),
             "orders": self._orders.state(),
+            "lots": self._lots.state(),
             "slow": self._pace.watch.state() if self._pace is not None else None,
         }
 
@@ -369,6 +372,7 @@ class _Unit:
         self.account.restore(saved["account"])
         self._stops = StopTracker(saved["stops"])
         self._orders = OrderTracker(self.machine.asset, saved["orders"])
+        self._lots = LotTracker(self.machine.asset, saved.get("lots"))
         self.feed_of = ColumnFeed(self._inputs, self._catalogue, snapshot, since=int(saved["last"]))
         if self._pace is not None:
             self._pace.watch.restore(saved["slow"])
@@ -382,6 +386,8 @@ class _Unit:
                 events += [s.event(self.machine.asset, known, self._minor_below) for s in stops]
             if "order" in self.machine.inputs:
                 events += self._order(reading, time, known)
+            if "lot" in self.machine.inputs:
+                events += self._lots.rows(time, reading.lots, known)
         return events
 
     def _order(self, reading: Reading, time: list[int], known: int) -> list[Event]:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from gemel.core.plant import Shift
 from gemel.core.settings import Settings
-from gemel.core.time import HOUR, MINUTE, SECOND, Duration
+from gemel.core.time import DAY, HOUR, MINUTE, SECOND, Duration
 
 __all__ = [
     "AssetOperations",
@@ -56,6 +56,15 @@ class AssetOperations(Settings):
     starved: str = Field("", description="Boolean signal: nothing comes; 'starved' where it exists")
     blocked: str = Field("", description="Boolean signal: no room after it; 'blocked' if it exists")
     reason: str = Field("", description="Enumeration signal with the reason of a stop")
+    lot: str = Field(
+        "", description="Text signal with the lot that is there; role 'lot', or 'lot' if it exists"
+    )
+    remains: Duration | None = Field(
+        None,
+        ge=0,
+        description="A tank, mixer or buffer: something of a lot is there for so long "
+        "after it has gone, and may be in the lots that come then",
+    )
     reasons: dict[str, StateWord] = Field({}, description="Meaning of labels of the reason signal")
     count_includes_rejects: bool = Field(
         True, description="Whether the count is of all pieces, or of good ones"
@@ -91,4 +100,7 @@ class OperationsSettings(Settings):
         0.05, ge=0, lt=1, description="A KPI is unknown when more of its window is missing"
     )
     slow: SlowSettings = SlowSettings()
+    lots_back: Duration = Field(
+        30 * DAY, gt=0, description="How far back lots are looked for, if nobody says since when"
+    )
     assets: dict[str, AssetOperations] = Field({}, description="By path of the asset")

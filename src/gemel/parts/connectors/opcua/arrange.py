@@ -55,7 +55,9 @@ _MOST_SIGNALS: Final = 5000
 _MEASURED: Final = frozenset(
     {"run", "state", "speed", "count", "reject", "alarm", "energy", "power", "quality", "condition"}
 )
-_ONE_PER_ASSET: Final = frozenset({"run", "state", "speed", "count", "reject", "order", "product"})
+_ONE_PER_ASSET: Final = frozenset(
+    {"run", "state", "speed", "count", "reject", "order", "product", "lot"}
+)
 
 
 @dataclass(slots=True)

@@ -200,8 +200,8 @@ _RULES: Final[tuple[tuple[str, str, tuple[str, ...], frozenset[str] | None, floa
      r"|actual_speed|ist_geschwindigkeit|geschwindigkeit)$", _NUMBERS, None, 0.9),
     ("speed", r"speed|rate|throughput|takt|geschw|output", _NUMBERS, _RATES, 0.8),
     ("speed", r"speed|geschwindigkeit|drehzahl|velocity|(^|_)rpm($|_)", _NUMBERS, None, 0.6),
-    ("order", r"order|auftrag|(^|_)job|(^|_)lot($|_)|(^|_)batch|charge|(^|_)los($|_)",
-     ("text",), None, 0.8),
+    ("order", r"order|auftrag|(^|_)job", ("text",), None, 0.8),
+    ("lot", r"(^|_)lot($|_)|(^|_)batch|charge|(^|_)los($|_)", ("text",), None, 0.8),
     ("product", r"product|produkt|recipe|rezept|article|artikel|material|(^|_)sku($|_)|sorte"
      r"|program", ("text", "enumeration"), None, 0.7),
     ("quality", r"fill_?(level|volume|height)|fuell(hoehe|menge)|weight|gewicht|quality|qualitaet"
