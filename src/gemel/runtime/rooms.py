@@ -66,6 +66,7 @@ class Rooms:
     journal: Journal
     advisers: dict[str, Adviser]
     maker: Maker
+    guard: Guard
 
     @classmethod
     async def open(
@@ -133,8 +134,9 @@ class Rooms:
             for name in plan.reasoners
         }
         rooms = cls(
-            watches, learners, alarms, operations, decisions, promotions, journal, advisers, maker
-        )
+            watches, learners, alarms, operations, decisions, promotions, journal, advisers, maker,
+            guard,
+        )  # fmt: skip
         pipeline.watchers.add(*rooms.watchers())
         return rooms
 

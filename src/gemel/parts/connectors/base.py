@@ -206,10 +206,13 @@ class Receiver(Protocol):
 class JobReader(Protocol):
     """A session that can be asked which job orders its peer has."""
 
-    async def jobs(self, address: str, wanted: Collection[str]) -> Mapping[str, JobResponse]:
-        """All job orders of the receiver at `address`, by id, and what became of those `wanted`
-        that it does not list any more, if it still knows. Raises `Unavailable`, and
-        `ConfigurationError` if there is no receiver of job orders."""
+    async def jobs(
+        self, address: str, wanted: Collection[str], over: Collection[str] = ()
+    ) -> Mapping[str, JobResponse]:
+        """All job orders of the receiver at `address`, by id, with the response to those that have
+        begun and are not known to be `over`; and what became of those `wanted` that it does not
+        list any more, if it still knows. Raises `Unavailable`, and `ConfigurationError` if there
+        is no receiver of job orders."""
         ...
 
 

@@ -93,10 +93,10 @@ class Jobs:
         status = int(outputs[-1].Value or 0)
         return Outcome(True) if status & 1 else Outcome(False, _words(status))
 
-    async def look(self, address: str, wanted: Collection[str]) -> dict[str, JobResponse]:
-        """What the machine has, by JobOrderID; of those that have begun, and of `wanted` that are
-        not in its list any more, with their response. Raises `Unavailable` and
-        `ConfigurationError`."""
+    async def look(
+        self, address: str, wanted: Collection[str], over: Collection[str] = ()
+    ) -> dict[str, JobResponse]:
+        """See `JobReader.jobs`."""
         receiver, types = await self._receiver(address), await self._known()
         found: dict[str, JobResponse] = {}
         [value] = await self.link.read([receiver.listed])
@@ -114,7 +114,8 @@ class Jobs:
             return found
         for job in dict.fromkeys([*found, *wanted]):
             listed = found.get(job)
-            if (listed is None and job in wanted) or (listed and listed.state in BEGUN):
+            begun = listed is not None and listed.state in BEGUN and job not in over
+            if begun or (listed is None and job in wanted):
                 response = await self._response(receiver, types, job)
                 if response is not None:
                     planned = None if listed is None else listed.planned

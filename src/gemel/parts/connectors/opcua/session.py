@@ -116,11 +116,13 @@ class OpcUaSession:
             raise Unavailable(str(self._lost))
         return await self._writer.write(write)
 
-    async def jobs(self, address: str, wanted: Collection[str]) -> Mapping[str, JobResponse]:
+    async def jobs(
+        self, address: str, wanted: Collection[str], over: Collection[str] = ()
+    ) -> Mapping[str, JobResponse]:
         """See `JobReader.jobs`."""
         if self._lost is not None:
             raise Unavailable(str(self._lost))
-        return await self._writer.jobs.look(address, wanted)
+        return await self._writer.jobs.look(address, wanted, over)
 
     async def _subscribe(self) -> None:
         handles = sorted(self._nodes)
