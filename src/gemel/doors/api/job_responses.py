@@ -98,7 +98,7 @@ def _quantity(told: Any, where: str) -> float | None:
         if not isinstance(item, dict) or "Quantity" not in item:
             raise DataError(f'{place}: write {{"Quantity": {{"QuantityString": "480"}}}}')
         quantity = item["Quantity"]
-        text = quantity.get("QuantityString") if isinstance(quantity, dict) else quantity
+        text: Any = quantity.get("QuantityString") if isinstance(quantity, dict) else quantity
         try:
             number = float(text) if not isinstance(text, bool) else math.nan
         except (TypeError, ValueError):

@@ -168,7 +168,13 @@ def posted(
 
 
 def _again(entry: Posted, order: JobOrder, plan: int, by: str, now: int) -> Posted:
-    more = {"order": order, "wanted": True, "plan": plan, "by": by, "version": entry.version + 1}
+    more: dict[str, Any] = {
+        "order": order,
+        "wanted": True,
+        "plan": plan,
+        "by": by,
+        "version": entry.version + 1,
+    }
     if entry.has == order and entry.state in ("waiting", "accepted", "refused"):
         return entry.now("accepted", now, **{**more, "version": entry.version})
     doubt: PostState = "unconfirmed" if entry.state in ("sent", "unconfirmed") else "waiting"
