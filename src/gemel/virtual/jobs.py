@@ -149,10 +149,23 @@ class JobControl:
 
     # What the machine does
 
+    async def follow(
+        self, job: str, product: str, work_order: str, good: int, start: datetime
+    ) -> None:
+        """The machine makes a job order by its own book, sent to it or not; what it made before
+        has ended."""
+        for name, other in self.jobs.items():
+            if other.state == "Running" and name != job:
+                await self.end(name)
+        if job not in self.jobs:
+            order = self.order(job, product, work_order)
+            self.jobs[job] = Job(order, "AllowedToStart", start)
+        await self.run(job, good)
+
     async def run(self, job: str, good: int | None = None) -> None:
         """The machine works on a job order, and has made so many."""
         found = self.jobs[job]
-        if found.state in ("AllowedToStart", "Interrupted"):
+        if found.state == "AllowedToStart":
             found.state, found.start = "Running", found.start or self._now()
         found.good = good if good is not None else found.good
         await self.publish()
@@ -165,12 +178,12 @@ class JobControl:
     async def publish(self) -> None:
         """Let clients see the list of job orders, if it has changed."""
         told = [(name, job.state, id(job.order)) for name, job in self.jobs.items()]
-        listed = [
-            self._made("JobOrderAndState", JobOrder=job.order, State=[self._state(job.state)])
-            for job in self.jobs.values()
-        ]
         if told != self._told:
             self._told = told
+            listed = [
+                self._made("JobOrderAndState", JobOrder=job.order, State=[self._state(job.state)])
+                for job in self.jobs.values()
+            ]
             value = ua.DataValue(ua.Variant(listed, _V.ExtensionObject, is_array=True))
             await self._server.write_attribute_value(self._list.nodeid, value)
 
