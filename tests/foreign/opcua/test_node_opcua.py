@@ -192,7 +192,9 @@ async def test_no_change_is_missed_between_two_looks(node, tmp_path, said):
 
 async def test_job_orders_by_the_nodeset_of_the_foundation(node, tmp_path):
     now = 1_772_344_800_000_000_000
-    order = JobOrder("P-1/mill", "O1001", now, now + 3_600_000_000_000, "Mill7", 12.5, -7, "P-1", "ä")
+    order = JobOrder(
+        "P-1/mill", "O1001", now, now + 3_600_000_000_000, "Mill7", 12.5, -7, "P-1", "ä"
+    )
     address = "/Jobs7/JobOrderControl"
 
     async with running(node, tmp_path) as mill:
