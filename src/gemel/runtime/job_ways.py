@@ -33,6 +33,7 @@ LOOK_S: Final = 0.5
 SHORTEST_S: Final = 0.5
 LONGEST_S: Final = 60.0
 MACHINE_S: Final = 1.0
+_TOLD_AFTER: Final = 4
 
 
 class JobWays:
@@ -136,16 +137,17 @@ class JobWays:
     # One way
 
     async def _way(self, name: str, way: str) -> None:
-        pause = SHORTEST_S
+        pause, failures = SHORTEST_S, 0
         while True:
             settings = self._settings(name).send.get(way)
             if settings is not None:
                 try:
                     await self._visit(name, way, settings)
                     self._waits.pop((name, way), None)
-                    pause = SHORTEST_S
+                    pause, failures = SHORTEST_S, 0
                 except GemelError as error:
-                    if self._waits.get((name, way)) != str(error):
+                    failures += 1
+                    if failures == _TOLD_AFTER:  # a connector that is just being opened is no news
                         log.warning("job orders of '%s' to '%s' wait: %s", name, way, error)
                     self._waits[name, way] = str(error)
                     pause = min(2 * pause, LONGEST_S)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gemel.client.asynchronous import Plain
-from gemel.doors.web.markup import Child, Html, button, figure, h, join, many, table
+from gemel.doors.web.markup import Child, Html, button, figure, h, many, table
 from gemel.doors.web.viewer import Viewer
 
 __all__ = ["job_orders"]
@@ -36,7 +36,7 @@ def job_orders(viewer: Viewer, shown: Plain) -> Html | None:
             button("Send again", "again"), cls="buttons",
         )  # fmt: skip
     heads = ("Job order", "Machine", *(f"Sent to {way}" for way in ways), "Response")
-    return join(h("h3", "Job orders"), table(heads, rows), again)
+    return h("div", h("h3", "Job orders"), table(heads, rows), again, style="margin-top:20px")
 
 
 def _word(sent: Plain | None) -> Child:

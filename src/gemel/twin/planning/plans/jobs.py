@@ -23,7 +23,7 @@ PostState: TypeAlias = Literal[
     "waiting", "sent", "unconfirmed", "accepted", "refused", "cancelled", "passed"
 ]
 _OPEN: Final = ("waiting", "sent", "unconfirmed")
-_LEFT: Final = "it has begun: what runs is not touched by a plan"
+_LEFT: Final = "it has begun, and what runs is not touched by a plan"
 _GONE: Final = (
     "the machine has it no more: it was cancelled there, or its list was lost; send it again"
 )
@@ -230,16 +230,13 @@ def _as_held(order: JobOrder, response: JobResponse) -> JobOrder:
     return replace(order, start=start or 0, end=end or 0)
 
 
-def shown(entry: Posted | None, response: JobResponse | None) -> tuple[str, str]:
+def shown(entry: Posted, response: JobResponse | None) -> tuple[str, str]:
     """A word for people, and why."""
+    if entry.state == "passed":
+        return "not sent", entry.reason
     if response is not None and response.state in BEGUN:
         return response.state.lower(), ""
-    if entry is None:
-        return "", ""
-    if entry.state == "accepted" and response is not None and response.state == "AllowedToStart":
-        return "accepted", "may start"
-    words = {"unconfirmed": "not confirmed", "passed": "begun"}
-    return words.get(entry.state, entry.state), entry.reason
+    return "not confirmed" if entry.state == "unconfirmed" else entry.state, entry.reason
 
 
 def to_clear(entry: Posted, sending: Sending, response: JobResponse | None) -> JobCall | None:
