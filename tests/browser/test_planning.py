@@ -65,6 +65,10 @@ async def test_from_the_live_line_to_a_repaired_plan(link: str, browser: Browser
     await release.click()
     await expect(page.get_by_text("Plan 1 holds")).to_be_visible(timeout=PATIENCE)
 
+    # Its job orders have gone to the line, which says what it has, and what runs.
+    await expect(page.get_by_text("allowed to start").first).to_be_visible(timeout=PATIENCE)
+    await expect(page.get_by_text(re.compile("running since .* good")).first).to_be_visible()
+
     # The capper trips: the twin notices by itself, and proposes a plan around it.
     await expect(page.get_by_text("line2 is down since")).to_be_visible(timeout=PATIENCE)
     await expect(release).to_be_visible(timeout=PATIENCE)

@@ -243,6 +243,10 @@ class AsyncClient:
         """The proposed plan holds."""
         return _plain(await self.post(_of("schedules", name, "release"), {"number": number}))
 
+    async def send_again(self, name: str) -> int:
+        """Send the job orders that were refused once more; how many."""
+        return int((await self.post(_of("schedules", name, "job-orders/send-again"), {}))["again"])
+
     async def discard_plan(self, name: str, number: int) -> Plain:
         """The proposed plan is thrown away."""
         return _plain(await self.post(_of("schedules", name, "discard"), {"number": number}))

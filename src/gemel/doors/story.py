@@ -86,7 +86,9 @@ def _planning() -> list[_Step]:
             "They begin with the bottles that stand in the line now.", "/what-if",
         ),
         _Step("planned", "Plan with the best", "Orders of a day on two lines.", "/schedule"),
-        _Step("released", "Release the plan", "Its job orders go out.", "/schedule"),
+        _Step(
+            "released", "Release the plan", "Its job orders go to the line by OPC UA.", "/schedule"
+        ),
         _Step("broken", "The capper trips", "Noticed as a breakdown of the line.", "/schedule"),
         _Step(
             "repaired", "Release the repaired plan",

@@ -313,7 +313,7 @@ def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
     return Plan(
         path.resolve(), digest, plant, signals, connectors, features, watches, tasks, scores,
         alarms, reasoners, operations, machines(plant.assets, signals, operations), lines,
-        schedules(plant, lines, paths, folder, document.where),
+        schedules(plant, lines, paths, folder, document.where, connectors),
         upkeeps(plant, paths, folder, document.where),
         supplies(plant, paths, folder, document.where),
     )  # fmt: skip

@@ -146,6 +146,7 @@ class Daemon:
             self._begin(self.planning.run(), "planning")
             if connect:
                 self.connect()
+                self._begin(self.planning.jobs.run(), "job orders")
             try:
                 yield self
             finally:
@@ -169,6 +170,7 @@ class Daemon:
         await self.pipeline.stop()
         await self.rooms.close(self.store)
         self.planning.stop()
+        self.planning.jobs.close()
         self.upkeeping.stop()
         self.supplying.stop()
         for executor in (self._executor, self._asker, self._planner, self._looker):

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from gemel.core import quality as q
 from gemel.core.errors import GemelError, Unknown, did_you_mean
 from gemel.core.event import Event
+from gemel.core.job import JobResponse
 from gemel.core.time import isoformat, zone
+from gemel.runtime.job_orders import JobOrders
 from gemel.runtime.line_history import Remembered
 from gemel.runtime.live_lines import line_of, live_line
 from gemel.runtime.schedules import read_description
@@ -44,6 +46,8 @@ class Planning:
         self._of: dict[str, PlanSettings] = {}
         self._troubles: dict[str, str] = {}
         self.books: dict[str, Book] = {}
+        self.jobs = JobOrders(daemon, self.books)
+        """Job orders on their way out, and what comes back."""
         self.seen = Remembered(daemon.clock)
         """What was told of the past of lines, for a minute."""
         self.tried = ""
@@ -117,7 +121,14 @@ class Planning:
         held = self.book(name).release(number, by)
         await asyncio.to_thread(self._write, name, held)
         await self.keep(name)
+        # After a crash in between, the ways begin with the plan that holds.
+        await self.jobs.put(name, held, by)
         return held
+
+    async def respond(self, name: str, told: Sequence[JobResponse], by: str) -> None:
+        """What a system says of job orders; see `JobOrders.respond`."""
+        await self.jobs.respond(name, told, by)
+        await self.keep(name)
 
     async def keep(self, name: str) -> None:
         """Keep the state of a book, on disk when it returns."""

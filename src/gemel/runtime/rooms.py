@@ -70,6 +70,7 @@ class Rooms:
     journal: Journal
     advisers: dict[str, Adviser]
     maker: Maker
+    guard: Guard
 
     @classmethod
     async def open(
@@ -144,7 +145,7 @@ class Rooms:
         }
         rooms = cls(
             shapers, watches, learners, alarms, operations, decisions, promotions, lots, journal,
-            advisers, maker,
+            advisers, maker, guard,
         )  # fmt: skip
         pipeline.watchers.add(*rooms.watchers())
         return rooms

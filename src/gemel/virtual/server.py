@@ -23,6 +23,7 @@ from gemel.virtual.access import GuardedAttributes, Users
 from gemel.virtual.clock import SimulatedClock
 from gemel.virtual.faults import NS, Fault
 from gemel.virtual.history import MemoryHistory, to_datetime
+from gemel.virtual.jobs import JobControl
 from gemel.virtual.line import IllegalCommandError, Line, NotWritableError, OutOfRangeError
 from gemel.virtual.load import ExtraSignals, build_clutter, build_extra
 from gemel.virtual.options import Options
@@ -168,6 +169,9 @@ class PlantServer:
         if options.nodes:
             build_clutter(space, options.nodes)
         await space.commit()
+        self._jobs = JobControl(server, lambda: to_datetime(self._line.time_ns))
+        parent = server.get_node(space.id(LINE))
+        await self._jobs.build(parent, index[LINE_URI], f"{LINE}.")
         self._paths = {node: path for path, node in nodes.items() if BY_PATH[path].writable}
         server.iserver.attribute_service = GuardedAttributes(
             server.iserver.aspace, set(self._paths), self._write
@@ -188,6 +192,11 @@ class PlantServer:
             while self._cuts_planned and elapsed_s >= self._cuts_planned[0].at_s:
                 self._cuts.put_nowait(self._cuts_planned.pop(0).for_s)
             await self._show()
+            book, order = line.orders, line.orders.current
+            await self._jobs.follow(
+                f"{order.id}/fill", order.product, order.id, book.done,
+                to_datetime(book.started_ns),
+            )  # fmt: skip
 
     async def _run_extra(self) -> None:
         start_ns = due_ns = self._begin_ns

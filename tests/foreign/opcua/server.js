@@ -20,6 +20,7 @@ const {
   standardUnits,
 } = require("node-opcua");
 const { nodesets } = require("node-opcua-nodesets");
+const { addJobs } = require("./jobs.js");
 
 const URI = "urn:example.org:mill";
 const SAMPLING_MS = 50;
@@ -161,6 +162,7 @@ async function main(port, readyFile) {
   set("Mill7.ActiveProgram", program, DataType.String, "O1001");
   set("Mill7.State", state, DataType.UInt32, 1);
   set("Mill7.Running", running, DataType.Boolean, false);
+  await addJobs(space, own);
   await server.start();
   fs.writeFileSync(readyFile, `opc.tcp://127.0.0.1:${port}`);
 

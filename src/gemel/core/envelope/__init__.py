@@ -110,6 +110,19 @@ def _terms(permit: Permit) -> tuple[Any, ...]:
     return (*(getattr(permit, name, None) for name in _TERMS), type(permit.value))
 
 
+def seal(
+    command_id: str, command: str, connector: str, address: str, value: Setting, expires: int
+) -> Permit:
+    """The permit of these terms. For the envelopes of this folder alone: they have judged it."""
+    permit = object.__new__(Permit)
+    for name, term in zip(
+        _TERMS, (command_id, command, connector, address, value, expires), strict=True
+    ):
+        object.__setattr__(permit, name, term)
+    _sealed[permit] = _terms(permit)
+    return permit
+
+
 class Envelope(Settings):
     """Limits of one command. Without `low` and `high` (or `allowed`) nothing is ever sent."""
 
@@ -157,13 +170,11 @@ class Envelope(Settings):
         the request, and at the latest when the situation would no longer count as fresh.
         """
         self.judge(request, situation)
-        permit = object.__new__(Permit)
         expires = min(request.expires, situation.now + self.fresh_within)
-        for name in _TERMS:
-            value = expires if name == "expires" else getattr(request, name)
-            object.__setattr__(permit, name, value)
-        _sealed[permit] = _terms(permit)
-        return permit
+        return seal(
+            request.command_id, request.command, request.connector, request.address,
+            request.value, expires,
+        )  # fmt: skip
 
     def judge(self, request: Request, situation: Situation) -> Room:
         """How much room is left. Raises `Refused` with every bound that stands in the way, what

@@ -3,19 +3,21 @@ them."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from gemel.core.errors import Unknown
+from gemel.core.errors import DataError, Unknown
 from gemel.core.time import MINUTE, isoformat, parse_duration, parse_time, zone
 from gemel.doors.api.access import Operator, Running, Viewer
+from gemel.doors.api.job_responses import read_responses, response_of
 from gemel.runtime.daemon import Daemon
 
 router = APIRouter(tags=["planning"])
 
 _LONGEST_S: Final = 600.0
+_LARGEST: Final = 4 * 1024 * 1024
 
 
 class PlanAsked(BaseModel):
@@ -50,6 +52,14 @@ class Chosen(BaseModel):
     number: int
 
 
+class JobCommanded(BaseModel):
+    """A command about one job order."""
+
+    job: str = Field(max_length=200)
+    command: Literal["Start", "RevokeStart", "Stop", "Abort", "Pause", "Resume", "Cancel", "Clear"]
+    reason: str = Field(max_length=500)
+
+
 @router.get("/schedules")
 async def schedules(daemon: Running, _: Viewer) -> list[dict[str, Any]]:
     """All schedules: which plan holds, and whether another is proposed."""
@@ -80,6 +90,7 @@ async def schedule(name: str, daemon: Running, _: Viewer) -> dict[str, Any]:
             machine: {"since": isoformat(d.since), "until": isoformat(d.until), "said": d.said}
             for machine, d in list(book.down.items())
         },
+        "jobs": await _jobs(daemon, name),
         "orders": {
             order: {
                 "machine": o.machine, "start": isoformat(o.start), "done": o.done,
@@ -148,14 +159,58 @@ async def discard(name: str, chosen: Chosen, daemon: Running, actor: Operator) -
 
 @router.get("/schedules/{name}/job-orders")
 async def job_orders(name: str, daemon: Running, _: Viewer) -> list[dict[str, Any]]:
-    """The job orders of the plan that holds, and the responses to them, in words of ISA-95."""
+    """The job orders of the plan that holds, how they were sent, and the responses to them, in
+    words of ISA-95."""
     book = daemon.planning.book(name)
     if book.held is None:
         raise Unknown(f"no plan of '{name}' holds yet")
-    return [_job_order(daemon, name, row) for row in book.held.rows]
+    jobs = await _jobs(daemon, name)
+    return [_job_order(daemon, name, row, jobs.get(row.operation)) for row in book.held.rows]
 
 
-def _job_order(daemon: Daemon, name: str, row: Any) -> dict[str, Any]:
+@router.post("/schedules/{name}/job-responses")
+async def job_responses(
+    name: str, request: Request, daemon: Running, actor: Operator
+) -> dict[str, int]:
+    """Job responses from a business system or a machine: `{"JobResponse": [...]}`, or one alone."""
+    daemon.planning.book(name)
+    body = await request.body()
+    if len(body) > _LARGEST:
+        raise DataError(f"the body has {len(body)} bytes, at most {_LARGEST}; send it in parts")
+    told = read_responses(body, zone(daemon.plan.plant.plant.time_zone))
+    await daemon.planning.respond(name, told, actor.name)
+    return {"accepted": len(told)}
+
+
+@router.post("/schedules/{name}/job-orders/command")
+async def command_job_order(
+    name: str, told: JobCommanded, daemon: Running, actor: Operator
+) -> dict[str, Any]:
+    """A person's own command about one job order at its machine, with a reason."""
+    daemon.planning.book(name)
+    found = await daemon.planning.jobs.command(
+        name, told.job, told.command, actor.name, told.reason
+    )
+    return {"job": told.job, "state": "" if found is None else found.state}
+
+
+@router.post("/schedules/{name}/job-orders/send-again")
+async def send_again(name: str, daemon: Running, _: Operator) -> dict[str, int]:
+    """What was refused goes out once more."""
+    daemon.planning.book(name)
+    return {"again": await daemon.planning.jobs.send_again(name)}
+
+
+async def _jobs(daemon: Daemon, name: str) -> dict[str, dict[str, Any]]:
+    found = await daemon.planning.jobs.report(name)
+    for told in found.values():
+        told["response"] = None if told["response"] is None else response_of(told["response"])
+        for one in told["sent"]:
+            one["since"] = isoformat(one["since"])
+    return found
+
+
+def _job_order(daemon: Daemon, name: str, row: Any, job: dict[str, Any] | None) -> dict[str, Any]:
     told = daemon.planning.book(name).history.get(row.order)
     response = None
     if told is not None and told.machine == row.machine:
@@ -168,7 +223,8 @@ def _job_order(daemon: Daemon, name: str, row: Any) -> dict[str, Any]:
     return {
         "jobOrderID": row.operation, "workOrder": row.order, "workMaster": row.product,
         "equipment": row.machine, "startTime": isoformat(row.start), "endTime": isoformat(row.end),
-        "jobResponse": response,
+        "jobResponse": response, "sent": [] if job is None else job["sent"],
+        "told": None if job is None else job["response"],
     }  # fmt: skip
 
 

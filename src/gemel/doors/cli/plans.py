@@ -18,6 +18,7 @@ __all__ = ["plans"]
 
 plans = typer.Typer(help="Schedules of a running twin.", no_args_is_help=True)
 
+_COMMANDS = "Start, RevokeStart, Stop, Abort, Pause, Resume, Cancel or Clear"
 Name = Annotated[str, typer.Argument(metavar="SCHEDULE", help="Its name in the plant file")]
 
 
@@ -57,7 +58,28 @@ def show(
     if plan is None:
         typer.echo("nothing is proposed" if proposed else "no plan holds; gemel plans make")
         raise typer.Exit(1)
-    _tell(data, plan)
+    _tell(data, plan, {} if proposed else found["jobs"])
+
+
+@plans.command()
+def job(
+    name: Name,
+    job_order: Annotated[str, typer.Argument(metavar="JOB", help="Id of the job order")],
+    command: Annotated[str, typer.Argument(metavar="COMMAND", help=_COMMANDS)],
+    reason: Annotated[str, typer.Option(help="Why; stands in the journal")] = "",
+    data: DataFolder = Path("gemel-data"),
+) -> None:
+    """Tell a machine something about one job order, e.g. to pause it."""
+    body = {"job": job_order, "command": command, "reason": reason}
+    told = running(data).post(f"{_path(name)}/job-orders/command", body)
+    typer.echo(f"{job_order} is {told['state'] or 'gone'} at the machine")
+
+
+@plans.command("send-again")
+def send_again(name: Name, data: DataFolder = Path("gemel-data")) -> None:
+    """Send the job orders that were refused once more, after what stood in the way is mended."""
+    count = running(data).post(f"{_path(name)}/job-orders/send-again", {})["again"]
+    typer.echo(f"{count} go out again" if count else "none was refused")
 
 
 @plans.command()
@@ -122,7 +144,16 @@ def _number(value: int | None) -> str:
     return "" if value is None else str(value)
 
 
-def _tell(data: Path, plan: Any) -> None:
+def _sent(job: Any) -> str:
+    """How a job order was sent by each way, and why not."""
+    words = []
+    for one in job["sent"] if job is not None else ():
+        reason = f" ({one['reason']})" if one["reason"] else ""
+        words.append(f"{one['way']}: {one['word']}{reason}")
+    return "; ".join(words)
+
+
+def _tell(data: Path, plan: Any, jobs: Any = None) -> None:
     from gemel.doors.cli import telling
 
     local = zone(running(data).get("/api/plant")["time_zone"])
@@ -138,12 +169,19 @@ def _tell(data: Path, plan: Any) -> None:
         [f"{one['order']} is {duration_text(one['late_ns'])} late: {one['why']}"
          for one in plan["late"]],
     )  # fmt: skip
-    table = telling.table("machine", "begins", "done", "order", "product", "due", "sure")
+    more = ("job order",) if jobs else ()
+    table = telling.table("machine", "begins", "done", "order", "product", "due", "sure", *more)
     for row in plan["rows"]:
         chance = plan["on_time"].get(row["order"])
         table.add_row(
             row["machine"], minute(row["start"]), minute(row["end"]), row["order"],
             row["product"], minute(plan["due"].get(row["order"])),
             "" if chance is None else f"{100 * chance:.0f} %",
+            *((_sent(jobs.get(row["operation"])),) if jobs else ()),
         )  # fmt: skip
     console.print(table)
+    left = {one["operation"] for one in plan["rows"]}
+    others = {name: told for name, told in (jobs or {}).items() if name not in left}
+    told = [f"{name}: {_sent(one)}" for name, one in others.items() if one["sent"]]
+    if told:
+        telling.say(console, "job orders of plans before", told)

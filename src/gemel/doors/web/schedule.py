@@ -7,6 +7,7 @@ import re
 from gemel.client.asynchronous import Plain
 from gemel.doors.web.frame import Surroundings
 from gemel.doors.web.gantt import gantt
+from gemel.doors.web.job_orders import job_orders
 from gemel.doors.web.markup import (
     Child,
     Html,
@@ -69,8 +70,12 @@ async def build(around: Surroundings) -> Html:
         await viewer.client.discard_plan(name, int(told["number"]))
         return "Thrown away"
 
+    async def again(_: Plain) -> str:
+        return f"{await viewer.client.send_again(name)} go out again"
+
     for action, handler in (
         ("plan", plan), ("down", down), ("move", move), ("release", release), ("discard", discard),
+        ("again", again),
     ):  # fmt: skip
         viewer.on(action, handler)
     viewer.refresh(look_again)
@@ -106,7 +111,7 @@ def _all(viewer: Viewer, known: list[Plain], shown: Plain) -> Html:
             panel(f"Plan {held['number']} holds", _measures(viewer, held),
                   gantt(held, shown, viewer.zone, movable=viewer.may("operator")
                         and proposed is None),
-                  _orders(viewer, shown, held), _late(held),
+                  _orders(viewer, shown, held), _late(held), job_orders(viewer, shown),
                   aside=f"{held['why']} · {held['by']} · {viewer.clock(held['made'])}")
         )  # fmt: skip
     if held is None and proposed is None:

@@ -16,20 +16,22 @@ Protocol objects stop inside the connector. Every implementation passes the suit
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import ClassVar, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from gemel.core.catalogue import SignalType
 from gemel.core.errors import ConfigurationError
 from gemel.core.frame import Frame
+from gemel.core.job import JobResponse
 from gemel.core.kind import Part
 from gemel.core.time import Clock
 
 __all__ = [
+    "JOBS",
     "Accepted",
     "Connector",
     "Counters",
@@ -39,9 +41,11 @@ __all__ = [
     "FoundAsset",
     "FoundCommand",
     "FoundSignal",
+    "JobReader",
     "Outcome",
     "Receiver",
     "Session",
+    "Taker",
     "Wanted",
     "Write",
 ]
@@ -50,6 +54,12 @@ Delivery: TypeAlias = Literal["confirmed", "resumable", "live-only"]
 """What is promised over a break. *confirmed*: the source keeps everything until it is told that it
 is on disk. *resumable*: the source has history, gaps are refilled from it. *live-only*: what was
 missed is missed, and shown as a gap."""
+
+
+Taker: TypeAlias = Literal["", "machine", "system"]
+"""Who takes job orders: nobody; a machine, which starts by them; a business system."""
+JOBS: Final = ";jobs"
+"""End of the address of a `Write` whose value is the text of a `JobCall`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +202,20 @@ class Receiver(Protocol):
         ...
 
 
+@runtime_checkable
+class JobReader(Protocol):
+    """A session that can be asked which job orders its peer has."""
+
+    async def jobs(
+        self, address: str, wanted: Collection[str], over: Collection[str] = ()
+    ) -> Mapping[str, JobResponse]:
+        """All job orders of the receiver at `address`, by id, with the response to those that have
+        begun and are not known to be `over`; and what became of those `wanted` that it does not
+        list any more, if it still knows. Raises `Unavailable`, and `ConfigurationError` if there
+        is no receiver of job orders."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class FoundSignal:
     """A signal that discovery proposes, with the reason why."""
@@ -260,6 +284,9 @@ class Connector(Part):
     schemes: ClassVar[tuple[str, ...]] = ()
     """Beginnings of the URLs that it can discover, e.g. ``opc.tcp``. Written out as a literal: they
     are read from the source, see `Kind.declared`."""
+    takes_jobs: ClassVar[Taker] = ""
+    """Whether, and as what, it can be named under `send` of a schedule. Its sessions then take a
+    `Write` whose address ends in `JOBS`; those of a machine are a `JobReader`, too."""
     suffixes: ClassVar[tuple[str, ...]] = ()
     """Ends of the names of files that it can discover, e.g. ``.csv``; a literal too. The longest
     that fits wins; the empty one takes every file that nobody else knows."""

@@ -4,6 +4,7 @@ from gemel.twin.decisions.advisers import Adviser
 from gemel.twin.decisions.command import ALLOWED, FINAL, OPEN, Command, State
 from gemel.twin.decisions.decisions import Decisions
 from gemel.twin.decisions.eyes import Connection, Eyes
+from gemel.twin.decisions.job_orders import JobOrders
 from gemel.twin.decisions.journal import Entry, Fault, Head, Journal
 from gemel.twin.decisions.lots import Lots
 from gemel.twin.decisions.people import Actor
@@ -23,6 +24,7 @@ __all__ = [
     "Eyes",
     "Fault",
     "Head",
+    "JobOrders",
     "Journal",
     "Lots",
     "Promotion",

@@ -26,6 +26,7 @@ from gemel.parts.connectors.base import (
     Found,
     Progress,
     Session,
+    Taker,
 )
 from gemel.parts.connectors.opcua.discovery import discover
 from gemel.parts.connectors.opcua.link import Access, connect
@@ -47,6 +48,7 @@ class OpcUa(Connector):
 
     delivery: ClassVar[Delivery] = "resumable"
     schemes: ClassVar[tuple[str, ...]] = ("opc.tcp", "opc.https")
+    takes_jobs: ClassVar[Taker] = "machine"
 
     url: str = Field(description="Address of the server, e.g. 'opc.tcp://192.168.1.5:4840'")
     security: Policy = Field(

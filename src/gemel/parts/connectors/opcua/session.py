@@ -6,13 +6,14 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 from asyncua import ua
 
 from gemel.core.errors import DataError, GemelError, Unavailable
 from gemel.core.frame import Frame, concatenate
+from gemel.core.job import JobResponse
 from gemel.core.time import MILLISECOND, SECOND, Clock, duration_text
 from gemel.parts.connectors.base import Counters, Door, Outcome, Write
 from gemel.parts.connectors.opcua.convert import Converter
@@ -114,6 +115,14 @@ class OpcUaSession:
         if self._lost is not None:
             raise Unavailable(str(self._lost))
         return await self._writer.write(write)
+
+    async def jobs(
+        self, address: str, wanted: Collection[str], over: Collection[str] = ()
+    ) -> Mapping[str, JobResponse]:
+        """See `JobReader.jobs`."""
+        if self._lost is not None:
+            raise Unavailable(str(self._lost))
+        return await self._writer.jobs.look(address, wanted, over)
 
     async def _subscribe(self) -> None:
         handles = sorted(self._nodes)

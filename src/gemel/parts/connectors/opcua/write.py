@@ -8,8 +8,9 @@ from typing import Any, Final
 from asyncua import ua
 
 from gemel.core.errors import ConfigurationError, DataError, Unavailable
-from gemel.parts.connectors.base import Outcome, Write
+from gemel.parts.connectors.base import JOBS, Outcome, Write
 from gemel.parts.connectors.opcua.address import parse
+from gemel.parts.connectors.opcua.jobs import Jobs
 from gemel.parts.connectors.opcua.link import Link, status_text, translate
 from gemel.parts.connectors.opcua.resolve import Resolver, forward
 
@@ -41,9 +42,12 @@ class Writer:
         self._link = link
         self._resolver = resolver
         self._targets: dict[str, _Target] = {}
+        self.jobs = Jobs(link, resolver)
 
     async def write(self, write: Write) -> Outcome:
         """The server's answer. Raises `Unavailable` if it is not known whether it got the value."""
+        if write.address.endswith(JOBS):
+            return await self.jobs.send(write.address.removesuffix(JOBS), str(write.value))
         try:
             target = self._targets.get(write.address) or await self._look_up(write.address)
             value = _fit(write.value, target)

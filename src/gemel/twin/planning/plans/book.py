@@ -10,6 +10,7 @@ from typing import Any, Final
 from gemel.core.errors import ConfigurationError, Refused, Unknown, did_you_mean
 from gemel.core.event import Event
 from gemel.core.frame import Values
+from gemel.core.job import BEGUN, JobResponse
 from gemel.core.time import SECOND, Clock
 from gemel.parts.solvers.scheduling import (
     SCHEDULERS,
@@ -84,6 +85,8 @@ class Book:
         """Why is looked for a plan; empty if nobody looks."""
         self.trouble = ""
         """Why the last search came to nothing."""
+        self._idle: set[str] = set()
+        """Operations that have not begun, whatever was planned: their machine says so."""
 
     # What happens in the plant
 
@@ -153,6 +156,29 @@ class Book:
             self.down.pop(machine, None)
             if takes:
                 self.down[machine] = Down(since, now + takes, said=True)
+
+    def orders(self) -> dict[str, tuple[float, float]]:
+        """Quantity and weight of every order in the file, by name."""
+        return {o.order: (o.quantity, o.weight) for o in self._described(self._clock()).orders}
+
+    def hear(self, told: JobResponse) -> None:
+        """What a peer says of a job order. On machines that the twin sees, its own counts hold."""
+        with self._lock:
+            rows = self.held.rows if self.held is not None else ()
+            row = next((row for row in rows if row.operation == told.job), None)
+            if row is None or row.machine in self.settings.machines:
+                return
+            self._idle.discard(told.job)
+            known = self.history.get(row.order)
+            if told.state in BEGUN and told.state != "Aborted":
+                over = told.state == "Ended" and _last(self.held, row)
+                start = told.start or (known.start if known is not None else self._clock())
+                end = (told.end or self._clock()) if over else None
+                self.history[row.order] = Order(row.machine, start, end, told.quantity or 0.0)
+                return
+            self._idle.add(told.job)
+            if known is not None and known.machine == row.machine:
+                del self.history[row.order]
 
     # Planning
 
@@ -228,8 +254,11 @@ class Book:
         for row in self.held.rows if self.held is not None else ():
             if row.machine in self.settings.machines or row.start > now:
                 continue
-            if (told := known.get(row.order)) is not None and told.start > row.start:
-                continue  # a later step of it has begun
+            if row.operation in self._idle:
+                continue
+            told = known.get(row.order)
+            if told is not None and (told.start > row.start or told.machine == row.machine):
+                continue  # a later step of it has begun, or its machine has told of this one
             done = min(1.0, (now - row.start) / max(row.end - row.start, 1))
             over = row.end if row.end <= now and _last(self.held, row) else None
             known[row.order] = Order(

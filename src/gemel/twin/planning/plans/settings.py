@@ -6,6 +6,7 @@ from pydantic import Field
 
 from gemel.core.settings import Settings
 from gemel.core.time import MINUTE, SECOND, Duration
+from gemel.twin.planning.plans.jobs import Sending
 
 __all__ = ["PlanSettings", "Seat"]
 
@@ -26,6 +27,7 @@ class PlanSettings(Settings):
     title: str = Field("", description="Name for people; the key where it is empty")
     file: str = Field(description="The file, from the folder of the plant file; without `start`")
     machines: dict[str, Seat] = Field({}, description="Machines of the file that the twin sees")
+    send: dict[str, Sending] = Field({}, description="Where released job orders go, by name")
     solver: str = Field("best", description="Who looks for plans")
     search: Duration = Field(10 * SECOND, gt=0, description="How long is looked for a new plan")
     repair: Duration = Field(SECOND, gt=0, description="How long after a breakdown")

@@ -1,0 +1,174 @@
+"""What each peer shall have, what it has, and what it is told next: computation on values."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import replace
+
+import pytest
+
+from gemel.core.envelope import is_intact
+from gemel.core.envelope.job import JobRequest, JobSituation, permit_job
+from gemel.core.errors import DataError, Refused
+from gemel.core.job import JobCall, JobOrder, JobResponse, JobState
+from gemel.core.time import HOUR
+from gemel.twin.planning.plans.jobs import (
+    Posted,
+    Sending,
+    call_of,
+    orders_of,
+    posted,
+    read_back,
+    shown,
+)
+from gemel.twin.planning.plans.version import Row, Version
+
+NOW = 1_000 * HOUR
+SENDING = Sending(connector="press")
+
+
+def version(number: int, *rows: tuple[str, int], machine: str = "press") -> Version:
+    made = tuple(
+        Row(f"{o}/make", o, "box", machine, NOW + at * HOUR, NOW + (at + 1) * HOUR)
+        for o, at in rows
+    )
+    return Version(number, NOW, "planner", "asked", made)
+
+
+def post(
+    held: Version, known: dict[str, Posted], responses: dict[str, JobResponse] | None = None,
+    over: tuple[str, ...] = (), machine: bool = True, sending: Sending = SENDING,
+) -> tuple[list[Posted], list[Posted]]:  # fmt: skip
+    wanted = orders_of(held, {"P-1": 5.0}, {"P-1": 2.0})
+    return posted("day", "way", sending, held, "anna", NOW, wanted, known, responses or {}, over,
+                  machine)  # fmt: skip
+
+
+def by_job(entries: list[Posted]) -> dict[str, Posted]:
+    return {one.order.id: one for one in entries}
+
+
+def taken(entry: Posted) -> Posted:
+    return entry.now("accepted", NOW, has=entry.order)
+
+
+def told(job: str, state: JobState, order: JobOrder | None = None) -> JobResponse:
+    return JobResponse(job, state, planned=None if order is None else (order.start, order.end))
+
+
+def test_a_plan_put_twice_changes_nothing() -> None:
+    held = version(1, ("P-1", 1), ("P-2", 2))
+    changed, dropped = post(held, {})
+    assert [call_of(one, SENDING).command for one in changed] == ["Store", "Store"]  # type: ignore[union-attr] # waiting
+    assert not dropped
+    assert changed[0].order.quantity == 5
+    assert changed[0].order.priority == 2
+    assert post(held, by_job(changed)) == ([], [])
+    assert post(held, by_job([taken(one) for one in changed])) == ([], [])
+
+
+def test_only_what_changed_is_said_and_what_runs_is_left() -> None:
+    known = by_job([taken(e) for e in post(version(1, ("P-1", 1), ("P-2", 2), ("P-3", 3)), {})[0]])
+    responses = {"P-1/make": told("P-1/make", "Running")}
+    changed, dropped = post(version(2, ("P-1", 4), ("P-2", 2), ("P-4", 3)), known, responses)
+    calls = {one.order.id: call_of(one, SENDING) for one in changed}
+    assert {job: call.command for job, call in calls.items() if call} == {
+        "P-3/make": "Cancel", "P-4/make": "Store",
+    }  # fmt: skip
+    assert not dropped
+    changed, _ = post(version(2, ("P-1", 1), ("P-2", 5), ("P-3", 3)), known)
+    [call] = [call_of(one, SENDING) for one in changed]
+    assert call is not None
+    assert (call.command, call.order.id, call.key) == ("Update", "P-2/make", "day/P-2/make/2")
+    # Back to what the peer has, before the change was sent: nothing is to be said.
+    [back], _ = post(version(3, ("P-1", 1), ("P-2", 2), ("P-3", 3)), known | by_job(changed))
+    assert call_of(back, SENDING) is None
+
+
+def test_what_was_never_sent_is_forgotten_and_what_went_elsewhere_cancelled() -> None:
+    first, _ = post(version(1, ("P-1", 1)), {})
+    assert post(version(2, ("P-2", 1)), by_job(first))[1] == first
+    press = Sending(connector="press", machines=("press",))
+    moved, _ = post(
+        version(2, ("P-1", 1), machine="hand"), by_job([taken(first[0])]), sending=press
+    )
+    assert [call_of(one, press).command for one in moved] == ["Cancel"]  # type: ignore[union-attr] # waiting
+
+
+def test_a_business_system_is_not_told_to_cancel_what_is_done() -> None:
+    known = by_job([taken(one) for one in post(version(1, ("P-1", 1), ("P-2", 2)), {})[0]])
+    changed, _ = post(version(2, ("P-2", 2)), known, over=("P-1",), machine=False)
+    assert not changed
+    changed, _ = post(version(2, ("P-1", 1)), known, machine=False)
+    assert [call_of(one, SENDING).command for one in changed] == ["Cancel"]  # type: ignore[union-attr] # waiting
+
+
+def test_reading_back_settles_what_nobody_answered() -> None:
+    [entry], _ = post(version(1, ("P-1", 1)), {})
+    lost = entry.now("unconfirmed", NOW, "the line was cut")
+    assert read_back(lost, told("P-1/make", "NotAllowedToStart", entry.order), NOW).state == (
+        "accepted"
+    )
+    assert read_back(lost, None, NOW) == lost, "it did not arrive: it is sent again"
+    other = replace(entry.order, start=NOW)
+    there = read_back(entry, told("P-1/make", "NotAllowedToStart", other), NOW)
+    call = call_of(there, SENDING)
+    assert call is not None
+    assert call.command == "Update", "the machine knew the id"
+    running = read_back(taken(entry).now("waiting", NOW, wanted=False), told("P-1/make", "Running"),
+                        NOW)  # fmt: skip
+    assert running.wanted
+    assert call_of(running, SENDING) is None
+    gone = read_back(taken(entry).now("unconfirmed", NOW, wanted=False), None, NOW)
+    assert gone.state == "cancelled"
+    missing = read_back(taken(entry), None, NOW)
+    assert shown(missing, None)[0] == "refused"
+    assert call_of(missing, SENDING) is None, "nobody puts there again what was taken away"
+
+
+def test_entries_and_calls_survive_the_way_to_disk() -> None:
+    [entry], _ = post(version(1, ("P-1", 1)), {})
+    assert Posted.of(taken(entry).record()) == taken(entry)
+    call = JobCall("k", "Store", entry.order, 3, "ä")
+    assert JobCall.parse(call.text()) == call
+    with pytest.raises(DataError, match="no command"):
+        JobCall.parse(call.text().replace('"Store"', '"Explode"'))
+    with pytest.raises(DataError, match="not a job order"):
+        JobCall.parse("7")
+
+
+def request(command: str = "Store", **more: object) -> JobRequest:
+    order = JobOrder("P-1/make", "box", NOW, NOW + HOUR, "press")
+    call = JobCall("k", command, order)  # type: ignore[arg-type] # one of the commands
+    return replace(
+        JobRequest("1", "line", "press", "/Press;jobs", call, "anna"),
+        **more,  # type: ignore[arg-type] # fields of it
+    )
+
+
+GOOD = JobSituation(NOW, armed=True, stopped=(), known=True)
+
+
+def test_the_envelope_denies_by_default() -> None:
+    permit = permit_job(request(), GOOD)
+    assert is_intact(permit)
+    assert permit.address == "/Press;jobs"
+    assert JobCall.parse(str(permit.value)) == request().call
+    with pytest.raises(Refused, match=r"disarmed.*kill switch.*blindly"):
+        permit_job(request(), JobSituation(NOW))
+    for wrong, situation, what in (
+        (request(by=""), GOOD, "nobody has released it"),
+        (request(), replace(GOOD, stopped=("line",)), "kill switch of line"),
+        (request(), replace(GOOD, stopped=("",)), "kill switch of the plant"),
+        (request(), replace(GOOD, stopped=None), "not known whether a kill switch"),
+        (request(), replace(GOOD, now=NOW + HOUR), "planned end has passed"),
+        (request("Update"), replace(GOOD, state="Running"), "not touched by a plan"),
+        (request("Cancel"), replace(GOOD, state="Interrupted"), "not touched by a plan"),
+        (request("Clear"), replace(GOOD, state="Running"), "only what has ended"),
+    ):
+        with pytest.raises(Refused, match=what):
+            permit_job(wrong, situation)
+    assert permit_job(request("Cancel", person=True), replace(GOOD, state="AllowedToStart"))
+    # A business system starts nothing: no kill switch holds its paper back.
+    assert permit_job(request(), JobSituation(NOW, machine=False))
+    assert dataclasses.is_dataclass(GOOD)
