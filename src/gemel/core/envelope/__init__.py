@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, Final, Literal, NoReturn, SupportsIndex, final
-from weakref import WeakKeyDictionary
+from typing import Final, Literal
 
 from pydantic import Field, model_validator
 
+from gemel.core.envelope.permits import Permit, is_intact, seal
 from gemel.core.envelope.situation import (
     Interlock,
     Request,
@@ -46,81 +46,6 @@ __all__ = [
 
 _ROUNDING: Final = 1e-9
 """A step that is exactly the largest one must not fail by the last bit of its division."""
-
-
-@final
-class Permit:
-    """Leave to write one value once. Only `Envelope.permit` makes one.
-
-    It is valid only as the very object that was made, unaltered and before `expires`: there is no
-    way to construct, copy or pickle one, and `is_intact` sees through an object that was forged or
-    altered behind the language's back. Who forgets it, loses it: it does not survive the process.
-    """
-
-    __slots__ = (
-        "__weakref__", "address", "command", "command_id", "connector", "expires", "value",
-    )  # fmt: skip
-
-    command_id: str
-    command: str
-    connector: str
-    address: str
-    value: Setting
-    expires: int
-
-    def __init__(self) -> None:
-        self._deny()
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("a Permit cannot be altered")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError("a Permit cannot be altered")
-
-    def __copy__(self) -> NoReturn:
-        self._deny()
-
-    def __deepcopy__(self, memo: object) -> NoReturn:
-        self._deny()
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        self._deny()
-
-    def __repr__(self) -> str:
-        return f"<Permit {self.command_id}: {self.value!r} to {self.address}>"
-
-    @staticmethod
-    def _deny() -> NoReturn:
-        raise TypeError("a Permit comes from Envelope.permit alone")
-
-
-_TERMS: Final = ("command_id", "command", "connector", "address", "value", "expires")
-_sealed: Final[WeakKeyDictionary[Permit, tuple[Any, ...]]] = WeakKeyDictionary()
-
-
-def is_intact(permit: object) -> bool:
-    """Whether this is a Permit that the envelope made, as it made it."""
-    if type(permit) is not Permit or permit not in _sealed:
-        return False
-    return _terms(permit) == _sealed[permit]
-
-
-def _terms(permit: Permit) -> tuple[Any, ...]:
-    # With the type, since True equals 1 and is another thing to write.
-    return (*(getattr(permit, name, None) for name in _TERMS), type(permit.value))
-
-
-def seal(
-    command_id: str, command: str, connector: str, address: str, value: Setting, expires: int
-) -> Permit:
-    """The permit of these terms. For the envelopes of this folder alone: they have judged it."""
-    permit = object.__new__(Permit)
-    for name, term in zip(
-        _TERMS, (command_id, command, connector, address, value, expires), strict=True
-    ):
-        object.__setattr__(permit, name, term)
-    _sealed[permit] = _terms(permit)
-    return permit
 
 
 class Envelope(Settings):

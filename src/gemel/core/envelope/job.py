@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from gemel.core.envelope import Permit, seal
+from gemel.core.envelope.permits import Permit, seal
 from gemel.core.errors import Refused
 from gemel.core.job import BEGUN, JobCall, JobState
 from gemel.core.time import SECOND
