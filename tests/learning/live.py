@@ -112,6 +112,8 @@ class Press:
         self.events: list[Event] = []
         self.random = np.random.default_rng(0)
         self.offset = 1.0
+        self.spread = 0.01
+        """Of the thickness, for the same force and heat."""
         self.learner = self.start()
 
     def start(self) -> Learner:
@@ -128,7 +130,7 @@ class Press:
         """So many seconds pass; `wear` at each of them."""
         for i in range(seconds):
             force, heat = self.random.normal(50, 2), self.random.normal(180, 3)
-            thickness = 0.1 * force - 0.02 * heat + self.offset + self.random.normal(0, 0.01)
+            thickness = 0.1 * force - 0.02 * heat + self.offset + self.random.normal(0, self.spread)
             values = {
                 "force": force, "heat": heat, "thickness": thickness,
                 "wear": wear(i) + self.random.normal(0, 0.05),

@@ -270,3 +270,27 @@ def test_a_state_that_has_not_changed_for_long_is_in_force(soft: Press) -> None:
     soft.learner = soft.start()
     soft.until(lambda: soft.learner.champion, most=60)
     assert soft.now - START > 25 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("more", "held", "factor"), [("", (0.86, 0.94), 2.0), ("    adapt: false\n", (0.3, 0.6), 1.0)]
+)
+def test_an_interval_adapts_when_what_is_measured_scatters_more(
+    tmp_path: Path, more: str, held: tuple[float, float], factor: float
+) -> None:
+    with press(tmp_path, SOFT % "" + more) as found:
+        found.until(lambda: found.learner.champion)
+        found.spread = 0.03
+        found.run(1_500)
+        band = found.learner.report()["last"]["band"]
+        assert held[0] < band["held"] < held[1]
+        assert (band["of"], band["promised"]) == (1_000, 0.9)
+        assert band["factor"] >= factor
+        assert (band["factor"] == 1) == bool(more)
+
+
+def test_adapting_is_for_what_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "plant.yaml").write_text(f"{PLANT}{LIFE}    adapt: false\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError) as error:
+        load(tmp_path / "plant.yaml")
+    assert "adapt: is for quality and forecast, this task is remaining_life" in str(error.value)

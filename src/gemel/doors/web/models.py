@@ -29,6 +29,8 @@ from gemel.doors.web.viewer import Part, Viewer
 __all__ = ["build", "estimate"]
 
 _STEPS = 30
+_ENOUGH = 20
+"""Intervals of which it is told how many held."""
 _STATES = {
     "waiting": "waits",
     "fitting": "is being fitted",
@@ -92,9 +94,20 @@ def estimate(viewer: Viewer, task: Plain) -> Html:
     return join(
         h("p", h("b", f"{value}{ending}", cls="big"), " ", h("span", band, cls="quiet"), old,
           " · ", link, cls="what"),
+        _held(last.get("band")),
         spark,
         _reasons(last.get("why"), unit),
     )  # fmt: skip
+
+
+def _held(band: Plain | None) -> Html | None:
+    """How often the interval held what came."""
+    if band is None or band["of"] < _ENOUGH:
+        return None
+    told = f"held {band['held']:.0%} of the last {band['of']:,}, {band['promised']:.0%} promised"
+    if abs(band["factor"] - 1) >= 0.05:
+        told += f"; made {band['factor']:.2g} times as wide as the model says"
+    return h("p", told, cls="faint")
 
 
 def _round(value: float, last: Plain) -> float:

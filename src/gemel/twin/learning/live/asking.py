@@ -30,6 +30,7 @@ class Said:
     judged  int64[m]    when it was, ns UTC; None where it is known at the end of a unit alone
     events  bool[m]     which of them are events, that are rare; None as above
     ahead   what the champion expects of the time to come, where it does
+    band    how often its last intervals held what came, where they adapt to it
     """
 
     models: Mapping[str, str]
@@ -38,6 +39,7 @@ class Said:
     judged: Times | None
     events: npt.NDArray[np.bool_] | None
     ahead: Ahead | None
+    band: Mapping[str, Any] | None
     reasons: dict[str, Any] | None
     rows: Rows
     fresh: int
@@ -70,7 +72,10 @@ class Asker:
                 losses[role] = form.ended(self._registry.get(model), ended) if some else np.zeros(0)
         told = {role: one.told for role, one in said.items()}
         reasons = self._explained(models["champion"], rows)
-        return Said(models, told, losses, judged, events, champion.ahead, reasons, rows, fresh)
+        return Said(
+            models, told, losses, judged, events, champion.ahead, champion.band, reasons, rows,
+            fresh,
+        )  # fmt: skip
 
     def _said(self, model: str, rows: Rows, fresh: int) -> Followed:
         """Of the fresh rows, unit by unit."""
@@ -91,6 +96,7 @@ class Asker:
             found[-1].ahead,
             np.concatenate([one.keys for one in found]),
             np.concatenate([one.marks for one in found]),
+            found[-1].band,
         )
 
     def _explained(self, model: str, rows: Rows) -> dict[str, Any] | None:

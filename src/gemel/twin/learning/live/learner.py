@@ -382,6 +382,7 @@ class Learner:
             "time": int(time[-1]), **self.form.plain(told[-1]),
             "why": said.reasons or (self.last or {}).get("why"),
             "ahead": None if said.ahead is None else said.ahead.plain(),
+            "band": None if said.band is None else dict(said.band),
         }  # fmt: skip
         signal = np.tile(np.array(self._outputs, np.int32), len(time))
         self._tell(

@@ -58,6 +58,11 @@ class TaskUse(Settings):
         10 * MINUTE, gt=0, description="Rows that count must cover so much before the first fit"
     )
     every: Duration = Field(10 * SECOND, gt=0, description="How often it is asked")
+    adapt: bool = Field(
+        True,
+        description="quality, forecast: an interval is made wider or narrower by how often it held "
+        "what came",
+    )
     renewal: Renewal = Field(Renewal(), description="When and how the model is renewed")
 
     @classmethod

@@ -51,7 +51,7 @@ def form_of(name: str, settings: dict[str, Any]) -> Form | AnomalyForm:
         raise ConfigurationError(f"`task` is missing; one of: {', '.join([*FORMS, _WATCH])}")
     form = FORMS[own["task"]]
     for field, of in _OF.items():
-        if getattr(use, field) and own["task"] not in of:
+        if field in mine and own["task"] not in of:
             raise ConfigurationError(
                 f"{field}: is for {' and '.join(of)}, this task is {own['task']}"
             )
@@ -61,5 +61,6 @@ def form_of(name: str, settings: dict[str, Any]) -> Form | AnomalyForm:
 _WATCH: Final = "anomaly"
 """The task that becomes a watch."""
 _LIVED: Final = ("remaining_life", "failure")
-_OF: Final = {"failed": _LIVED, "renewed": _LIVED, "interval": ("forecast",)}
+_MEASURED: Final = ("quality", "forecast")
+_OF: Final = {"failed": _LIVED, "renewed": _LIVED, "interval": ("forecast",), "adapt": _MEASURED}
 """Settings of use that belong to some tasks."""

@@ -21,6 +21,7 @@ from gemel.core.plant import PlantSignal, Signal
 from gemel.core.table import Table
 from gemel.twin.learning.live.rows import Rows
 from gemel.twin.learning.live.settings import TaskUse
+from gemel.twin.learning.renewal.band import AdaptiveBand
 from gemel.twin.learning.tasks import Fitted, Task
 from gemel.twin.learning.tasks.base import Explained
 
@@ -59,6 +60,7 @@ class Followed:
     told    float64[n,k]  of each row what each signal of the form tells; NaN where nothing is told
     time    int64[m]      ns UTC: when each truth was known, never falling
     losses  float64[m]    NaN where it stays unknown
+    band    how often the last intervals held what came, where they adapt to it
     of      int64[m]      ns UTC: the row that each is of, where several may be known at once
     events  bool[m]       which are of what is rare, and must be among rows that models are compared
                           on; none where nothing is
@@ -70,6 +72,7 @@ class Followed:
     ahead: Ahead | None = None
     of: Times | None = None
     events: npt.NDArray[np.bool_] | None = None
+    band: Mapping[str, Any] | None = None
 
     @property
     def keys(self) -> Times:
@@ -141,6 +144,10 @@ class Form(ABC):
         """float64[n]: how far off a model was in rows of units that have ended, where the truth is
         known only then."""
         return np.zeros(0)
+
+    def band(self) -> AdaptiveBand:
+        """For intervals whose truth is measured; of a rate of 0 where they are not to adapt."""
+        return AdaptiveBand() if self.use.adapt else AdaptiveBand(rate=0.0)
 
     def lacks(self, rows: Rows) -> str:
         """What rows do not hold that is needed to learn, in words; empty if nothing."""

@@ -20,7 +20,6 @@ from gemel.twin.learning.live.settings import TaskUse
 from gemel.twin.learning.tasks import Fitted, read_task
 from gemel.twin.learning.tasks.base import Explained
 from gemel.twin.learning.tasks.forecast import SIDES, ForecastTask
-from gemel.twin.learning.tasks.panels import Series
 
 __all__ = ["ForecastForm"]
 
@@ -120,6 +119,7 @@ class _Following:
         self._over = 0
         self._open: list[tuple[int, Forecast]] = []
         """Forecasts whose horizon is not over, with the time when it will be."""
+        self._band = form.band()
 
     def begin(self, rows: Rows) -> None:
         span = self._form.task.horizon * self._form.interval
@@ -145,35 +145,44 @@ class _Following:
             found = self._form.task.after(self._fitted, series, over[at].tolist())
         except DataError:
             return Followed(told)  # too little history to go on from
-        ends = [np.stack([one.at(side)[0] for side in SIDES], axis=1) for one in found]
-        # The interval's middle is the median: it is what is right half of the time.
-        for row, way in zip(at.tolist(), ends, strict=True):
-            told[row] = way[-1, [1, 0, 2]]
-        self._keep(over[at].tolist(), found)
-        time, losses = self._known(series)
-        return Followed(told, time, losses, Ahead(found[-1].time, ends[-1][:, [1, 0, 2]]))
+        time: list[int] = []
+        losses: list[float] = []
+        for row, begun, one in zip(at.tolist(), over[at].tolist(), found, strict=True):
+            for end, past in self._ended(begun):
+                came = series.at(past.time)
+                time.append(end)
+                losses.append(_loss(past, came))
+                self._band.learn(_way(past)[-1], float(came[-1]))
+            told[row] = self._band(_way(one)[-1])
+            self._keep(begun, one)
+        ahead = Ahead(found[-1].time, self._band(_way(found[-1])))
+        return Followed(
+            told, np.array(time, np.int64), np.array(losses), ahead, band=self._band.report()
+        )
 
-    def _keep(self, over: list[int], found: list[Forecast]) -> None:
+    def _keep(self, begun: int, one: Forecast) -> None:
         """Not all: those that begin soon after each other err alike."""
         horizon, step = self._form.task.horizon, self._form.interval
         apart = max(1, horizon // _JUDGED) * step
-        for begun, one in zip(over, found, strict=True):
-            if not self._open or begun + horizon * step >= self._open[-1][0] + apart:
-                self._open.append((begun + horizon * step, one))
+        if not self._open or begun + horizon * step >= self._open[-1][0] + apart:
+            self._open.append((begun + horizon * step, one))
 
-    def _known(self, series: Series) -> tuple[Times, Values]:
-        """The losses of forecasts that are over: how far their quantiles were from what came, on
-        average over the steps (twice the quantile loss, which for the median is the distance)."""
-        done = [one for one in self._open if one[0] <= self._over]
-        self._open = [one for one in self._open if one[0] > self._over]
-        if not done:
-            return np.zeros(0, np.int64), np.zeros(0)
-        truth = series.at(np.stack([one.time for _, one in done]))
-        losses = [_loss(one, came) for (_, one), came in zip(done, truth, strict=True)]
-        return np.array([end for end, _ in done], np.int64), np.array(losses)
+    def _ended(self, now: int) -> list[tuple[int, Forecast]]:
+        """Forecasts that are over by now, with when they were; they are judged once."""
+        done = [one for one in self._open if one[0] <= now]
+        self._open = [one for one in self._open if one[0] > now]
+        return done
+
+
+def _way(forecast: Forecast) -> Values:
+    """float64[h,3]: the median, which is right half of the time, and the ends of the interval."""
+    low, middle, high = (forecast.at(side)[0] for side in SIDES)
+    return np.stack([middle, low, high], axis=1)
 
 
 def _loss(forecast: Forecast, truth: Values) -> float:
+    """How far its quantiles were from what came, on average over the steps: twice the quantile
+    loss, which for the median is the distance."""
     levels = np.array(forecast.levels)
     away = truth[:, None] - forecast.quantile[0]
     loss = 2 * np.maximum(levels * away, (levels - 1) * away)

@@ -73,10 +73,13 @@ class QualityForm(Form):
 
 
 class _Following:
-    """Each row by itself."""
+    """Each row by itself, but for how often the intervals before it held."""
 
     def __init__(self, form: QualityForm, fitted: Fitted) -> None:
         self._form, self._fitted = form, fitted
+        self._band = form.band()
+        self._last: float | None = None
+        """The target in the newest row."""
 
     def begin(self, rows: Rows) -> None:
         """Nothing is remembered."""
@@ -84,5 +87,15 @@ class _Following:
     def __call__(self, rows: Rows) -> Followed:
         found = self._form.task.score(self._fitted, self._form.table(rows))
         names = (self._form.task.target, "low", "high")
-        told = np.stack([found[name] for name in names], axis=1)
-        return Followed(told, rows.time, np.abs(self._form.measured(rows) - told[:, 0]))
+        raw = np.stack([found[name] for name in names], axis=1)
+        measured = self._form.measured(rows)
+        if len(rows) and measured[0] == self._last:
+            measured[0] = np.nan
+        told = np.empty_like(raw)
+        for i, truth in enumerate(measured.tolist()):
+            told[i] = self._band(raw[i])
+            self._band.learn(raw[i], truth)
+        if len(rows):
+            self._last = float(rows.value[-1, rows.names.index(self._form.task.target)])
+        losses = np.abs(measured - raw[:, 0])
+        return Followed(told, rows.time, losses, band=self._band.report())
