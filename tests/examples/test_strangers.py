@@ -54,7 +54,6 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_connector_is_found_by_its_name(site: Path) -> None:
-    assert "weather_station" not in CONNECTORS.names()
     install(CONNECTOR, site)
     assert "weather_station" in CONNECTORS.names()
     assert "weather_station" not in CONNECTORS.files()

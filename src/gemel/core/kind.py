@@ -14,8 +14,10 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
+import sys
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -35,6 +37,13 @@ class Part(Settings):
 T = TypeVar("T", bound=Part)
 
 _EXTRAS = {"asyncua": "opcua", "nicegui": "web", "ortools": "plan", "sklearn": "learn"}
+
+
+@cache
+def _entry_points(group: str, _: tuple[str, ...]) -> EntryPoints:
+    """Of all packages that are installed on this path. To read them takes some 20 ms, which nobody
+    should pay for each part: what is installed while a process runs is seen by the next one."""
+    return entry_points(group=group)
 
 
 class Kind(Generic[T]):
@@ -123,7 +132,7 @@ class Kind(Generic[T]):
         return cls.__name__.lower()
 
     def _brought(self) -> dict[str, EntryPoint]:
-        return {e.name: e for e in entry_points(group=self.package)}
+        return {e.name: e for e in _entry_points(self.package, tuple(sys.path))}
 
     def _from_file(self, name: str) -> type[T]:
         try:
