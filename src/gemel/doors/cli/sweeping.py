@@ -8,23 +8,18 @@ from typing import Any, Final
 
 import typer
 
-from gemel.core.errors import ConfigurationError, DataError
 from gemel.doors.cli import telling
 from gemel.doors.cli.experimenting import watched
 from gemel.doors.cli.telling import number, plain
 from gemel.runtime.experiments import read_experiment
-from gemel.runtime.sweeps import Folder, protocol_of
+from gemel.runtime.sweeps import Folder, grid_of, record_of
 from gemel.runtime.workers import workers
-from gemel.twin.planning.experiments.designs import resolution_of
 from gemel.twin.planning.experiments.measures import MEASURES
 from gemel.twin.planning.experiments.sweeping import (
     Grid,
     Keeper,
     Memory,
     Swept,
-    analysed,
-    best_points,
-    grid,
 )
 from gemel.twin.planning.experiments.sweeping import sweep as play_out
 
@@ -36,13 +31,7 @@ _SHOWN: Final = 15
 
 def sweep(file: Path, out: Path | None, who: str, *, as_json: bool) -> None:
     """See `gemel whatif sweep --help`."""
-    read = read_experiment(file)
-    try:
-        asked = grid(read.experiment, read.line)
-    except ConfigurationError as error:
-        place = ("sweep", "factors", error.where) if error.where else ("sweep",)
-        said = f"factor '{error.where}': {error.message}" if error.where else error.message
-        raise ConfigurationError(said, read.where(*place)) from None
+    asked = grid_of(read_experiment(file))
     runs = len(asked.points) * asked.sweep.replications
     if out is None and runs > _KEPT_IN_MEMORY:
         raise typer.BadParameter(
@@ -53,42 +42,11 @@ def sweep(file: Path, out: Path | None, who: str, *, as_json: bool) -> None:
         done = play_out(
             asked, keeper, executor=found.executor, workers=found.count, progress=progress
         )
-    told = _told(asked, keeper, done)
+    told = record_of(asked, keeper, done)
     if as_json:
         typer.echo(json.dumps(plain(told), indent=2))
         return
     _show(asked, told, done, out)
-
-
-def _told(asked: Grid, keeper: Keeper, done: Swept) -> dict[str, Any]:
-    aim = asked.experiment.objective
-    told: dict[str, Any] = {
-        "protocol": protocol_of(asked),
-        "replications": done.replications,
-        "finished": done.finished,
-        "ended_early": done.early,
-        "objective": aim,
-    }
-    if asked.sweep.design == "fractional":
-        told["resolution"] = resolution_of(asked.points)
-    if not done.replications:
-        return told
-    told["best"] = best_points(asked, keeper, done.replications, aim)
-    try:
-        effects = analysed(asked, keeper, done.replications, aim)
-    except DataError as error:
-        return {**told, "no_effects": str(error)}
-    told["effects"] = effects.told()
-    surface = effects.surface
-    told["surface"] = {
-        "terms": [effects.terms.title(t) or "mean" for t in effects.terms.terms],
-        "coefficients": surface.coefficients.tolist(),
-        "error": surface.error,
-        "explained": surface.explained,
-        "noise": surface.noise,
-        "judged_on": "tenths of the points, each by a surface fitted on the other nine",
-    }
-    return told
 
 
 def _show(asked: Grid, told: dict[str, Any], done: Swept, out: Path | None) -> None:
