@@ -26,8 +26,8 @@ from gemel.twin.planning.experiments.differences import differences
 from gemel.twin.planning.experiments.settings import Cost, Experiment, Measure, Scenario
 
 __all__ = [
-    "AS_IT_IS", "File", "Keeping", "Kept", "fingerprint", "is_line", "plan_of", "read_experiment",
-    "read_kept", "same_or_none", "side_by_side", "tried", "write_kept",
+    "AS_IT_IS", "File", "Keeping", "Kept", "fingerprint", "is_line", "plain", "plan_of",
+    "read_experiment", "read_kept", "same_or_none", "side_by_side", "tried", "write_kept",
 ]  # fmt: skip
 
 AS_IT_IS: Final = "as it is"
@@ -198,7 +198,7 @@ def write_kept(
     """Write a result so that a reader finds the old one or the new one, never half of one."""
     columns = {m: [[float(x) for x in v] for v in vs] for m, vs in values.items()}
     text = json.dumps(
-        _plain({"protocol": protocol, "result": record, "values": columns}), allow_nan=False
+        plain({"protocol": protocol, "result": record, "values": columns}), allow_nan=False
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
@@ -236,7 +236,7 @@ def same_or_none(path: Path, protocol: dict[str, Any]) -> Kept | None:
     if not path.exists():
         return None
     kept = read_kept(path)
-    differing = sorted(k for k in protocol if kept.protocol.get(k) != _plain(protocol[k]))
+    differing = sorted(k for k in protocol if kept.protocol.get(k) != plain(protocol[k]))
     if differing:
         raise ConfigurationError(
             f"was kept from something else: {', '.join(differing)} differ; give another --keep",
@@ -286,11 +286,12 @@ def read_kept(path: Path) -> Kept:
     return kept
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The same with NaN and infinity as None, which JSON has no word for."""
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+        return {k: plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value

@@ -19,8 +19,10 @@ from gemel import __version__
 from gemel.core.errors import ConfigurationError, Damaged, DataError
 from gemel.core.frame import Values
 from gemel.core.line.changes import line_hash
+from gemel.core.line.statistics import number
 from gemel.runtime.experiments import File
 from gemel.twin.planning.experiments.designs import resolution_of
+from gemel.twin.planning.experiments.measures import MEASURES
 from gemel.twin.planning.experiments.sweeping import (
     Grid,
     Keeper,
@@ -78,12 +80,12 @@ def record_of(asked: Grid, keeper: Keeper, done: Swept) -> dict[str, Any]:
     if asked.sweep.design == "fractional":
         told["resolution"] = resolution_of(asked.points)
     if not done.replications:
-        return told
+        return {**told, "sentence": "ended before one replication was finished"}
     told["best"] = best_points(asked, keeper, done.replications, aim)
     try:
         effects = analysed(asked, keeper, done.replications, aim)
     except DataError as error:
-        return {**told, "no_effects": str(error)}
+        return {**told, "no_effects": str(error), "sentence": str(error)}
     told["effects"] = effects.told()
     surface = effects.surface
     told["surface"] = {
@@ -94,7 +96,26 @@ def record_of(asked: Grid, keeper: Keeper, done: Swept) -> dict[str, Any]:
         "noise": surface.noise,
         "judged_on": "tenths of the points, each by a surface fitted on the other nine",
     }
+    told["sentence"] = _sentence(asked, told, done)
     return told
+
+
+def _sentence(asked: Grid, told: dict[str, Any], done: Swept) -> str:
+    factors = {level.path for level in asked.levels}
+    known = [row for row in told["effects"] if row["known"] and row["term"] in factors]
+    ended = "" if done.finished else "; ended before all was played, the same command goes on"
+    early = "; known well enough, ended early" if done.early else ""
+    if done.replications == 1:
+        return f"of one replication no effect is certain{ended}"
+    if not known:
+        return f"no factor is certain to do anything{ended}{early}"
+    title = MEASURES[asked.experiment.objective].title
+    first = known[0]
+    half = (first["high"] - first["low"]) / 2
+    return (
+        f"most is done by {first['term']}: {number(first['value'], half)} {title} from its least "
+        f"to its greatest{ended}{early}"
+    )
 
 
 class Folder:

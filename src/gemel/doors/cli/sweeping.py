@@ -61,8 +61,7 @@ def _show(asked: Grid, told: dict[str, Any], done: Swept, out: Path | None) -> N
         mixed = words.get(told["resolution"], "no interaction of two is mixed with another")
         notes.append(f"resolution {min(told['resolution'], 5)}: {mixed}")
     if "effects" not in told:
-        said = told.get("no_effects", "ended before one replication was finished")
-        telling.say(console, said, notes)
+        telling.say(console, told["sentence"], notes)
         return
     table = telling.table("effect", title, "95 % interval", "what")
     for row in told["effects"][:_SHOWN]:
@@ -92,22 +91,4 @@ def _show(asked: Grid, told: dict[str, Any], done: Swept, out: Path | None) -> N
             f"that it has not seen ({100 * surface['explained']:.0f} % explained"
             + (f"; luck moves points by {number(noise)})" if noise == noise else ")"),
         )  # fmt: skip
-    telling.say(console, _sentence(asked, told, done), notes)
-
-
-def _sentence(asked: Grid, told: dict[str, Any], done: Swept) -> str:
-    factors = {level.path for level in asked.levels}
-    known = [row for row in told["effects"] if row["known"] and row["term"] in factors]
-    ended = "" if done.finished else "; ended before all was played, the same command goes on"
-    early = "; known well enough, ended early" if done.early else ""
-    if done.replications == 1:
-        return f"of one replication no effect is certain{ended}"
-    if not known:
-        return f"no factor is certain to do anything{ended}{early}"
-    title = MEASURES[asked.experiment.objective].title
-    first = known[0]
-    half = (first["high"] - first["low"]) / 2
-    return (
-        f"most is done by {first['term']}: {number(first['value'], half)} {title} from its least "
-        f"to its greatest{ended}{early}"
-    )
+    telling.say(console, told["sentence"], notes)
