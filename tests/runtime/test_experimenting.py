@@ -256,3 +256,39 @@ async def test_who_may(client: AsyncClient, running: Served) -> None:
         await client.experiment("line", 7)
     with pytest.raises(Unknown, match="no line 'lime'; did you mean 'line'"):
         await client.experiments("lime")
+
+
+def told(data: Path, *arguments: str) -> Any:
+    done = CliRunner().invoke(app, ["experiments", *arguments, "--data", str(data)])
+    assert done.exit_code == 0, f"{done.output} {done.exception}"
+    return json.loads(done.stdout) if "--json" in arguments else done.stdout
+
+
+async def test_the_commands(running: Served, tmp_path: Path) -> None:
+    data = running.daemon.folder
+    (tmp_path / "what-if.yaml").write_text(
+        "line: elsewhere.yaml\nplay: {parts: 300}\nscenarios: {quick: {changes: {pack.time: -9 %}}}"
+    )
+
+    def commands() -> None:
+        assert "nothing was asked yet" in told(data, "list")
+        file = str(tmp_path / "what-if.yaml")
+        found = told(data, "begin", "line", file, "--try", "fill.time*0.99", "--wait", "--json")
+        assert found["result"]["best"] == "quick"
+        shown = told(data, "show", "line", "1")
+        assert "done: most parts/h: quick, 95 % sure" in shown
+        assert "fill.time*0.99" in shown
+        told(data, "begin", "line", "--try", "pack.time*0.5", "--within", "1 min")
+        told(data, "stop", "line", "2")
+        assert [one["number"] for one in told(data, "list", "--json")] == [2, 1]
+        if told(data, "show", "line", "2", "--json")["state"] == "stopped":
+            assert "goes on" in told(data, "continue", "line", "2")
+        assert told(data, "show", "line", "2", "--wait", "--json")["state"] == "done"
+        both = told(data, "compare", "line", "1", "2", "--json")
+        assert both["others"][0]["only_in_one"] == ["fill.time*0.99", "pack.time*0.5", "quick"]
+        assert "what differs in 1 and 2" in told(data, "compare", "line", "1", "2")
+        told(data, "file", "line", "1", "-o", str(tmp_path / "again.yaml"))
+        assert whatif(str(tmp_path / "again.yaml")) == found["result"]
+        assert "gone" in told(data, "delete", "line", "2")
+
+    await asyncio.to_thread(commands)

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from gemel.core.errors import GemelError
-from gemel.doors.cli import access, learned, models, planning, plans, quality
+from gemel.doors.cli import access, experiments, learned, models, planning, plans, quality
 from gemel.doors.cli.dispatch import dispatch
 from gemel.doors.cli.options import (
     AsJson,
@@ -52,6 +52,7 @@ app.add_typer(models.models, name="models")
 app.add_typer(models.labels, name="labels")
 app.add_typer(planning.plan, name="plan")
 app.add_typer(plans.plans, name="plans")
+app.add_typer(experiments.experiments, name="experiments")
 app.add_typer(whatif, name="whatif")
 app.add_typer(learned.learn, name="learn")
 app.command()(planning.supply)
