@@ -206,13 +206,13 @@ class AsyncClient:
     async def begin_experiment(
         self, line: str, experiment: Mapping[str, Any], tries: Sequence[str] = (), *,
         kind: str = "best", title: str = "", now: bool = False,
-        repairs: Mapping[str, str] | None = None, within: str | None = None,
+        repairs: Mapping[str, str] | None = None, within: str | None = None, text: str = "",
     ) -> Plain:  # fmt: skip
-        """Ask one: `experiment` is what a file for `gemel whatif` says without its line. It is
-        played beside the twin, and ended after `within`, e.g. '10 min'."""
+        """Ask one: `experiment` is what a file for `gemel whatif` says without its line, `text` the
+        same as YAML. It is played beside the twin, and ended after `within`, e.g. '10 min'."""
         body = {
             "kind": kind, "title": title, "tries": list(tries), "experiment": dict(experiment),
-            "now": now, "repairs": dict(repairs or {}), "within": within,
+            "now": now, "repairs": dict(repairs or {}), "within": within, "text": text,
         }  # fmt: skip
         return _plain(await self.post(_of("lines", line, "experiments"), body))
 

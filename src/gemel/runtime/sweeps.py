@@ -103,7 +103,7 @@ def record_of(asked: Grid, keeper: Keeper, done: Swept) -> dict[str, Any]:
 def _sentence(asked: Grid, told: dict[str, Any], done: Swept) -> str:
     factors = {level.path for level in asked.levels}
     known = [row for row in told["effects"] if row["known"] and row["term"] in factors]
-    ended = "" if done.finished else "; ended before all was played, the same command goes on"
+    ended = "" if done.finished else "; not all was played yet"
     early = "; known well enough, ended early" if done.early else ""
     if done.replications == 1:
         return f"of one replication no effect is certain{ended}"

@@ -16,6 +16,7 @@ from gemel.doors.api.access import Operator, Running, Viewer
 from gemel.doors.plain import plain
 from gemel.runtime.daemon import Daemon
 from gemel.runtime.experimenting import Held
+from gemel.runtime.yaml12 import parse
 
 router = APIRouter(tags=["planning"])
 
@@ -32,6 +33,9 @@ class ExperimentAsked(BaseModel):
     )
     experiment: dict[str, Any] = Field(
         {}, description="What a file for `gemel whatif` says, without its line and where it begins"
+    )
+    text: str = Field(
+        "", max_length=200_000, description="The same as YAML; its line and start are left out"
     )
     now: bool = Field(False, description="Begin with what stands in the line now; else empty")
     repairs: dict[str, str] = Field(
@@ -66,7 +70,7 @@ async def begin(
 ) -> dict[str, Any]:
     """Ask one. It is played beside the twin as soon as those before it are over."""
     held = await daemon.experimenting.begin(
-        name, asked.kind, actor.name, asked.experiment, [t for t in asked.tries if t.strip()],
+        name, asked.kind, actor.name, _merged(asked), [t for t in asked.tries if t.strip()],
         title=asked.title, now=asked.now, repairs=asked.repairs,
         within_s=_seconds(asked.within),
     )  # fmt: skip
@@ -138,6 +142,20 @@ async def delete(name: str, number: int, daemon: Running, actor: Operator) -> di
         actor.must("engineer")
     await daemon.experimenting.delete(held)
     return {}
+
+
+def _merged(asked: ExperimentAsked) -> dict[str, Any]:
+    """What a text says, and what is said beside it, which goes first."""
+    told = parse(asked.text, "text").data if asked.text.strip() else {}
+    if not isinstance(told, dict):
+        raise ConfigurationError("an experiment says e.g. 'objective: lead_time_s'", "text")
+    found = {k: v for k, v in told.items() if k not in ("line", "new", "format")}
+    if isinstance(play := found.get("play"), dict):
+        found["play"] = {k: v for k, v in play.items() if k != "start"}
+        if isinstance(mine := asked.experiment.get("play"), dict):
+            found["play"] |= mine
+    said = {k: v for k, v in asked.experiment.items() if k != "play" or k not in found}
+    return {**found, **said}
 
 
 def _seconds(within: int | None) -> float | None:

@@ -52,7 +52,11 @@ def sweep(file: Path, out: Path | None, who: str, *, as_json: bool) -> None:
 def _show(asked: Grid, told: dict[str, Any], done: Swept, out: Path | None) -> None:
     console, title = telling.console(), MEASURES[asked.experiment.objective].title
     runs = f"{len(asked.points):,} combinations, {done.replications} replications of each"
-    notes = [f"{runs}; common luck, seed {asked.experiment.play.seed}, simulator {asked.simulator}"]
+    ended = [] if done.finished else ["ended before all was played; the same command goes on"]
+    notes = [
+        *ended,
+        f"{runs}; common luck, seed {asked.experiment.play.seed}, simulator {asked.simulator}",
+    ]
     if out is not None:
         notes.append(f"every run is kept in {out}")
     if "resolution" in told:
