@@ -40,6 +40,7 @@ from gemel.twin.learning import WatchSettings
 from gemel.twin.learning.lineage import facets
 from gemel.twin.learning.lineage.openlineage import STANDARD
 from gemel.twin.learning.live.settings import TaskUse
+from gemel.twin.mirror.features import FeatureUse
 from gemel.twin.operations import OperationsSettings
 from gemel.twin.planning.experiments.settings import Cost, Demand, Experiment
 from gemel.virtual import options as virtual
@@ -303,8 +304,11 @@ SECTIONS = {
     "solvers-visits": "`gemel plan maintenance` uses them where work is to be done together.",
     "solvers-scheduling": "Schedulers: option `--solver` of `gemel schedule`, see "
     "[Plan orders](../how-to/schedule.md), and from Python.",
-    "operators": "For use from Python; the mirror and the detectors use them inside. Spectra: "
-    "[Listen to machines](../how-to/listen-to-machines.md).",
+    "operators": "Those that tell features of windows stand in the section `features` of the plant "
+    "file, where signals have paths instead of numbers, together with "
+    "[which signals and what](#use-of-features); see "
+    "[Make features of fast signals](../how-to/features.md). The mirror and the detectors use the "
+    "others inside.",
     "listeners": "Of the task `sound` (`model` in its description): "
     "[Listen to machines](../how-to/listen-to-machines.md).",
 }
@@ -326,6 +330,9 @@ def parts() -> str:
             text.append("### Use of a task { #use-of-a-task }\n")
             use = Schema(TaskUse)
             text += [prose(TaskUse.__doc__ or "") + "\n", use.table(), *use.tables(4)]
+        if name == "operators":
+            text.append("### Use of features { #use-of-features }\n")
+            text += [prose(FeatureUse.__doc__ or "") + "\n", Schema(FeatureUse).table()]
         for member in kind.files():
             part = kind.load(member)
             schema = Schema(part)

@@ -210,6 +210,9 @@ class Plant(Settings):
     connectors: dict[str, PartSettings] = Field({}, description="Where data come from, by name")
     types: dict[str, AssetType] = Field({}, description="Asset types with placeholders")
     assets: dict[Path, Asset] = Field({}, description="Machines, cells and lines, by path")
+    features: dict[str, PartSettings] = Field(
+        {}, description="What is told of windows of fast signals, by name"
+    )
     detectors: dict[str, PartSettings] = Field({}, description="What notices, by name")
     tasks: dict[str, PartSettings] = Field({}, description="What is learned and told, by name")
     reasoners: dict[str, PartSettings] = Field({}, description="What proposes, by name")

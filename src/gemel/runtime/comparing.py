@@ -28,8 +28,8 @@ Things = dict[str, Any]
 _SHOWN: Final = 100
 _WORDS: Final = {
     "connectors": "connector", "assets": "asset", "signals": "signal", "commands": "command",
-    "detectors": "detector", "tasks": "task", "reasoners": "rule", "alarms": "alarm",
-    "machines": "machine",
+    "features": "feature", "detectors": "detector", "tasks": "task", "reasoners": "rule",
+    "alarms": "alarm", "machines": "machine",
 }  # fmt: skip
 
 
@@ -168,6 +168,10 @@ def outline(plan: Plan) -> dict[str, Things]:
         },
         "signals": dict(signals),
         "commands": _commands(plan, places),
+        "features": {
+            name: (made.looked, made.features, _meanings(made.paths, signals))
+            for name, made in plan.features.items()
+        },
         "detectors": _detectors(plan, places, signals),
         "tasks": _tasks(plan, places, signals),
         "reasoners": _reasoners(plan, signals),

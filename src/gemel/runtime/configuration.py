@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from gemel.core.line import Line
     from gemel.twin.learning.live.forms import Form
     from gemel.twin.learning.live.rows import Source
+    from gemel.twin.mirror.features import Features, Made
     from gemel.twin.planning.plans.settings import PlanSettings
     from gemel.twin.planning.supply.settings import SupplySettings
     from gemel.twin.planning.upkeep.settings import MaintenanceSettings
@@ -53,6 +54,7 @@ class Plan:
     plant: Plant
     signals: tuple[PlantSignal, ...]
     connectors: dict[str, Connector] = field(default_factory=dict)
+    features: dict[str, Made] = field(default_factory=dict)
     watches: dict[str, tuple[WatchSettings, Detector]] = field(default_factory=dict)
     tasks: dict[str, Form] = field(default_factory=dict)
     alarms: dict[str, AlarmSettings] = field(default_factory=dict)
@@ -209,6 +211,12 @@ def _build_connector(_: str, settings: dict[str, Any]) -> Connector:
     return CONNECTORS.build(settings)
 
 
+def _build_feature(name: str, settings: dict[str, Any]) -> Features:
+    from gemel.twin.mirror.features import Features  # for a plant without any see _build_task
+
+    return Features.read(name, settings)
+
+
 def _build_watch(_: str, settings: dict[str, Any]) -> tuple[WatchSettings, Detector]:
     use, own = WatchSettings.split(settings)
     return WatchSettings.read(use), DETECTORS.build(own)
@@ -247,6 +255,7 @@ def _build_reasoner(_: str, settings: dict[str, Any]) -> Reasoner:
 
 _BUILDERS: dict[str, Callable[[str, dict[str, Any]], Any]] = {
     "connectors": _build_connector,
+    "features": _build_feature,
     "detectors": _build_watch,
     "tasks": _build_task,
     "alarms": _build_alarm,
@@ -273,6 +282,15 @@ def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
     }
     text = json.dumps(document.data, sort_keys=True)
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    features: dict[str, Made] = {}
+    for name, settings in plant.features.items():
+        try:
+            # A later one may look at what an earlier one makes.
+            features[name] = _build_feature(name, settings).of(signals)
+            signals += features[name].outputs
+        except ConfigurationError as error:
+            where = _line(document, ("features", name), error.message)
+            raise ConfigurationError(f"feature '{name}': {error.message}", where) from None
     watches = {name: _build_watch(name, s) for name, s in plant.detectors.items()}
     tasks = {name: _build_task(name, s) for name, s in plant.tasks.items()}
     for name, form in tasks.items():
@@ -306,8 +324,8 @@ def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
     reasoners = {name: _build_reasoner(name, s) for name, s in plant.reasoners.items()}
     operations = OperationsSettings.read(plant.operations, document.where(("operations",)))
     return Plan(
-        path.resolve(), digest, plant, signals, connectors, watches, tasks, alarms, reasoners,
-        operations, machines(plant.assets, signals, operations), lines,
+        path.resolve(), digest, plant, signals, connectors, features, watches, tasks, alarms,
+        reasoners, operations, machines(plant.assets, signals, operations), lines,
         schedules(plant, lines, paths, folder, document.where),
         upkeeps(plant, paths, folder, document.where),
         supplies(plant, paths, folder, document.where),

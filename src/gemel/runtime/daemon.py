@@ -280,7 +280,7 @@ class Daemon:
         ]
         if self.pipeline.storage_problem:
             problems.append(f"history is not written: {self.pipeline.storage_problem}")
-        failed = self.pipeline.watchers.failed
+        failed = {**self.pipeline.shapers.failed, **self.pipeline.watchers.failed}
         problems += [f"{name} has failed: {why}" for name, why in failed.items()]
         problems += [f"segment {d['segment']}: {d['what']}" for d in report["damaged"]]
         return {
@@ -291,6 +291,10 @@ class Daemon:
             "started": self.started,
             "now": self.clock(),
             "connectors": links,
+            "features": {
+                "made": self.pipeline.shapers.made,
+                "left_out": self.pipeline.shapers.report(),
+            },
             "live": _counters(self.pipeline.live) | {"waiting": live},
             "history": _counters(self.pipeline.history) | {"waiting": durable} | report,
         }

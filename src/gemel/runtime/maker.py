@@ -23,6 +23,7 @@ from gemel.twin.operations import Calendar, Operations
 if TYPE_CHECKING:
     from gemel.twin.learning.live.learner import Learner
     from gemel.twin.learning.live.request import Request
+    from gemel.twin.mirror.features import Shaper
 
 __all__ = ["Maker"]
 
@@ -67,6 +68,10 @@ class Maker:
             plan.plant.assets, plan.machines, calendar, self.store.catalogue, self.mirror.snapshot,
             self.clock, plan.operations,
         )  # fmt: skip
+
+    def shaper(self, plan: Plan, numbers: Mapping[str, int], name: str) -> Shaper:
+        """Features of windows of fast signals, as samples come."""
+        return plan.features[name].start(numbers)
 
     def watch(self, plan: Plan, numbers: Mapping[str, int], name: str) -> DetectorWatch:
         """A detector at work, with the model that is kept for its settings."""

@@ -1,7 +1,7 @@
 """The way of a sample: from a connector over the live lane to the disk.
 
     event loop        compute thread                    durable thread
-    submit ──queue──▶ admit → mirror → watchers ──queue──▶ group commit ──▶ acknowledge
+    submit ──queue──▶ admit → mirror → features → watchers ──queue──▶ group commit ──▶ acknowledge
                         never waits for the disk
 
 Both queues are bounded in rows. A patient source (one that keeps what is not acknowledged) waits in
@@ -17,7 +17,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -25,9 +25,10 @@ import numpy.typing as npt
 
 from gemel.core.errors import GemelError, StorageFull, Unavailable
 from gemel.core.event import Event, Gap
-from gemel.core.frame import Frame
+from gemel.core.frame import Frame, concatenate
 from gemel.core.time import MILLISECOND, SECOND, Clock
 from gemel.parts.historians.base import Store
+from gemel.runtime.shaping import Shapers
 from gemel.runtime.watching import Watchers
 from gemel.twin.mirror import Mirror
 
@@ -99,6 +100,7 @@ class Pipeline:
     def __init__(self, store: Store, mirror: Mirror, clock: Clock) -> None:
         self.live = Stage()
         self.history = Stage()
+        self.shapers = Shapers(self.emit, clock)
         self.watchers = Watchers(self.emit, clock)
         self.on_events: Handler = _ignore
         """Called in the event loop with every Event, after it was handed to the disk."""
@@ -276,7 +278,13 @@ class Pipeline:
         self.live.late += admitted.behind
         self.live.accepted += len(admitted.frame) - admitted.behind
         parcel.frame = admitted.frame
-        self.watchers.feed(admitted.frame)
+        if len(made := self.shapers(admitted.frame)):
+            # In one commit with what they were made of, which has the position.
+            parcel.frame = replace(
+                concatenate([admitted.frame, self._mirror.admit(made).frame]),
+                source=frame.source, position=frame.position,
+            )  # fmt: skip
+        self.watchers.feed(parcel.frame)
         with self._filled:
             full = self._outgoing_rows >= QUEUE_ROWS and not parcel.patient
             if not full:

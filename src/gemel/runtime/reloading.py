@@ -37,6 +37,7 @@ from gemel.twin.operations import Operations
 if TYPE_CHECKING:
     from gemel.runtime.daemon import Daemon
     from gemel.twin.learning.live.learner import Learner
+    from gemel.twin.mirror.features import Shaper
 
 __all__ = ["PartStarted", "declare", "last_known", "limit", "read_again", "reload"]
 
@@ -56,6 +57,7 @@ class _Ready:
     """All that a plan needs and that does not run yet."""
 
     numbers: dict[str, int]
+    shapers: dict[str, Shaper]
     watches: dict[str, DetectorWatch]
     learners: dict[str, Learner]
     advisers: dict[str, Adviser]
@@ -93,6 +95,7 @@ async def reload(daemon: Daemon, plan: Plan, actor: str) -> PlanChange:
         raise
     # From here to the end nothing is waited for: whoever asks sees one plan or the other.
     rooms = daemon.rooms
+    rooms.shapers = _shapers(daemon, plan, ready)
     rooms.watches = {name: ready.watches.get(name) or rooms.watches[name] for name in plan.watches}
     rooms.learners = _learners(daemon, plan, ready)
     rooms.promotions.learners = rooms.learners
@@ -130,6 +133,7 @@ def _make(daemon: Daemon, plan: Plan, changes: Changes, numbers: dict[str, int])
     maker, store = daemon.rooms.maker, daemon.store
     return _Ready(
         numbers=numbers,
+        shapers={n: maker.shaper(plan, numbers, n) for n in changes["features"].fresh},
         watches={n: maker.watch(plan, numbers, n) for n in changes["detectors"].fresh},
         learners={n: maker.learner(plan, numbers, n) for n in _fresh_tasks(daemon, changes)},
         advisers={n: maker.adviser(plan, numbers, n) for n in changes["reasoners"].fresh},
@@ -162,6 +166,7 @@ def _swap(daemon: Daemon, plan: Plan, changes: Changes, ready: _Ready) -> _Swapp
     rooms, mirror, now = daemon.rooms, daemon.mirror, daemon.clock()
     advisers, kept_states = _advisers(daemon, plan, changes, ready)
     _signals(daemon, plan, changes, ready)
+    daemon.pipeline.shapers.put([*_shapers(daemon, plan, ready).values()])
     shown = mirror.snapshot(now).frame()
     if ready.operations is not None:
         rooms.operations.become(ready.operations, frozenset(changes["machines"].kept), shown)
@@ -173,6 +178,8 @@ def _swap(daemon: Daemon, plan: Plan, changes: Changes, ready: _Ready) -> _Swapp
     for name in changes["detectors"].changed:
         taken = ready.watches[name].take_over(rooms.watches[name], now)
         events += [_started("detector", name, now, fresh=not taken), *taken]
+    for name in changes["features"].changed:
+        events.append(_started("feature", name, now, fresh=True))
     for name in changes["tasks"].ended:
         events += rooms.learners[name].end() if name in rooms.learners else []
     for name in changes["tasks"].changed:
@@ -189,6 +196,11 @@ def _swap(daemon: Daemon, plan: Plan, changes: Changes, ready: _Ready) -> _Swapp
     renewed |= {rooms.operations.name} if ready.operations is not None else set()
     daemon.pipeline.watchers.change(watchers, begin, renewed, shown)
     return _Swapped(advisers, events)
+
+
+def _shapers(daemon: Daemon, plan: Plan, ready: _Ready) -> dict[str, Shaper]:
+    running = daemon.rooms.shapers
+    return {name: ready.shapers.get(name) or running[name] for name in plan.features}
 
 
 def _fresh_tasks(daemon: Daemon, changes: Changes) -> tuple[str, ...]:

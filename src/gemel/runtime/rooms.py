@@ -43,6 +43,7 @@ from gemel.twin.operations import Operations
 if TYPE_CHECKING:
     from gemel.twin.learning.live.learner import Learner
     from gemel.twin.learning.live.request import Request
+    from gemel.twin.mirror.features import Shaper
 
 __all__ = ["Rooms", "connectors_of", "told_alarms"]
 
@@ -57,6 +58,7 @@ KEEP: Final = 5 * SECOND
 class Rooms:
     """What the twin does beyond mirroring and storing."""
 
+    shapers: dict[str, Shaper]
     watches: dict[str, DetectorWatch]
     learners: dict[str, Learner]
     alarms: Alarms
@@ -102,6 +104,10 @@ class Rooms:
             store, mirror, clock, executor, asker, folder, complete, submit, tell, request,
             replayed=not sending,
         )  # fmt: skip
+        shapers = {name: maker.shaper(plan, numbers, name) for name in plan.features}
+        for shaper in shapers.values():
+            await asyncio.to_thread(shaper.warm, store, clock())
+        pipeline.shapers.put([*shapers.values()])
         watches = {name: maker.watch(plan, numbers, name) for name in plan.watches}
         # A replay goes faster than models are fitted: tasks learn from files there.
         learners = {name: maker.learner(plan, numbers, name) for name in plan.tasks if sending}
@@ -133,7 +139,16 @@ class Rooms:
             for name in plan.reasoners
         }
         rooms = cls(
-            watches, learners, alarms, operations, decisions, promotions, journal, advisers, maker
+            shapers,
+            watches,
+            learners,
+            alarms,
+            operations,
+            decisions,
+            promotions,
+            journal,
+            advisers,
+            maker,
         )
         pipeline.watchers.add(*rooms.watchers())
         return rooms

@@ -189,6 +189,7 @@ async def prometheus(daemon: Running, _: Viewer) -> Response:
             f"gemel_connector_{name}{{{label}}} {link[name]}"
             for name in ("received", "rejected", "lost", "refilled", "sessions")
         ]
+    lines.append(f"gemel_features_made {status['features']['made']}")
     lines.append(f"gemel_history_bytes {status['history']['bytes']}")
     lines.append(f"gemel_problems {len(status['problems'])}")
     return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")

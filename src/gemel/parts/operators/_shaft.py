@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -18,6 +18,8 @@ __all__ = ["OnShaft"]
 
 class OnShaft(Sampled):
     """Windows of a signal beside which the speed of a shaft is measured."""
+
+    named: ClassVar[tuple[str, ...]] = ("speed",)
 
     speed: int | None = Field(
         None, ge=0, description="Number of the signal that measures the speed of the shaft"

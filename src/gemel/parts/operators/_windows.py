@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -15,13 +15,17 @@ from gemel.core.errors import DataError, did_you_mean
 from gemel.core.frame import EMPTY, Frame, Times, Values
 from gemel.core.quality import BAD, CLOCK_SUSPECT, GOOD, UNCERTAIN, is_good
 from gemel.core.signal.even import evened
-from gemel.core.time import SECOND, Duration, duration_text
-from gemel.parts.operators.base import Operator
+from gemel.core.time import SECOND, duration_text
+from gemel.parts.operators.base import Feature
 
-__all__ = ["Piece", "Sampled", "Told", "Windowed"]
+__all__ = ["Piece", "Sampled", "Told", "Windowed", "squared"]
 
 _NEVER: Final = -(2**62)
 """Before any source time, with room for waiting below."""
+
+Places = npt.NDArray[np.int64]
+"""Rows of a Frame."""
+_NONE: Final[Places] = np.zeros(0, np.int64)
 
 Told = tuple[Values, bool]
 """What is told of a window, and whether all of it is sure."""
@@ -44,14 +48,10 @@ class Piece:
     slow: Values
 
 
-class Windowed(Operator):
+class Windowed(Feature):
     """Windows begin at multiples of their length. Each is given, with the time of its end, when a
     sample behind it shows that nothing more belongs to it."""
 
-    window: Duration = Field(gt=0, description="Length of a window")
-    outputs: dict[int, dict[str, int]] = Field(
-        description="For each signal, by number, what is told of it and the numbers of its signals"
-    )
     keep: bool = Field(False, description="Whether the samples themselves pass as well")
 
     @model_validator(mode="after")
@@ -67,10 +67,6 @@ class Windowed(Operator):
         return self
 
     @abstractmethod
-    def names(self) -> Collection[str]:
-        """What can be told."""
-
-    @abstractmethod
     def told(self, piece: Piece, names: tuple[str, ...]) -> Told:
         """Of a window with at least one good sample; not finite where something is not known.
         Raises `DataError` where nothing can be told."""
@@ -79,6 +75,12 @@ class Windowed(Operator):
         """A slower signal that is looked at as well, by number, and how long, ns, a window waits
         for it at most."""
         return None
+
+    @property
+    def reach(self) -> int:
+        """See `Feature.reach`."""
+        slower = self.slower()
+        return 2 * (self.window + (slower[1] if slower is not None else 0))
 
     def start(self, state: dict[str, Any] | None = None) -> _Step:
         return _Step(self, state)
@@ -195,8 +197,13 @@ class _Step:
         time: list[int] = []
         value: list[float] = []
         quality: list[int] = []
+        rows = _by_signal(frame)
+        slow = rows.get(self._slower, _NONE)
         for number, outputs in self._settings.outputs.items():
-            for at, end, told, good in self._closed(number, frame):
+            fast = rows.get(number, _NONE)
+            if not len(fast) and not len(slow):
+                continue
+            for at, end, told, good in self._closed(number, frame, fast, slow):
                 place += [at] * len(outputs)
                 signal += outputs.values()
                 time += [end] * len(outputs)
@@ -223,12 +230,12 @@ class _Step:
         return {"version": 2, "late": self.late, "suspect": self.suspect, "open": told}
 
     def _closed(
-        self, signal: int, frame: Frame
+        self, signal: int, frame: Frame, fast: Places, slow: Places
     ) -> Iterator[tuple[int, int, Values, npt.NDArray[np.int16]]]:
         """Which row closed each window of a signal, its end, what is told and its quality."""
         open_, window = self._open[signal], self._settings.window
-        fast = self._taken(frame, open_.fast, signal)
-        slow = self._taken(frame, open_.slow, self._slower)
+        fast = self._taken(frame, open_.fast, fast)
+        slow = self._taken(frame, open_.slow, slow)
         if len(fast) and open_.oldest is None:
             open_.oldest = int(frame.time[fast[0]]) // window
         rows, reached, slow_reached = self._reached(frame, open_, fast, slow)
@@ -248,7 +255,7 @@ class _Step:
                     break
                 # Only what had come, and was not too old then: otherwise the cut would matter.
                 had = before + int(np.searchsorted(slow, rows[i], side="right"))
-                first = int(np.searchsorted(slow_time, slow_reached[i] - self._reach))
+                first = int(np.searchsorted(slow_time, slow_reached[i] - self._settings.reach))
                 piece = Piece(
                     u * window, (u + 1) * window, time[begin:end], value[begin:end],
                     slow_time[first:had], slow_value[first:had],
@@ -258,12 +265,10 @@ class _Step:
                 open_.oldest = None
             open_.fast.forget((int(reached[-1]) // window) * window)
         if len(slow):
-            open_.slow.forget(open_.slow.newest - self._reach)
+            open_.slow.forget(open_.slow.newest - self._settings.reach)
 
-    def _taken(self, frame: Frame, into: _Input, signal: int | None) -> npt.NDArray[np.int64]:
-        """Rows of a signal that are neither suspect nor late; their samples are kept."""
-        chosen = frame.signal == (-1 if signal is None else signal)
-        rows: npt.NDArray[np.int64] = np.flatnonzero(chosen)
+    def _taken(self, frame: Frame, into: _Input, rows: Places) -> Places:
+        """Those rows of a signal that are neither suspect nor late; their samples are kept."""
         # One sample from a clock far ahead would make all that follow late.
         suspect = frame.quality[rows] == CLOCK_SUSPECT
         self.suspect += int(suspect.sum())
@@ -290,11 +295,6 @@ class _Step:
             return rows, first, second
         return rows, np.maximum(np.minimum(first, second), first - self._wait), second
 
-    @property
-    def _reach(self) -> int:
-        """How far back, ns, the slower signal is remembered."""
-        return 2 * (self._settings.window + self._wait)
-
     def _told(self, signal: int, piece: Piece) -> tuple[Values, npt.NDArray[np.int16]]:
         names = tuple(self._settings.outputs[signal])
         good = np.isfinite(piece.value)
@@ -313,6 +313,18 @@ class _Step:
         sure = sure and bool(good.all()) and bool(slow_good[beside].all())
         fine = GOOD if sure else UNCERTAIN
         return value, np.where(np.isfinite(value), fine, BAD).astype(np.int16)
+
+
+def squared(unit: str) -> str:
+    """The unit of the square of something."""
+    return f"({unit})²" if unit else ""
+
+
+def _by_signal(frame: Frame) -> dict[int | None, Places]:
+    """Rows of each signal, in their order."""
+    order = np.argsort(frame.signal, kind="stable")
+    signals, first = np.unique(frame.signal[order], return_index=True)
+    return dict(zip(signals.tolist(), np.split(order, first[1:]), strict=True))
 
 
 def _last(frame: Frame, rows: npt.NDArray[np.int64], newest: int) -> int:

@@ -99,6 +99,10 @@ class EnvelopeSpectrum(OnShaft):
         """See `Windowed.names`."""
         return (*self.frequencies, *self._orders)
 
+    def unit(self, name: str, unit: str) -> str:
+        """See `Feature.unit`."""
+        return ""
+
     def told(self, piece: Piece, names: tuple[str, ...]) -> Told:
         """See `Windowed.told`."""
         value, sure = self.even(piece)

@@ -32,9 +32,6 @@ class LogMel(Sampled):
     of area one). Bands are named by their numbers from 1. Windows are as in `spectrum`.
     """
 
-    outputs: dict[int, dict[str, int]] = Field(
-        description="For each signal, by number, its bands and the numbers of their signals"
-    )
     bands: int = Field(40, ge=1, le=512, description="Bands")
     low: float = Field(0.0, ge=0, description="Where the lowest band begins, Hz")
     high: float | None = Field(
@@ -70,6 +67,10 @@ class LogMel(Sampled):
     def names(self) -> Collection[str]:
         """See `Windowed.names`."""
         return tuple(str(number) for number in range(1, self.bands + 1))
+
+    def unit(self, name: str, unit: str) -> str:
+        """See `Feature.unit`."""
+        return "dB"
 
     def told(self, piece: Piece, names: tuple[str, ...]) -> Told:
         """See `Windowed.told`."""

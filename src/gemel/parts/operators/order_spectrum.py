@@ -13,7 +13,7 @@ from gemel.core.errors import DataError
 from gemel.core.frame import Values
 from gemel.core.signal.spectrum import Measure, bands, measured, orders
 from gemel.parts.operators._shaft import OnShaft
-from gemel.parts.operators._windows import Piece, Told
+from gemel.parts.operators._windows import Piece, Told, squared
 
 __all__ = ["OrderSpectrum"]
 
@@ -74,6 +74,10 @@ class OrderSpectrum(OnShaft):
     def names(self) -> Collection[str]:
         """See `Windowed.names`."""
         return tuple(self.orders)
+
+    def unit(self, name: str, unit: str) -> str:
+        """See `Feature.unit`."""
+        return squared(unit) if self.measure == "power" else unit
 
     def told(self, piece: Piece, names: tuple[str, ...]) -> Told:
         """See `Windowed.told`."""

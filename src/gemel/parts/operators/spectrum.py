@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from gemel.core.frame import Values
 from gemel.core.signal.spectrum import Measure, bands, centroid, measured, strongest, welch
-from gemel.parts.operators._windows import Piece, Sampled, Told
+from gemel.parts.operators._windows import Piece, Sampled, Told, squared
 
 __all__ = ["Spectrum"]
 
@@ -84,6 +84,12 @@ class Spectrum(Sampled):
     def names(self) -> Collection[str]:
         """See `Windowed.names`."""
         return (*self.bands, *_ALWAYS)
+
+    def unit(self, name: str, unit: str) -> str:
+        """See `Feature.unit`."""
+        if name in _ALWAYS:
+            return "Hz"
+        return squared(unit) if self.measure == "power" else unit
 
     def told(self, piece: Piece, names: tuple[str, ...]) -> Told:
         """See `Windowed.told`."""

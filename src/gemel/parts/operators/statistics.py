@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from pydantic import Field
-
-from gemel.core.signal.statistics import STATISTICS, statistics
+from gemel.core.signal.statistics import SHAPE, STATISTICS, statistics
 from gemel.parts.operators._windows import Piece, Told, Windowed
 
 __all__ = ["Statistics"]
@@ -28,10 +26,6 @@ class Statistics(Windowed):
     not named pass.
     """
 
-    outputs: dict[int, dict[str, int]] = Field(
-        description="For each signal, by number, its statistics and the numbers of their signals"
-    )
-
     def names(self) -> Collection[str]:
         """See `Windowed.names`."""
         return STATISTICS
@@ -39,3 +33,9 @@ class Statistics(Windowed):
     def told(self, piece: Piece, names: tuple[str, ...]) -> Told:
         """See `Windowed.told`."""
         return statistics(piece.value, names), True
+
+    def unit(self, name: str, unit: str) -> str:
+        """See `Feature.unit`."""
+        if name == "slope":
+            return f"{unit}/sample" if unit else ""
+        return "" if name in SHAPE else unit
