@@ -212,6 +212,7 @@ async def test_experiments_are_asked_followed_kept_and_compared(plant: Any, open
         await page.get_by_label("Alternative 1").fill("filler.time*0.9, rinser.time*0.9")
         await page.get_by_label("Hours in each replication").fill("0.5")
         await page.get_by_role("button", name="Find the best").click()
+        await expect(page.locator("h2", has_text="3 · ")).to_be_visible()
         await expect(page.get_by_text("is over")).to_be_visible(timeout=90_000)
         await page.get_by_role("link", name="Kept").click()
         for number in (1, 3):

@@ -424,6 +424,19 @@ def schedule(
         str,
         typer.Option(help="best, tabu, flow_shop, campaigns, annealing, dispatch or cp_sat"),
     ] = "best",
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHO",
+            help="Several searches by threads, threads:4, ray, or ray:ADDRESS; the best is taken",
+        ),
+    ] = None,
+    searches: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1024, help="So many, each with luck of its own; 8 with --workers, else 1"
+        ),
+    ] = None,
     spread: Annotated[
         float,
         typer.Option(
@@ -464,7 +477,7 @@ def schedule(
 
     scheduling.schedule(
         file, time, iterations, seed, solver, format, out, plan, now, down or [],
-        spread=spread, as_json=json,
+        spread=spread, workers=workers, searches=searches, as_json=json,
     )  # fmt: skip
 
 
