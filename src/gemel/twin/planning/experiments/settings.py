@@ -33,6 +33,11 @@ class Cost(Settings):
     per_hour: float = Field(0, description="In each hour that is played: people, rent; less: < 0")
 
 
+LineOrFile: TypeAlias = Annotated[
+    str | Line, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]})
+]
+
+
 def _read_cost(value: Any) -> Any:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return {"investment": value} if is_number else value
@@ -195,7 +200,7 @@ class Experiment(Settings):
     design` says what is to be expected of a line that does not exist yet, `new`.
     """
 
-    line: str | Line = Field(
+    line: LineOrFile = Field(
         description="File of the line, from the folder of this one; or the line itself"
     )
     title: str = Field("", description="For people")
