@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.faults.twin import Twin, eventually
 from tests.runtime.doors import bearer
 from typer.testing import CliRunner
 
@@ -292,3 +294,25 @@ async def test_the_commands(running: Served, tmp_path: Path) -> None:
         assert "gone" in told(data, "delete", "line", "2")
 
     await asyncio.to_thread(commands)
+
+
+def test_a_twin_that_is_killed_loses_nothing_that_was_finished(tmp_path: Path) -> None:
+    twin = Twin(tmp_path, PLANT)
+    twin.start()
+    try:
+        play = {"play": {"parts": 6000, "most": 60, "first": 60}, "difference": 1e-6}
+        path = "/api/lines/line/experiments"
+        twin.running.post(path, {"experiment": play, "tries": ALIKE})
+        results = twin.data / "experiments" / "1" / "results.json"
+        eventually(results.exists, "something is kept")
+        twin.end()
+        kept = json.loads(results.read_text())["values"]["good_parts_per_hour"][1]
+        twin.start()
+        eventually(lambda: twin.running.get(f"{path}/1")["state"] == "done", "it goes on")
+        found = twin.running.get(f"{path}/1")
+        assert found["restarted"]
+        whole = json.loads(results.read_text())["values"]["good_parts_per_hour"][1]
+        assert 0 < len(kept) <= len(whole)
+        assert whole[: len(kept)] == kept
+    finally:
+        twin.end(signal.SIGTERM)
