@@ -165,8 +165,10 @@ class Experimenting:
             return text, parts, remarks
 
         text, parts, remarks = await asyncio.to_thread(make)
+        async with self._disk:
+            number = await asyncio.to_thread(self._number)
         held = Held(
-            self._number(), line, kind, title, by, self._daemon.clock(), self._daemon.plan.hash,
+            number, line, kind, title, by, self._daemon.clock(), self._daemon.plan.hash,
             parts, remarks, within_s,
         )  # fmt: skip
         self.all[held.number] = held
