@@ -204,37 +204,35 @@ async def test_a_sweep_and_a_restart(plant: Path) -> None:
             await client.compared_experiments("line", [1, 2])
 
 
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        ({}, "there is nothing to choose from"),
-        ({"tries": ["pick.time*0.9"]}, "did you mean 'pack'"),
-        ({"tries": ["pack.time*0.9", "pack.time*0.9"]}, "is given twice"),
-        ({"tries": ["pack.time"]}, "is no change"),
-        ({"tries": ["as it is"]}, "changes something"),
-        ({"tries": ["pack.time*0.9"], "experiment": {"line": "x"}}, "line: is the one of the"),
-        ({"tries": ["pack.time*0.9"], "experiment": {"objective": "joy"}}, "objective: is 'joy'"),
-        ({"tries": ["pack.time*0.9"], "experiment": {"play": {"horizon": "8 x"}}}, "play.horizon"),
-        ({"tries": ["pack.time*0.9"], "repairs": {"pack": "1 h"}}, "from now on"),
-        ({"tries": ["pack.time*0.9"], "within": "soon"}, "within"),
-        ({"kind": "sweep"}, "has no `sweep`"),
-        (
-            {"kind": "sweep", "experiment": {"sweep": {"factors": {"pack.time": [1]}}}},
-            "a list of one value is no factor",
-        ),
-        (
-            {"kind": "sweep", "experiment": {
-                "sweep": {"points": 9_000_000, "factors": {"pack.time": [1, 2]}}}},
-            "beside the twin",
-        ),
-    ],
-)  # fmt: skip
-async def test_mistakes_are_told_before_anything_is_played(
-    client: AsyncClient, body: dict[str, Any], said: str
-) -> None:
-    with pytest.raises(ConfigurationError) as error:
-        await client.post("/api/lines/line/experiments", body)
-    assert said in str(error.value)
+MISTAKES: list[tuple[dict[str, Any], str]] = [
+    ({}, "there is nothing to choose from"),
+    ({"tries": ["pick.time*0.9"]}, "did you mean 'pack'"),
+    ({"tries": ["pack.time*0.9", "pack.time*0.9"]}, "is given twice"),
+    ({"tries": ["pack.time"]}, "is no change"),
+    ({"tries": ["as it is"]}, "changes something"),
+    ({"tries": ["pack.time*0.9"], "experiment": {"line": "x"}}, "line: is the one of the"),
+    ({"tries": ["pack.time*0.9"], "experiment": {"objective": "joy"}}, "objective: is 'joy'"),
+    ({"tries": ["pack.time*0.9"], "experiment": {"play": {"horizon": "8 x"}}}, "play.horizon"),
+    ({"tries": ["pack.time*0.9"], "repairs": {"pack": "1 h"}}, "from now on"),
+    ({"tries": ["pack.time*0.9"], "within": "soon"}, "within"),
+    ({"kind": "sweep"}, "has no `sweep`"),
+    (
+        {"kind": "sweep", "experiment": {"sweep": {"factors": {"pack.time": [1]}}}},
+        "a list of one value is no factor",
+    ),
+    (
+        {"kind": "sweep", "experiment": {
+            "sweep": {"points": 9_000_000, "factors": {"pack.time": [1, 2]}}}},
+        "beside the twin",
+    ),
+]  # fmt: skip
+
+
+async def test_mistakes_are_told_before_anything_is_played(client: AsyncClient) -> None:
+    for body, said in MISTAKES:
+        with pytest.raises(ConfigurationError) as error:
+            await client.post("/api/lines/line/experiments", body)
+        assert said in str(error.value)
     assert await client.experiments("line") == []
 
 
