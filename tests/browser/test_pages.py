@@ -209,6 +209,52 @@ async def test_alternatives_are_played_side_by_side(plant: Any, open_page: Any) 
         await expect(page.locator("text=did you mean 'filler'?")).to_be_visible()
 
 
+async def test_experiments_are_asked_followed_kept_and_compared(plant: Any, open_page: Any) -> None:
+    async with open_page("/what-if?view=best") as page:
+        await page.get_by_label("Alternative 1").fill("filler.time*0.9")
+        await page.get_by_label("Alternative 2").fill("filler.time*0.95")
+        await page.get_by_label("Title").fill("<b>Faster</b>")
+        await page.get_by_label("Hours in each replication").fill("0.5")
+        await page.get_by_role("button", name="Find the best").click()
+        await expect(page.locator("h2", has_text="1 · <b>Faster</b>")).to_be_visible()
+        await expect(page.get_by_text("95 % sure")).to_be_visible(timeout=90_000)
+        await expect(page.get_by_text("from an empty line · is over")).to_be_visible()
+        async with page.expect_download() as download:
+            await page.get_by_role("link", name="File for gemel whatif").click()
+        assert "filler.time*0.95" in (await (await download.value).path()).read_text()
+
+        await page.get_by_role("link", name="Sweep over factors").click()
+        await page.get_by_label("Factor 1").fill("filler.tim")
+        await page.get_by_label("From, or a list").first.fill("0.8")
+        await page.get_by_label("To", exact=True).first.fill("1.2")
+        for name, number in (("Combinations", "20"), ("Replications of each", "1000")):
+            await page.get_by_label(name).fill(number)
+        await page.get_by_role("button", name="Play all of it").click()
+        await expect(page.get_by_text("a station has nothing called 'tim'")).to_be_visible()
+        await page.get_by_label("Factor 1").fill("filler.time")
+        await page.get_by_role("button", name="Play all of it").click()
+        await expect(page.get_by_text("runs ·")).to_be_visible(timeout=90_000)
+        await page.get_by_role("button", name="Stop").click()
+        await expect(page.get_by_text("was stopped")).to_be_visible(timeout=60_000)
+        await expect(page.get_by_role("button", name="Go on")).to_be_visible()
+        await page.get_by_role("button", name="Delete").click()
+        await expect(page.locator("a", has_text="1 · <b>Faster</b>")).to_be_visible()
+        await expect(page.locator("a", has_text="2 · ")).to_have_count(0)
+
+        await page.get_by_role("link", name="Find the best").click()
+        await page.get_by_label("Alternative 1").fill("filler.time*0.9, rinser.time*0.9")
+        await page.get_by_label("Hours in each replication").fill("0.5")
+        await page.get_by_role("button", name="Find the best").click()
+        await expect(page.locator("h2", has_text="3 · ")).to_be_visible()
+        await expect(page.get_by_text("is over")).to_be_visible(timeout=90_000)
+        await page.get_by_role("link", name="Kept").click()
+        for number in (1, 3):
+            await page.get_by_label(f"Compare {number}").check()
+        await page.get_by_role("button", name="Compare", exact=True).click()
+        await expect(page.locator("h2", has_text="3 less 1")).to_be_visible()
+        await expect(page.get_by_text("On the same luck")).to_be_visible()
+
+
 async def test_a_finding_arrives_without_reloading(plant: Any, open_page: Any) -> None:
     async with open_page("/") as page:
         await expect(page.locator(".live")).to_be_visible()

@@ -83,6 +83,19 @@ def test_what_is_kept_goes_on_and_is_compared(folder: Path) -> None:
     assert "on the same luck, replication by replication" in shown.output
 
 
+def test_a_file_that_holds_its_line(folder: Path) -> None:
+    whole = FILE.replace("line: line.yaml", "line:\n  " + LINE.replace("\n", "\n  ").rstrip())
+    alone = folder / "alone" / "what-if.yaml"
+    alone.parent.mkdir()
+    alone.write_text(whole, encoding="utf-8")
+    assert told(str(alone)) == told(str(folder / "what-if.yaml"))
+    alone.write_text(whole.replace("places: 4", "place: 4"), encoding="utf-8")
+    with pytest.raises(
+        ConfigurationError, match=r"what-if.yaml:4: line.stations.mill.place: is not known here"
+    ):
+        CliRunner().invoke(app, ["whatif", str(alone)], catch_exceptions=False)
+
+
 def test_other_luck_has_wider_intervals(folder: Path) -> None:
     file = folder / "what-if.yaml"
     for seed in (1, 2):

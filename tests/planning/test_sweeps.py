@@ -200,11 +200,11 @@ def table(folder: Path) -> Any:
 
 
 def test_an_ended_sweep_goes_on_to_the_same_table(tmp_path: Path) -> None:
-    """Structural factors, so that a block has 64 points and the sweep several blocks."""
+    """Servers are played by events, so that a block has 16 points and the sweep several blocks."""
     factors = {"mill.servers": [1, 2], "saw.time": {"from": 0.8, "to": 1.2}}
     experiment = asked(factors=factors, points=150, replications=2)
     whole = grid(experiment, LINE)
-    assert whole.blocks == 3
+    assert whole.blocks == 10
     assert sweep(whole, Folder(tmp_path / "whole", whole)).finished
     told = 0
 
@@ -212,7 +212,7 @@ def test_an_ended_sweep_goes_on_to_the_same_table(tmp_path: Path) -> None:
         nonlocal told
         told += 1
         assert whole == 300
-        return told < 4
+        return told < 11
 
     first = sweep(whole, Folder(tmp_path / "parts", whole), progress=ends)
     assert first.replications == 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,17 @@ os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 
 from ray.cluster_utils import Cluster
 
+from gemel.parts.solvers.scheduling import SCHEDULERS, several
+from gemel.parts.solvers.scheduling.base import Budget
 from gemel.runtime.experiments import tried
 from gemel.runtime.lines import read_line
+from gemel.runtime.schedules import read_problem
 from gemel.runtime.workers import workers
 from gemel.twin.planning.experiments.comparing import Compared, compare
 from gemel.twin.planning.experiments.settings import Experiment
 from gemel.twin.planning.experiments.sweeping import Memory, grid, sweep
 
+ORDERS = Path(__file__).parents[2] / "examples" / "schedule" / "workshop.yaml"
 LINE = Path(__file__).parents[2] / "examples" / "line.yaml"
 NODE: dict[str, Any] = {
     "num_cpus": 1, "object_store_memory": 80 * 1024 * 1024, "include_dashboard": False,
@@ -38,8 +43,6 @@ SWEEP: dict[str, Any] = {
 
 def node_of(_number: int) -> str:
     """Where a task runs; it waits a moment, so that one worker cannot have all."""
-    import time
-
     import ray
 
     time.sleep(0.2)
@@ -66,8 +69,20 @@ def main() -> None:
                 compared = compare(plan, executor=found.executor, workers=found.count)
                 swept = Memory()
                 sweep(plan_of_sweep, swept, executor=found.executor, workers=found.count)
+                scheduler = several(
+                    SCHEDULERS.build({"kind": "annealing"}), 4, found.executor, found.count
+                )  # fmt: skip
+                plan_of_orders = scheduler.solve(
+                    read_problem(ORDERS).problem, seed=1, budget=Budget(None, 300),
+                    clock=time.perf_counter_ns,
+                )  # fmt: skip
                 told[who.partition(":")[0] + str(found.count)] = {
                     **bits(compared),
+                    "schedule": [
+                        getattr(plan_of_orders, column).tobytes().hex()
+                        for column in ("mode", "start", "end", "left")
+                    ],
+                    "value": plan_of_orders.value,
                     "sweep": swept.get(1, 1, "good_parts_per_hour").tobytes().hex(),
                 }
                 if found.executor is not None and who.startswith("ray"):

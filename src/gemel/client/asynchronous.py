@@ -194,6 +194,47 @@ class AsyncClient:
         }  # fmt: skip
         return _plain(await self.post(_of("lines", line, "what-if"), body))
 
+    async def experiments(self, line: str | None = None) -> list[Plain]:
+        """The experiments of a line, or of all, the newest first; without their results."""
+        path = "/api/experiments" if line is None else _of("lines", line, "experiments")
+        return list(await self.get(path))
+
+    async def experiment(self, line: str, number: int) -> Plain:
+        """One, with how far it is and what it says so far."""
+        return _plain(await self.get(_experiment(line, number)))
+
+    async def begin_experiment(
+        self, line: str, experiment: Mapping[str, Any], tries: Sequence[str] = (), *,
+        kind: str = "best", title: str = "", now: bool = False,
+        repairs: Mapping[str, str] | None = None, within: str | None = None, text: str = "",
+    ) -> Plain:  # fmt: skip
+        """Ask one: `experiment` is what a file for `gemel whatif` says without its line, `text` the
+        same as YAML. It is played beside the twin, and ended after `within`, e.g. '10 min'."""
+        body = {
+            "kind": kind, "title": title, "tries": list(tries), "experiment": dict(experiment),
+            "now": now, "repairs": dict(repairs or {}), "within": within, "text": text,
+        }  # fmt: skip
+        return _plain(await self.post(_of("lines", line, "experiments"), body))
+
+    async def stop_experiment(self, line: str, number: int) -> Plain:
+        """End it; everything that is finished is kept."""
+        return _plain(await self.post(f"{_experiment(line, number)}/stop"))
+
+    async def continue_experiment(
+        self, line: str, number: int, within: str | None = None
+    ) -> Plain:  # fmt: skip
+        """Let one that was ended go on from what is finished."""
+        return _plain(await self.post(f"{_experiment(line, number)}/continue", {"within": within}))
+
+    async def delete_experiment(self, line: str, number: int) -> None:
+        """Remove one, with its results."""
+        await self.request("DELETE", _experiment(line, number))
+
+    async def compared_experiments(self, line: str, numbers: Sequence[int]) -> Plain:
+        """Two or more of one kind beside each other."""
+        params = {"number": list(numbers)}
+        return _plain(await self.get(f"{_of('lines', line, 'experiments')}/compared", params))
+
     async def limits(self, line: str, start: str = "-8h") -> Plain:
         """What limited a line from `start` until now, by all methods, and over time."""
         return _plain(await self.get(_of("lines", line, "limits"), {"start": start}))
@@ -399,6 +440,10 @@ class AsyncClient:
 
 def _of(kind: str, name: str, verb: str) -> str:
     return f"/api/{kind}/{quote(name, safe='')}/{verb}"
+
+
+def _experiment(line: str, number: int) -> str:
+    return f"{_of('lines', line, 'experiments')}/{number}"
 
 
 def _given(params: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from gemel.parts.historians.base import Store
 from gemel.runtime.clock import system_clock
 from gemel.runtime.comparing import PlanChange
 from gemel.runtime.configuration import Plan
+from gemel.runtime.experimenting import Experimenting
 from gemel.runtime.links import Links, log_failure
 from gemel.runtime.pipeline import Pipeline
 from gemel.runtime.planning import Planning
@@ -101,6 +102,7 @@ class Daemon:
     pipeline: Pipeline
     rooms: Rooms
     planning: Planning
+    experimenting: Experimenting
     connectors: Links
     """Their life."""
 
@@ -144,6 +146,8 @@ class Daemon:
             self._begin(self.rooms.keep_house(store, self.clock), "rooms")
             self.planning = Planning(self, self._planner)
             self._begin(self.planning.run(), "planning")
+            self.experimenting = await asyncio.to_thread(Experimenting, self)
+            self._begin(self.experimenting.run(), "experiments")
             if connect:
                 self.connect()
                 self._begin(self.planning.jobs.run(), "job orders")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from pydantic import ValidationError
@@ -17,19 +18,22 @@ from gemel.core.errors import ConfigurationError, Damaged
 from gemel.core.frame import Values
 from gemel.core.line import Line
 from gemel.core.line.changes import Change, Variant, changed, line_hash, read_changes
-from gemel.core.settings import problems
+from gemel.core.settings import Settings, problems
 from gemel.runtime.lines import read_line, read_snapshot
 from gemel.runtime.yaml12 import Document, parse
 from gemel.twin.planning.experiments.comparing import Columns, Plan
+from gemel.twin.planning.experiments.differences import differences
 from gemel.twin.planning.experiments.settings import Cost, Experiment, Measure, Scenario
 
 __all__ = [
-    "AS_IT_IS", "File", "Kept", "fingerprint", "is_line", "plan_of", "read_experiment",
-    "read_kept", "tried", "write_kept",
+    "AS_IT_IS", "File", "Keeping", "Kept", "fingerprint", "is_line", "plain", "plan_of",
+    "read_experiment", "read_kept", "same_or_none", "side_by_side", "tried", "write_kept",
 ]  # fmt: skip
 
 AS_IT_IS: Final = "as it is"
 FORMAT: Final = 1
+_PAUSE_S: Final = 1.0
+S = TypeVar("S", bound=Settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,10 @@ def is_line(path: Path) -> bool:
     return not isinstance(data, dict) or "stations" in data
 
 
-def read_experiment(path: Path) -> File:
+def read_experiment(path: Path, text: str | None = None) -> File:
     """The experiment of a file. Raises `ConfigurationError` with its line in the file."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8") if text is None else text
     except FileNotFoundError:
         raise ConfigurationError("no such file", str(path)) from None
     except (IsADirectoryError, UnicodeDecodeError) as error:
@@ -87,21 +91,29 @@ def read_experiment(path: Path) -> File:
         at = path.parent / named
         read_snapshot(at)  # says what is wrong with it, at its place
         values["play"] = play | {"start": parse(at.read_text(encoding="utf-8"), at.name).data}
+    if isinstance(line := values.get("line"), dict):
+        # By itself first: of what is a line or a name, it would be said that it is no name.
+        _checked(Line, line, document, "line")
+    experiment = _checked(Experiment, values, document)
+    return File(path, experiment, _line(path, experiment, experiment.line), document)
+
+
+def _checked(kind: type[S], values: Any, document: Document, *above: str) -> S:
     try:
-        experiment = Experiment.model_validate_json(json.dumps(values), strict=True)
+        return kind.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
-        first = problems(error, Experiment)[0]
-        place = tuple(p for p in first.path if p != "[key]")
+        first = problems(error, kind)[0]
+        place = (*above, *(p for p in first.path if p != "[key]"))
         words = ".".join(str(p) for p in place)
         raise ConfigurationError(
             f"{words}: {first.sentence}" if words else first.sentence, document.where(place)
         ) from None
-    return File(path, experiment, _line(path, experiment, experiment.line), document)
 
 
-def _line(path: Path, experiment: Experiment, name: str) -> Line:
-    """The line of a file beside this one, at the time of the week at which it begins."""
-    line, start = read_line(path.parent / name), experiment.play.start
+def _line(path: Path, experiment: Experiment, said: str | Line) -> Line:
+    """The line itself, or of a file beside this one, at the time of the week at which it begins."""
+    line = said if isinstance(said, Line) else read_line(path.parent / said)
+    start = experiment.play.start
     if start is None:
         return line
     start.check(line)
@@ -186,7 +198,7 @@ def write_kept(
     """Write a result so that a reader finds the old one or the new one, never half of one."""
     columns = {m: [[float(x) for x in v] for v in vs] for m, vs in values.items()}
     text = json.dumps(
-        _plain({"protocol": protocol, "result": record, "values": columns}), allow_nan=False
+        plain({"protocol": protocol, "result": record, "values": columns}), allow_nan=False
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
@@ -195,6 +207,59 @@ def write_kept(
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
+
+
+class Keeping:
+    """Writes what is played of a comparison into a file, at most once a second until `write` is
+    called at its end. `time` counts seconds."""
+
+    def __init__(
+        self, path: Path, protocol: dict[str, Any], time: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.path, self.protocol, self.time = path, protocol, time
+        self._written = time() - _PAUSE_S
+
+    def __call__(self, values: Columns) -> None:
+        if self.time() - self._written >= _PAUSE_S:
+            self.write({}, values)
+
+    def write(self, record: dict[str, Any], values: Columns) -> None:
+        """Values, with `record`, what they say; nothing where nothing was played."""
+        if any(len(column) for columns in values.values() for column in columns):
+            write_kept(self.path, self.protocol, record, values)
+            self._written = self.time()
+
+
+def same_or_none(path: Path, protocol: dict[str, Any]) -> Kept | None:
+    """What is kept in a file, None where there is none. Raises `ConfigurationError` where it was
+    kept from something else."""
+    if not path.exists():
+        return None
+    kept = read_kept(path)
+    differing = sorted(k for k in protocol if kept.protocol.get(k) != plain(protocol[k]))
+    if differing:
+        raise ConfigurationError(
+            f"was kept from something else: {', '.join(differing)} differ; give another --keep",
+            str(path),
+        )
+    return kept
+
+
+def side_by_side(one: Kept, other: Kept) -> dict[str, Any]:
+    """The second less the first, by scenario and measure; JSON-able but for NaN."""
+    same_luck = all(
+        one.protocol[k] == other.protocol[k]
+        for k in ("parts", "horizon_ns", "warm_up", "seed", "gemel")
+    )
+    names = [k.protocol["scenarios"] for k in (one, other)]
+    return {
+        "paired": same_luck,
+        "scenarios": differences(
+            (names[0], one.values), (names[1], other.values), same_luck=same_luck
+        ),
+        "only_in_one": sorted(set(names[0]) ^ set(names[1])),
+        "differing": sorted(k for k in one.protocol if one.protocol[k] != other.protocol.get(k)),
+    }
 
 
 def read_kept(path: Path) -> Kept:
@@ -221,11 +286,12 @@ def read_kept(path: Path) -> Kept:
     return kept
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The same with NaN and infinity as None, which JSON has no word for."""
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+        return {k: plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value

@@ -16,12 +16,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gemel import __version__
-from gemel.core.errors import ConfigurationError, Damaged
+from gemel.core.errors import ConfigurationError, Damaged, DataError
 from gemel.core.frame import Values
 from gemel.core.line.changes import line_hash
-from gemel.twin.planning.experiments.sweeping import Grid
+from gemel.core.line.statistics import number
+from gemel.runtime.experiments import File
+from gemel.twin.planning.experiments.designs import resolution_of
+from gemel.twin.planning.experiments.measures import MEASURES
+from gemel.twin.planning.experiments.sweeping import (
+    Grid,
+    Keeper,
+    Swept,
+    analysed,
+    best_points,
+    grid,
+)
 
-__all__ = ["Folder", "protocol_of"]
+__all__ = ["Folder", "grid_of", "protocol_of", "record_of"]
 
 
 def protocol_of(grid: Grid) -> dict[str, Any]:
@@ -44,6 +55,67 @@ def protocol_of(grid: Grid) -> dict[str, Any]:
         "prices": grid.experiment.prices.model_dump(),
         "order": grid.experiment.order,
     }
+
+
+def grid_of(file: File) -> Grid:
+    """The points of the sweep of a file. Raises `ConfigurationError` with its line in the file."""
+    try:
+        return grid(file.experiment, file.line)
+    except ConfigurationError as error:
+        place = ("sweep", "factors", error.where) if error.where else ("sweep",)
+        said = f"factor '{error.where}': {error.message}" if error.where else error.message
+        raise ConfigurationError(said, file.where(*place)) from None
+
+
+def record_of(asked: Grid, keeper: Keeper, done: Swept) -> dict[str, Any]:
+    """What a sweep says so far, JSON-able but for NaN: effects, best points, the surface."""
+    aim = asked.experiment.objective
+    told: dict[str, Any] = {
+        "protocol": protocol_of(asked),
+        "replications": done.replications,
+        "finished": done.finished,
+        "ended_early": done.early,
+        "objective": aim,
+    }
+    if asked.sweep.design == "fractional":
+        told["resolution"] = resolution_of(asked.points)
+    if not done.replications:
+        return {**told, "sentence": "ended before one replication was finished"}
+    told["best"] = best_points(asked, keeper, done.replications, aim)
+    try:
+        effects = analysed(asked, keeper, done.replications, aim)
+    except DataError as error:
+        return {**told, "no_effects": str(error), "sentence": str(error)}
+    told["effects"] = effects.told()
+    surface = effects.surface
+    told["surface"] = {
+        "terms": [effects.terms.title(t) or "mean" for t in effects.terms.terms],
+        "coefficients": surface.coefficients.tolist(),
+        "error": surface.error,
+        "explained": surface.explained,
+        "noise": surface.noise,
+        "judged_on": "tenths of the points, each by a surface fitted on the other nine",
+    }
+    told["sentence"] = _sentence(asked, told, done)
+    return told
+
+
+def _sentence(asked: Grid, told: dict[str, Any], done: Swept) -> str:
+    factors = {level.path for level in asked.levels}
+    known = [row for row in told["effects"] if row["known"] and row["term"] in factors]
+    ended = "" if done.finished else "; not all was played yet"
+    early = "; known well enough, ended early" if done.early else ""
+    if done.replications == 1:
+        return f"of one replication no effect is certain{ended}"
+    if not known:
+        return f"no factor is certain to do anything{ended}{early}"
+    title = MEASURES[asked.experiment.objective].title
+    first = known[0]
+    half = (first["high"] - first["low"]) / 2
+    return (
+        f"most is done by {first['term']}: {number(first['value'], half)} {title} from its least "
+        f"to its greatest{ended}{early}"
+    )
 
 
 class Folder:

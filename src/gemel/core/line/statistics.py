@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import erfc, nan, sqrt
+from math import erfc, floor, log10, nan, sqrt
 
 import numpy as np
 
 from gemel.core.control.quantiles import t_cdf, t_quantile
 from gemel.core.frame import Values
 
-__all__ = ["Estimate", "batch_means", "best_of", "estimate", "warm_up"]
+__all__ = ["Estimate", "batch_means", "best_of", "estimate", "number", "warm_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +89,13 @@ def best_of(values: Values) -> Values:
             missed += 1 - won
         sure[a] = max(0.0, 1 - missed)
     return sure / max(1.0, float(sure.sum()))
+
+
+def number(value: float, scale: float = float("nan")) -> str:
+    """A number for people: to about a hundredth of `scale`, which is what it differs by, or else
+    to five digits."""
+    if value != value:
+        return ""
+    if not 0 < scale < float("inf"):
+        return f"{value:.5g}"
+    return f"{value:.{max(0, 2 - floor(log10(scale)))}f}"

@@ -26,6 +26,7 @@ from gemel.core.errors import (
 from gemel.doors.api import (
     alarms,
     decisions,
+    experiments,
     history,
     ingest,
     live,
@@ -66,7 +67,9 @@ def create_app(daemon: Daemon, access: Access) -> FastAPI:
     )
     app.state.daemon = daemon
     app.state.access = access
-    rooms = (alarms, decisions, models, quality, lots, planning, schedules, upkeep, supply)
+    rooms = (
+        alarms, decisions, models, quality, lots, planning, experiments, schedules, upkeep, supply,
+    )  # fmt: skip
     for module in (session, plant, live, history, ingest, *rooms, plant_file):
         app.include_router(module.router, prefix="/api")
     app.include_router(plant.metrics)

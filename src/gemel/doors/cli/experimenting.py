@@ -8,19 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import typer
 from rich.console import Console
 
 from gemel.core.errors import ConfigurationError
-from gemel.core.line.statistics import Estimate, estimate
+from gemel.core.line.statistics import Estimate
 from gemel.doors.cli import telling
 from gemel.doors.cli.telling import number, plain
 from gemel.runtime import experiments
-from gemel.runtime.experiments import Kept
 from gemel.runtime.lines import read_line
 from gemel.runtime.workers import workers
-from gemel.twin.planning.experiments.comparing import Columns, Compared, Plan
+from gemel.twin.planning.experiments.comparing import Compared, Plan
 from gemel.twin.planning.experiments.comparing import compare as compare_scenarios
 from gemel.twin.planning.experiments.measures import MEASURES
 from gemel.twin.planning.experiments.settings import Measure
@@ -43,21 +41,16 @@ def play(
     """See `gemel whatif play --help`."""
     plan = _plan(file, tries, objective, difference)
     protocol = experiments.fingerprint(plan)
-    kept = None if keep is None else _kept(keep, protocol)
-    save: Callable[[Columns], None] | None = None
-    if keep is not None:
-
-        def save(values: Columns) -> None:
-            experiments.write_kept(keep, protocol, {}, values)
-
+    kept = None if keep is None else experiments.same_or_none(keep, protocol)
+    save = None if keep is None else experiments.Keeping(keep, protocol)
     with workers(who) as found, watched("Playing") as progress:
         compared = compare_scenarios(
             plan, executor=found.executor, workers=found.count, progress=progress,
             kept=None if kept is None else kept.values, keep=save,
         )  # fmt: skip
     record = compared.record()
-    if keep is not None and compared.finished:
-        experiments.write_kept(keep, protocol, record, compared.values)
+    if save is not None:
+        save.write(record if compared.finished else {}, compared.values)
     if as_json:
         typer.echo(json.dumps(plain(record), indent=2))
         return
@@ -82,19 +75,6 @@ def _plan(file: Path, tries: list[str], objective: str | None, difference: float
         hint = f"; it has something for `gemel whatif {other}`" if other else ""
         raise ConfigurationError(f"has no `scenarios`{hint}", str(file))
     return experiments.plan_of(read)
-
-
-def _kept(path: Path, protocol: dict[str, Any]) -> Kept | None:
-    if not path.exists():
-        return None
-    kept = experiments.read_kept(path)
-    differing = sorted(k for k in protocol if kept.protocol.get(k) != plain(protocol[k]))
-    if differing:
-        raise ConfigurationError(
-            f"was kept from something else: {', '.join(differing)} differ; give another --keep",
-            str(path),
-        )
-    return kept
 
 
 @contextmanager
@@ -185,18 +165,11 @@ def _interval(found: Estimate) -> str:
 def compare(first: Path, second: Path, *, as_json: bool) -> None:
     """See `gemel whatif compare --help`."""
     one, other = experiments.read_kept(first), experiments.read_kept(second)
-    same_luck = all(
-        one.protocol[k] == other.protocol[k]
-        for k in ("parts", "horizon_ns", "warm_up", "seed", "gemel")
-    )
-    rows = _differences(one, other, same_luck=same_luck)
-    alone = sorted(set(one.protocol["scenarios"]) ^ set(other.protocol["scenarios"]))
+    beside = experiments.side_by_side(one, other)
     told = {
         "first": {"file": str(first), "protocol": one.protocol},
         "second": {"file": str(second), "protocol": other.protocol},
-        "paired": same_luck,
-        "scenarios": rows,
-        "only_in_one": alone,
+        **{key: beside[key] for key in ("paired", "scenarios", "only_in_one")},
     }  # fmt: skip
     if as_json:
         typer.echo(json.dumps(plain(told), indent=2))
@@ -204,7 +177,7 @@ def compare(first: Path, second: Path, *, as_json: bool) -> None:
     console = telling.console()
     table = telling.table("scenario", "measure", str(first.name), str(second.name), "difference",
                           "95 % interval")  # fmt: skip
-    for row in rows:
+    for row in beside["scenarios"]:
         d = Estimate(**row["difference"])
         half = (d.high - d.low) / 2
         table.add_row(
@@ -212,57 +185,9 @@ def compare(first: Path, second: Path, *, as_json: bool) -> None:
             number(row["second"], half), _signed(d), _interval(d),
         )  # fmt: skip
     console.print(table)
-    differing = sorted(k for k in one.protocol if one.protocol[k] != other.protocol.get(k))
+    differing, alone = beside["differing"], beside["only_in_one"]
     notes = [f"only in one of them: {', '.join(alone)}"] * bool(alone)
-    notes.append("on the same luck, replication by replication" if same_luck
+    notes.append("on the same luck, replication by replication" if beside["paired"]
                  else "on luck of their own: the intervals are wider")  # fmt: skip
     what = f"what differs in them: {', '.join(differing)}" if differing else "the same protocol"
     telling.say(console, what, notes)
-
-
-def _differences(one: Kept, other: Kept, *, same_luck: bool) -> list[dict[str, Any]]:
-    rows = []
-    for name in one.protocol["scenarios"]:
-        if name not in other.protocol["scenarios"]:
-            continue
-        i, j = (k.protocol["scenarios"].index(name) for k in (one, other))
-        for measure in MEASURES:
-            if measure not in one.values or measure not in other.values:
-                continue
-            a, b = one.values[measure][i], other.values[measure][j]
-            both = np.concatenate([a, b])
-            if not np.isfinite(both).any() or not np.nanmax(np.abs(both)) > 0:
-                continue
-            found = _paired(a, b) if same_luck else _apart(a, b)
-            rows.append(
-                {
-                    "scenario": name, "measure": measure, "first": float(np.nanmean(a)),
-                    "second": float(np.nanmean(b)),
-                    "difference": {
-                        "value": found.value, "low": found.low, "high": found.high,
-                        "count": found.count,
-                    },
-                }
-            )  # fmt: skip
-    return rows
-
-
-def _paired(a: Any, b: Any) -> Estimate:
-    n = min(len(a), len(b))
-    return estimate(b[:n] - a[:n])
-
-
-def _apart(a: Any, b: Any) -> Estimate:
-    """B. L. Welch's interval (Biometrika 34 (1947) 28)."""
-    from gemel.core.control.quantiles import t_quantile
-
-    a, b = a[np.isfinite(a)], b[np.isfinite(b)]
-    if min(len(a), len(b)) < 2:
-        return Estimate(float(b.mean() - a.mean()), np.nan, np.nan, min(len(a), len(b)))
-    va, vb = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
-    mean = float(b.mean() - a.mean())
-    if va + vb == 0:
-        return Estimate(mean, mean, mean, len(a))
-    degrees = float((va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1)))
-    half = t_quantile(0.975, degrees) * float(np.sqrt(va + vb))
-    return Estimate(mean, mean - half, mean + half, min(len(a), len(b)))

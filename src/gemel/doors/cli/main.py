@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from gemel.core.errors import GemelError
-from gemel.doors.cli import access, learned, models, planning, plans, quality
+from gemel.doors.cli import access, experiments, learned, models, planning, plans, quality
 from gemel.doors.cli.dispatch import dispatch
 from gemel.doors.cli.lots import lots
 from gemel.doors.cli.options import (
@@ -54,6 +54,7 @@ app.add_typer(models.labels, name="labels")
 app.add_typer(lots, name="lots")
 app.add_typer(planning.plan, name="plan")
 app.add_typer(plans.plans, name="plans")
+app.add_typer(experiments.experiments, name="experiments")
 app.add_typer(whatif, name="whatif")
 app.add_typer(learned.learn, name="learn")
 app.command()(planning.supply)
@@ -425,6 +426,19 @@ def schedule(
         str,
         typer.Option(help="best, tabu, flow_shop, campaigns, annealing, dispatch or cp_sat"),
     ] = "best",
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHO",
+            help="Several searches by threads, threads:4, ray, or ray:ADDRESS; the best is taken",
+        ),
+    ] = None,
+    searches: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1024, help="So many, each with luck of its own; 8 with --workers, else 1"
+        ),
+    ] = None,
     spread: Annotated[
         float,
         typer.Option(
@@ -465,7 +479,7 @@ def schedule(
 
     scheduling.schedule(
         file, time, iterations, seed, solver, format, out, plan, now, down or [],
-        spread=spread, as_json=json,
+        spread=spread, workers=workers, searches=searches, as_json=json,
     )  # fmt: skip
 
 

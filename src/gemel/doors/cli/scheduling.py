@@ -26,16 +26,20 @@ from gemel.parts.solvers.scheduling import (
     frozen,
     late_jobs,
     robust,
+    several,
     solve_in_turn,
     steady,
     uncovered,
 )
 from gemel.parts.solvers.scheduling.base import NEVER, Budget, Problem, Schedule
 from gemel.runtime.schedules import Times, read_plan, read_problem, rows_of, write_plan
+from gemel.runtime.workers import workers as workers_of
 
 __all__ = ["schedule"]
 
 _SHOWN: Final = 40
+_SEARCHES: Final = 8
+"""Where somebody says who works, and not how many searches: whoever works, they are as many."""
 _MOMENT = r"\d+|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?"
 _DOWN: Final = re.compile(rf"(?P<machine>.+?):(?P<first>{_MOMENT})-(?P<last>{_MOMENT})")
 
@@ -53,6 +57,8 @@ def schedule(
     down: list[str],
     *,
     spread: float,
+    workers: str | None,
+    searches: int | None,
     as_json: bool,
 ) -> None:
     """See `gemel schedule --help`."""
@@ -66,7 +72,13 @@ def schedule(
     elif now is not None or down:
         raise typer.BadParameter("--now and --down go with --plan")
     console = Console(stderr=True)
-    with console.status("Getting ready, which takes up to a minute the first time …") as status:
+    count = searches or (1 if workers is None else _SEARCHES)
+    with (
+        workers_of(workers or "threads:1") as who,
+        console.status("Getting ready, which takes up to a minute the first time …") as status,
+    ):
+        if count > 1:
+            scheduler = several(scheduler, count, who.executor, who.count)
         scheduler.ready(problem)
         status.update("Planning …")
 
@@ -97,7 +109,7 @@ def schedule(
     late = late_jobs(problem, found)
     if as_json:
         dates = None if trial is None else _dates(problem, trial)
-        typer.echo(_json(problem, found, times, late, repair, name, solver, seed, dates))
+        typer.echo(_json(problem, found, times, late, repair, name, solver, seed, count, dates))
     else:
         _print(problem, found, times, late, repair, out)
         if trial is not None:
@@ -153,10 +165,11 @@ def _value(found: Schedule) -> str:
 
 def _json(
     problem: Problem, found: Schedule, times: Times, late: list[Late], repair: dict[str, Any],
-    name: str, solver: str, seed: int, dates: dict[str, Any] | None,
+    name: str, solver: str, seed: int, searches: int, dates: dict[str, Any] | None,
 ) -> str:  # fmt: skip
     return json.dumps({
-        "format": name, "solver": solver, "seed": seed, "status": found.status,
+        "format": name, "solver": solver, "seed": seed, "searches": searches,
+        "status": found.status,
         "makespan": int(found.parts["makespan"]), "value": found.value,
         "lower_bound": found.bound, "gap": found.gap, "objective": problem.objective.weights(),
         "parts": found.parts, "tick_s": problem.tick / SECOND,

@@ -8,23 +8,18 @@ from typing import Any, Final
 
 import typer
 
-from gemel.core.errors import ConfigurationError, DataError
 from gemel.doors.cli import telling
 from gemel.doors.cli.experimenting import watched
 from gemel.doors.cli.telling import number, plain
 from gemel.runtime.experiments import read_experiment
-from gemel.runtime.sweeps import Folder, protocol_of
+from gemel.runtime.sweeps import Folder, grid_of, record_of
 from gemel.runtime.workers import workers
-from gemel.twin.planning.experiments.designs import resolution_of
 from gemel.twin.planning.experiments.measures import MEASURES
 from gemel.twin.planning.experiments.sweeping import (
     Grid,
     Keeper,
     Memory,
     Swept,
-    analysed,
-    best_points,
-    grid,
 )
 from gemel.twin.planning.experiments.sweeping import sweep as play_out
 
@@ -36,13 +31,7 @@ _SHOWN: Final = 15
 
 def sweep(file: Path, out: Path | None, who: str, *, as_json: bool) -> None:
     """See `gemel whatif sweep --help`."""
-    read = read_experiment(file)
-    try:
-        asked = grid(read.experiment, read.line)
-    except ConfigurationError as error:
-        place = ("sweep", "factors", error.where) if error.where else ("sweep",)
-        said = f"factor '{error.where}': {error.message}" if error.where else error.message
-        raise ConfigurationError(said, read.where(*place)) from None
+    asked = grid_of(read_experiment(file))
     runs = len(asked.points) * asked.sweep.replications
     if out is None and runs > _KEPT_IN_MEMORY:
         raise typer.BadParameter(
@@ -53,48 +42,21 @@ def sweep(file: Path, out: Path | None, who: str, *, as_json: bool) -> None:
         done = play_out(
             asked, keeper, executor=found.executor, workers=found.count, progress=progress
         )
-    told = _told(asked, keeper, done)
+    told = record_of(asked, keeper, done)
     if as_json:
         typer.echo(json.dumps(plain(told), indent=2))
         return
     _show(asked, told, done, out)
 
 
-def _told(asked: Grid, keeper: Keeper, done: Swept) -> dict[str, Any]:
-    aim = asked.experiment.objective
-    told: dict[str, Any] = {
-        "protocol": protocol_of(asked),
-        "replications": done.replications,
-        "finished": done.finished,
-        "ended_early": done.early,
-        "objective": aim,
-    }
-    if asked.sweep.design == "fractional":
-        told["resolution"] = resolution_of(asked.points)
-    if not done.replications:
-        return told
-    told["best"] = best_points(asked, keeper, done.replications, aim)
-    try:
-        effects = analysed(asked, keeper, done.replications, aim)
-    except DataError as error:
-        return {**told, "no_effects": str(error)}
-    told["effects"] = effects.told()
-    surface = effects.surface
-    told["surface"] = {
-        "terms": [effects.terms.title(t) or "mean" for t in effects.terms.terms],
-        "coefficients": surface.coefficients.tolist(),
-        "error": surface.error,
-        "explained": surface.explained,
-        "noise": surface.noise,
-        "judged_on": "tenths of the points, each by a surface fitted on the other nine",
-    }
-    return told
-
-
 def _show(asked: Grid, told: dict[str, Any], done: Swept, out: Path | None) -> None:
     console, title = telling.console(), MEASURES[asked.experiment.objective].title
     runs = f"{len(asked.points):,} combinations, {done.replications} replications of each"
-    notes = [f"{runs}; common luck, seed {asked.experiment.play.seed}, simulator {asked.simulator}"]
+    ended = [] if done.finished else ["ended before all was played; the same command goes on"]
+    notes = [
+        *ended,
+        f"{runs}; common luck, seed {asked.experiment.play.seed}, simulator {asked.simulator}",
+    ]
     if out is not None:
         notes.append(f"every run is kept in {out}")
     if "resolution" in told:
@@ -103,8 +65,7 @@ def _show(asked: Grid, told: dict[str, Any], done: Swept, out: Path | None) -> N
         mixed = words.get(told["resolution"], "no interaction of two is mixed with another")
         notes.append(f"resolution {min(told['resolution'], 5)}: {mixed}")
     if "effects" not in told:
-        said = told.get("no_effects", "ended before one replication was finished")
-        telling.say(console, said, notes)
+        telling.say(console, told["sentence"], notes)
         return
     table = telling.table("effect", title, "95 % interval", "what")
     for row in told["effects"][:_SHOWN]:
@@ -134,22 +95,4 @@ def _show(asked: Grid, told: dict[str, Any], done: Swept, out: Path | None) -> N
             f"that it has not seen ({100 * surface['explained']:.0f} % explained"
             + (f"; luck moves points by {number(noise)})" if noise == noise else ")"),
         )  # fmt: skip
-    telling.say(console, _sentence(asked, told, done), notes)
-
-
-def _sentence(asked: Grid, told: dict[str, Any], done: Swept) -> str:
-    factors = {level.path for level in asked.levels}
-    known = [row for row in told["effects"] if row["known"] and row["term"] in factors]
-    ended = "" if done.finished else "; ended before all was played, the same command goes on"
-    early = "; known well enough, ended early" if done.early else ""
-    if done.replications == 1:
-        return f"of one replication no effect is certain{ended}"
-    if not known:
-        return f"no factor is certain to do anything{ended}{early}"
-    title = MEASURES[asked.experiment.objective].title
-    first = known[0]
-    half = (first["high"] - first["low"]) / 2
-    return (
-        f"most is done by {first['term']}: {number(first['value'], half)} {title} from its least "
-        f"to its greatest{ended}{early}"
-    )
+    telling.say(console, told["sentence"], notes)

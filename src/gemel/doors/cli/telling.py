@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import floor, log10
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,6 +16,7 @@ from rich.table import Table
 
 from gemel.core.errors import DataError, did_you_mean
 from gemel.core.frame import Values
+from gemel.core.line.statistics import number
 from gemel.doors.plain import plain
 from gemel.parts.connectors.files.columns import Columns
 
@@ -98,8 +98,8 @@ def console() -> Console:
 def table(*columns: str) -> Table:
     """An empty table; columns of numbers stand at the right."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for number, name in enumerate(columns):
-        is_text = number == 0 or name in ("method", "chart", "what", "lines")
+    for place, name in enumerate(columns):
+        is_text = place == 0 or name in ("method", "chart", "what", "lines")
         table.add_column(name, justify="left" if is_text else "right", no_wrap=name != "what")
     return table
 
@@ -109,16 +109,6 @@ def say(console: Console, sentence: str, notes: Iterable[str]) -> None:
     console.print(f"[bold]{sentence}[/bold]", soft_wrap=True)
     for note in notes:
         console.print(f"• {note}", soft_wrap=True)
-
-
-def number(value: float, scale: float = float("nan")) -> str:
-    """A number for people: to about a hundredth of `scale`, which is what it differs by, or else
-    to five digits."""
-    if value != value:
-        return ""
-    if not 0 < scale < float("inf"):
-        return f"{value:.5g}"
-    return f"{value:.{max(0, 2 - floor(log10(scale)))}f}"
 
 
 @contextmanager

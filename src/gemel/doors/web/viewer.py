@@ -6,6 +6,7 @@ what the viewer may.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Hashable
 from datetime import tzinfo
@@ -74,6 +75,15 @@ class Viewer:
     def refresh(self, look_again: Callable[[], Awaitable[None]]) -> None:
         """What brings a part of the page up to date; called every few seconds and on news."""
         self._refreshes.append(look_again)
+
+    def watch(self, look_again: Callable[[], Awaitable[None]], every: float = 0.5) -> None:
+        """The same as `refresh`, more often: for what moves while somebody waits for it."""
+
+        async def look() -> None:
+            with contextlib.suppress(GemelError):  # `look_again` says what is wrong
+                await look_again()
+
+        ui.timer(every, look, immediate=False)
 
     def listen(self, every: float = 2.0) -> None:
         """Take the page's actions, and look again every so many seconds."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode
 
 from gemel.client.asynchronous import Plain
 from gemel.core.errors import ConfigurationError
+from gemel.doors.web.experiment import build_one
+from gemel.doors.web.experiments import build_asking
+from gemel.doors.web.experiments_compared import build_compared
 from gemel.doors.web.frame import Surroundings
 from gemel.doors.web.markup import Html, figure, form, h, join, label, panel
 from gemel.doors.web.outcome import best_of, outcome
@@ -16,6 +20,9 @@ __all__ = ["build"]
 _TRIES = 4
 _HOURS, _TIMES = 2.0, 20
 _STOPPED = ("fault", "stopped")
+_VIEWS = {
+    "": "A quick look", "best": "Find the best", "sweep": "Sweep over factors", "kept": "Kept",
+}  # fmt: skip
 
 
 async def build(around: Surroundings) -> Html:
@@ -32,6 +39,16 @@ async def build(around: Surroundings) -> Html:
     chosen = lines[names.index(name) if (name := around.query.get("line")) in names else 0]
     machines = {machine["asset"]: machine for machine in await viewer.client.machines()}
     seen = any(station["asset"] in machines for station in chosen["stations"])
+    view = _view(around.query)
+    tabs = _views(lines, chosen, view)
+    if view == "one":
+        return join(tabs, await build_one(viewer, chosen, int(around.query["experiment"])))
+    if view == "compared":
+        numbers = [int(n) for n in around.query["compare"].split(",") if n.isdigit()]
+        return join(tabs, await build_compared(viewer, chosen, numbers))
+    if view:
+        stopped = _stopped(chosen, machines)
+        return join(tabs, await build_asking(viewer, chosen, view, seen, stopped))
     first = await viewer.client.what_if(chosen["name"], [], _HOURS, _TIMES, now=seen)
     result = Part("result", outcome(chosen, first, _HOURS, _TIMES))
     planned = bool(await viewer.client.schedules())
@@ -56,7 +73,36 @@ async def build(around: Surroundings) -> Html:
         return f"Played {figure(times)} times"
 
     viewer.on("play", play)
-    return join(_question(lines, chosen, machines, seen), result.html)
+    return join(tabs, _question(chosen, machines, seen), result.html)
+
+
+def _view(query: Mapping[str, str]) -> str:
+    if query.get("experiment", "").isdigit():
+        return "one"
+    if query.get("compare"):
+        return "compared"
+    return query["view"] if query.get("view") in _VIEWS else ""
+
+
+def _views(lines: list[Plain], chosen: Plain, view: str) -> Html:
+    """The ways to ask, and the lines that can be asked."""
+    links = [
+        h("a", title, href=f"/what-if?line={quote(chosen['name'])}" + (key and f"&view={key}"),
+          aria_current="page" if key == view else None)
+        for key, title in _VIEWS.items()
+    ]  # fmt: skip
+    others = [
+        h("a", line["title"], href=f"/what-if?line={quote(line['name'])}"
+          + ((view in _VIEWS and view and f"&view={view}") or ""),
+          cls="on" if line is chosen else None)
+        for line in lines
+    ]  # fmt: skip
+    named = h("span", others, cls="spans") if len(lines) > 1 else None
+    return h("nav", h("span", links), named, cls="views", aria_label="Ways to ask")
+
+
+def _stopped(chosen: Plain, machines: dict[str, Plain]) -> list[Plain]:
+    return [s for s in chosen["stations"] if machines.get(s["asset"], {}).get("state") in _STOPPED]
 
 
 def _plan_with(chosen: Plain, found: Plain, tried: bool) -> Html | None:
@@ -80,12 +126,7 @@ def _watch(chosen: Plain, found: Plain) -> Html | None:
     return h("p", h("a", "Watch it on the line", href=f"/line?{where}"))
 
 
-def _question(lines: list[Plain], chosen: Plain, machines: dict[str, Plain], seen: bool) -> Html:
-    others = [
-        h("a", line["title"], href=f"/what-if?line={line['name']}",
-          cls="on" if line is chosen else None)
-        for line in lines
-    ]  # fmt: skip
+def _question(chosen: Plain, machines: dict[str, Plain], seen: bool) -> Html:
     first = chosen["stations"][-1]["name"]
     hints = (
         f"{first}.time*0.95", f"{first}.places=50", f"{first}.between*2", f"{first}.repair*0.5"
@@ -107,8 +148,7 @@ def _question(lines: list[Plain], chosen: Plain, machines: dict[str, Plain], see
     fields += [
         label(f"Repair of {station['title']} still takes", f"repair:{station['name']}",
               placeholder="as usual, or e.g. 40 min", maxlength=40)
-        for station in chosen["stations"]
-        if machines.get(station["asset"], {}).get("state") in _STOPPED
+        for station in _stopped(chosen, machines)
     ]  # fmt: skip
     names = ", ".join(s["name"] for s in chosen["stations"])
     told = (
@@ -119,5 +159,5 @@ def _question(lines: list[Plain], chosen: Plain, machines: dict[str, Plain], see
         "What if?",
         h("p", told, cls="faint"),
         form("play", h("div", fields, cls="asked"), submit="Play it out", stay=True),
-        aside=h("span", others, cls="spans") if len(lines) > 1 else chosen["title"],
+        aside=chosen["title"],
     )

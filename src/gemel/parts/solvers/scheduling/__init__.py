@@ -18,14 +18,15 @@ from gemel.parts.solvers.scheduling._plans.repair import (
     right_shift,
     steady,
 )
+from gemel.parts.solvers.scheduling._plans.several import several
 from gemel.parts.solvers.scheduling._plans.trial import Robust, Tried, drawn, robust, tried
 from gemel.parts.solvers.scheduling.base import Scheduler
 
 __all__ = [
     "FORMATS", "SCHEDULERS", "Description", "Draft", "Late", "Repair", "Robust", "Scheduler",
     "Standing", "Tried", "Way", "check", "drawn", "finish", "frozen", "late_jobs", "measure",
-    "passes", "plan", "problem_of", "read", "recognise", "right_shift", "robust", "solve_in_turn",
-    "steady", "tried", "uncovered",
+    "passes", "plan", "problem_of", "read", "recognise", "right_shift", "robust", "several",
+    "solve_in_turn", "steady", "tried", "uncovered",
 ]  # fmt: skip
 
 SCHEDULERS = Kind(__name__, Scheduler, "scheduler")

@@ -15,7 +15,7 @@ from gemel.core.line import Line
 from gemel.core.line.changes import Variant
 from gemel.core.line.statistics import Estimate, estimate
 from gemel.core.time import SECOND
-from gemel.parts.simulators.base import Trial
+from gemel.parts.simulators.base import Run, Trial
 from gemel.twin.planning.experiments.measures import MEASURES, measured
 from gemel.twin.planning.experiments.playing import Player
 from gemel.twin.planning.experiments.ranking import Limit, Race
@@ -29,6 +29,8 @@ _PILOT: Final = 1_000_000_000
 that which is judged, so that it is fixed before."""
 _BATCH: Final = 5
 _SHARES: Final = ("in_time", "scrap", "lost")
+_AT_A_TIME: Final = 2
+"""Tasks of a piece for each worker."""
 _FEW_SHARES: Final = 100
 """Replications before a share of successes is judged: of few, all may be alike by chance."""
 
@@ -167,32 +169,54 @@ class _Source:
 
     def __init__(
         self, plan: Plan, player: Player, kept: Columns | None,
-        progress: Callable[[int, int], bool] | None,
+        progress: Callable[[int, int], bool] | None, keep: Callable[[Columns], None] | None,
     ) -> None:  # fmt: skip
-        self.plan, self.player, self.progress = plan, player, progress
+        self.plan, self.player, self.progress, self.keep = plan, player, progress, keep
+        # Enough tasks at a time for all workers, few enough that little is lost when it is ended.
+        self.step = -(-_AT_A_TIME * player.workers // len(player.groups))
         self.values: Columns = {} if kept is None else {m: list(v) for m, v in kept.items()}
 
     def played(self, row: int) -> int:
         return len(next(iter(self.values.values()))[row]) if self.values else 0
 
     def ask(self, rows: Sequence[int], first: int, count: int) -> bool:
-        """Have replications first … first + count − 1; False where it was ended."""
-        missing = [row for row in rows if self.played(row) < first + count]
-        if not missing:
-            return True
-        experiment = self.plan.experiment
-        runs = self.player.run(missing, first, count, self.progress)
-        if runs is None:
-            return False
-        for row, run in zip(missing, runs, strict=True):
-            found = measured(
-                run, [self.plan.costs[row]], experiment.prices, experiment.order,
-                self.player.trial.horizon_s,
-            )  # fmt: skip
-            for measure, values in found.items():
-                columns = self.values.setdefault(measure, [np.zeros(0) for _ in self.plan.variants])
-                columns[row] = np.concatenate([columns[row][:first], values[0]])
+        """Have replications first … first + count − 1; False where it was ended. What is finished
+        is kept piece by piece."""
+        for begin in range(first, first + count, self.step):
+            n = min(self.step, first + count - begin)
+            missing = [row for row in rows if self.played(row) < begin + n]
+            if not missing:
+                continue
+            runs = self.player.run(missing, begin, n, self._told(begin - first, n, count))
+            if runs is None:
+                return False
+            for row, run in zip(missing, runs, strict=True):
+                self._add(row, begin, run)
+            if self.keep is not None:
+                self.keep(self.values)
         return True
+
+    def _told(self, before: int, piece: int, count: int) -> Callable[[int, int], bool] | None:
+        """Tasks of a piece as part of those of the round."""
+        progress = self.progress
+        if progress is None:
+            return None
+
+        def told(done: int, whole: int) -> bool:
+            each = whole // piece
+            return progress(each * before + done, each * count)
+
+        return told
+
+    def _add(self, row: int, begin: int, run: Run) -> None:
+        experiment = self.plan.experiment
+        found = measured(
+            run, [self.plan.costs[row]], experiment.prices, experiment.order,
+            self.player.trial.horizon_s,
+        )  # fmt: skip
+        for measure, values in found.items():
+            columns = self.values.setdefault(measure, [np.zeros(0) for _ in self.plan.variants])
+            columns[row] = np.concatenate([columns[row][:begin], values[0]])
 
 
 def compare(
@@ -203,12 +227,14 @@ def compare(
     progress: Callable[[int, int], bool] | None = None,
     kept: Columns | None = None,
     keep: Callable[[Columns], None] | None = None,
+    look: Callable[[Compared], None] | None = None,
 ) -> Compared:
     """Play until the best is certain, or every scenario had its most replications.
 
     `progress` is told how many runs of the present round are done, of how many, and ends all with
-    False. `keep` is given all values after each round; what it was given is `kept` of a later call,
-    which comes to the same end. Raises `ConfigurationError` for a line that no simulator covers.
+    False. `keep` is given all values after every few replications; what it was given is `kept` of a
+    later call, which comes to the same end. `look` is told where all stand after each round. Raises
+    `ConfigurationError` for a line that no simulator covers.
     """
     experiment = plan.experiment
     play = experiment.play
@@ -220,8 +246,16 @@ def compare(
     race = Race(
         len(plan.variants), difference, _limits(experiment), experiment.confidence
     )  # fmt: skip
-    source = _Source(plan, player, kept, progress)
-    finished = True
+    source = _Source(plan, player, kept, progress, keep)
+
+    def standing(finished: bool) -> Compared:
+        none = {m: [np.zeros(0) for _ in plan.variants] for m in MEASURES}
+        return Compared(
+            plan, player.simulator, player.trial, source.values or none, difference,
+            tuple(race.running.tolist()), tuple(race.breaks.tolist()), race.best,
+            race.over and race.best is not None, finished,
+        )  # fmt: skip
+
     shares = "in_time" in (experiment.objective, *experiment.limits)
     while not race.over and race.played.max() < play.most:
         first = int(race.played.max())
@@ -230,18 +264,12 @@ def compare(
         rows = np.flatnonzero(race.running).tolist()
         count = min(count, play.most - first)
         if not source.ask(sorted({0, *rows}), first, count):  # all are told against the first
-            finished = False
-            break
-        if keep is not None:
-            keep(source.values)
+            return standing(False)
         span = slice(first, first + count)
         race.add(*_judged(experiment, source.values, rows, span))
-    certain = race.over and race.best is not None
-    return Compared(
-        plan, player.simulator, player.trial,
-        source.values or {m: [np.zeros(0) for _ in plan.variants] for m in MEASURES}, difference,
-        tuple(race.running.tolist()), tuple(race.breaks.tolist()), race.best, certain, finished,
-    )  # fmt: skip
+        if look is not None:
+            look(standing(True))
+    return standing(True)
 
 
 def _with_states(player: Player, plan: Plan) -> Trial:

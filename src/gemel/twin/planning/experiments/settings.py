@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from gemel.core.line import Snapshot
+from gemel.core.line import Line, Snapshot
 from gemel.core.settings import Settings
 from gemel.core.time import Duration
 
@@ -31,6 +31,11 @@ class Cost(Settings):
 
     investment: float = Field(0, ge=0, description="Once, in money; written off over its life")
     per_hour: float = Field(0, description="In each hour that is played: people, rent; less: < 0")
+
+
+LineOrFile: TypeAlias = Annotated[
+    str | Line, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]})
+]
 
 
 def _read_cost(value: Any) -> Any:
@@ -195,7 +200,9 @@ class Experiment(Settings):
     design` says what is to be expected of a line that does not exist yet, `new`.
     """
 
-    line: str = Field(description="File of the line, from the folder of this one")
+    line: LineOrFile = Field(
+        description="File of the line, from the folder of this one; or the line itself"
+    )
     title: str = Field("", description="For people")
     scenarios: dict[str, Scenario] = Field({}, description="Alternatives, by name")
     objective: Measure = Field("good_parts_per_hour", description="What should be at its best")

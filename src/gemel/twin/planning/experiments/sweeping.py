@@ -34,6 +34,8 @@ BLOCK: Final = 4_096
 """Points of a block where they are factors of one line."""
 _OWN_LINES: Final = 64
 """Points of a block where they change the line itself."""
+_SLOW: Final = 16
+"""Points of a block where they take seconds: what is finished is kept block by block."""
 _AHEAD: Final = 2
 _SETTLED: Final = 3
 """Replications from which it may end early."""
@@ -76,6 +78,8 @@ class Grid:
     simulator: str
     trial: Trial
     size: int
+    beside: bool
+    """All factors can be played beside one line."""
 
     @property
     def sweep(self) -> Sweep:
@@ -139,7 +143,8 @@ def grid(experiment: Experiment, line: Line) -> Grid:
     play = experiment.play
     simulator = common_simulator(list(lines.values()), play.simulator, play.start)
     trial = trial_of(experiment.play, line)
-    return Grid(experiment, line, levels, points, simulator, trial, BLOCK if beside else _OWN_LINES)
+    size = _SLOW if simulator != "flow_line" else BLOCK if beside else _OWN_LINES
+    return Grid(experiment, line, levels, points, simulator, trial, size, beside)
 
 
 def sweep(
@@ -250,7 +255,7 @@ def _tasks(grid: Grid, replication: int, block: int) -> tuple[list[Task], list[l
     """One for all factors of one line, else one for each line in the block."""
     points = grid.points[grid.rows(block)]
     trial = replace(grid.trial, replications=1, first=grid.trial.first + replication)
-    if grid.size == BLOCK:
+    if grid.beside:
         columns = _columns_of(grid, points)
         return [Task(grid.simulator, grid.line, trial, columns)], [list(range(len(points)))]
     groups: dict[str, tuple[Line, list[int], list[Variant]]] = {}

@@ -29,7 +29,11 @@ from gemel.parts.solvers.scheduling.campaigns.kernels import anneal, state_of, v
 __all__ = ["Campaigns"]
 
 _MOST = 50_000
-_FEW = 50
+_MANY = 50
+"""What a change costs grows with what stands behind it: longer lines begin colder."""
+_FEW = 10
+"""So few are cooled from hotter, and three times, each twice as slowly as before: once may end in a
+plan from which every change is for the worse."""
 
 
 class Campaigns(Scheduler):
@@ -100,12 +104,9 @@ class Campaigns(Scheduler):
             block = 2_000 if budget.iterations is None else max(
                 1, min(2_000, budget.iterations - done, budget.iterations // 50)
             )  # fmt: skip
-            # What a change costs grows with what stands behind it: long lines begin colder, short
-            # ones hotter.
-            factor = (_FEW / len(run.free)) ** 0.7
-            # Few lots are cooled three times, each twice as slowly as before: once may end in a
-            # plan from which every change is for the worse.
-            rounds = 3 if len(run.free) <= _FEW // 2 else 1
+            factor, rounds = min(1.0, _MANY / len(run.free)) ** 0.7, 1
+            if len(run.free) <= _FEW:
+                factor, rounds = 4.0, 3
             part = share * (2**rounds - 1) + 1
             share = part / 2 ** int(np.log2(part)) - 1
             run.step(block, factor * self.hot * (self.cold / self.hot) ** share)
