@@ -161,7 +161,9 @@ def _filmed(daemon: Daemon, name: str, asked: FilmAsked) -> dict[str, Any]:
         trial = replace(trial, start=begun.snapshot)
         remarks = list(begun.remarks)
     planning.refuse_long_film(line, trial)
-    scenario = planning.alternatives(line, [", ".join(asked.changes)])
+    changes = ", ".join(asked.changes)
+    line = planning.with_open_caps(line, [changes])
+    scenario = planning.alternatives(line, [changes])
     found = filmed(line, trial, scenario, asked.moments)
     return {
         "line": name,

@@ -27,18 +27,19 @@ def is_serial(drawn: Sheet) -> bool:
 
 
 def play_serial(
-    drawn: Sheet, parts: int, warm: int, columns: list[Any], out: Values, departures: Values,
-    spans: Values, seen: Any, starved: Values, down: Values,
+    drawn: Sheet, parts: int, warm: int, columns: list[Any], gate: tuple[Any, ...], out: Values,
+    departures: Values, spans: Values, seen: Any, starved: Values, down: Values,
 ) -> None:  # fmt: skip
-    """As `kernel.play`, where no time is closed; `columns` are those of one scenario."""
+    """As `kernel.play`, where no time is closed; `columns` and `gate` are those of one
+    scenario."""
     time, between, mend, places = (c[:, 0] for c in columns)
     m = len(time)
     arrivals = drawn.arrivals[0] if drawn.has_arrivals[0] else np.zeros(0)
     history = np.empty((m, parts))
     _serial(
         parts, warm, time, between, mend, places, drawn.before, drawn.work, drawn.setup, arrivals,
-        drawn.failure_from, drawn.failure_at, drawn.repair, history, out[:, 0], starved[:, 0],
-        down[:, 0],
+        drawn.failure_from, drawn.failure_at, drawn.repair, gate[0], gate[1], gate[2][:, 0],
+        history, out[:, 0], starved[:, 0], down[:, 0],
     )  # fmt: skip
     seen[:, 0], seen[:, 1] = warm, parts
     spans[:, 1, 0] = history[:, -1]
@@ -51,8 +52,8 @@ def play_serial(
 @njit(nogil=True, cache=True)
 def _serial(
     parts: int, warm: int, time: Any, between: Any, mend: Any, places: Any, before: Any, work: Any,
-    setup: Any, arrivals: Any, failure_from: Any, failure_at: Any, repair: Any, history: Any,
-    out: Any, starved: Any, down: Any,
+    setup: Any, arrivals: Any, failure_from: Any, failure_at: Any, repair: Any, gate_from: Any,
+    gate_last: Any, gate: Any, history: Any, out: Any, starved: Any, down: Any,
 ) -> None:  # fmt: skip
     m = len(time)
     last, worked = np.zeros(m), np.zeros(m)
@@ -61,7 +62,7 @@ def _serial(
     for i in range(m):
         if failure_from[i + 1] > failure_from[i]:
             threshold[i] = failure_at[failure_from[i]] * between[i] / time[i]
-    waits, sets_up = len(arrivals) > 0, setup.shape[1] > 0
+    waits, sets_up, capped = len(arrivals) > 0, setup.shape[1] > 0, len(gate) > 0
     lead = 0.0
     for k in range(parts):
         if k == warm:
@@ -72,6 +73,11 @@ def _serial(
         came = arrivals[k] if waits else 0.0
         born = came
         for i in range(m):
+            if capped:
+                for g in range(gate_from[i], gate_from[i + 1]):
+                    if 0 <= gate[g] < k:
+                        let_in = history[gate_last[g], k - gate[g] - 1]
+                        came = let_in if let_in > came else came
             begin = came if came > last[i] else last[i]
             starved[i] += begin - last[i]
             room = 0.0
