@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final, TypeAlias
 
 import numpy as np
@@ -119,6 +119,8 @@ class Scenarios:
         for name in ("time", "between", "repair", "places", "caps"):
             column = getattr(self, name)
             wanted = (len(self.time), len(line.caps if name == "caps" else line.stations))
+            if column.shape == wanted and not column.size:
+                continue
             if column.shape != wanted:
                 raise DataError(f"scenarios: {name} has shape {column.shape}, must be {wanted}")
             least = -1 if name in ("places", "caps") else 0
@@ -135,7 +137,10 @@ class Scenarios:
 
     def rows(self, which: slice | npt.NDArray[np.int64]) -> Scenarios:
         """Some rows, in their order; one may be there several times."""
-        return Scenarios(*(getattr(self, f.name)[which] for f in fields(self)))
+        return Scenarios(
+            self.time[which], self.between[which], self.repair[which], self.places[which],
+            self.caps[which],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

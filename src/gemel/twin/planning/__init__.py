@@ -20,4 +20,5 @@ __all__ = [
     "refuse_long_film",
     "simulator_for",
     "what_if",
+    "with_open_caps",
 ]

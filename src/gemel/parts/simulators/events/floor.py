@@ -32,7 +32,7 @@ from gemel.parts.simulators.events.working import Working
 
 __all__ = ["Floor"]
 
-_IN_VAIN: Final = 100_000
+_IN_VAIN: Final = 10_000
 """Arrivals in a row after which no work has begun."""
 
 

@@ -128,7 +128,8 @@ class Leaving:
         s = target.station
         if s.travel is None:
             while job.items and target.room(source.name):
-                self._floor.caps.leave(job.items[0], target)
+                if job.items[0].stretches:
+                    self._floor.caps.leave(job.items[0], target)
                 self._floor.arriving.enter(target, job.items.pop(0), source.name)
                 source.left(1)
             if job.items:
@@ -179,7 +180,8 @@ class Leaving:
     def _exit(self, item: Item, good: bool) -> None:
         floor = self._floor
         floor.count_out(item)
-        floor.caps.leave(item, None)
+        if item.stretches:
+            floor.caps.leave(item, None)
         floor.exits += 1
         floor.departures.append(floor.now)
         if floor.journal is not None:

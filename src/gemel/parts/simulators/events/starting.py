@@ -62,7 +62,8 @@ class Starting:
             picked = self._pick(place)
             job.step = picked[0].step
         job.items = self._withdraw(place, picked)
-        floor.caps.enter(place, job.items)
+        if place.capped:
+            floor.caps.enter(place, job.items)
         floor.came_in_vain = 0
         place.starts += 1
         job.began = floor.now
@@ -147,7 +148,8 @@ class Starting:
             for queue in place.queue.values():
                 queue.pop(0)
             whole = picked[0]
-            floor.caps.assemble(whole, picked)
+            if place.capped:
+                floor.caps.assemble(whole, picked)
             whole.born = min(item.born for item in picked)
             whole.entries = sum(item.entries for item in picked)
             if floor.account is not None:

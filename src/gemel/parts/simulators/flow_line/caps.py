@@ -34,6 +34,8 @@ class Gates:
         """By gate and scenario, int64[g, L], how many parts may stand between one that enters and
         the one for which it waits, which is as with places: one less than the cap; −1 = no limit.
         More than all parts are no limit. `caps` is int64[L, c]."""
+        if not len(self.which):
+            return np.zeros((0, len(caps)), np.int64)
         return np.ascontiguousarray(np.where(caps < 0, -1, np.minimum(caps - 1, parts)).T)[
             self.which
         ]
@@ -68,9 +70,9 @@ def ends(line: Line, name: str) -> tuple[str, str]:
 
 def gates(line: Line, order: Sequence[str]) -> Gates:
     """Of a line without `unordered` caps."""
-    found = [(*map(order.index, ends(line, name)), i) for i, name in enumerate(line.caps)]
-    found.sort()
-    first, last, which = (np.array(c, np.int64) for c in zip(*found, strict=True)) if found else (
-        np.zeros(0, np.int64) for _ in range(3)
-    )  # fmt: skip
+    none = np.zeros(0, np.int64)
+    if not line.caps:
+        return Gates(np.zeros(len(order) + 1, np.int64), none, none)
+    found = sorted((*map(order.index, ends(line, name)), i) for i, name in enumerate(line.caps))
+    first, last, which = np.array(found, np.int64).T.copy()
     return Gates(np.searchsorted(first, np.arange(len(order) + 1)).astype(np.int64), last, which)

@@ -38,7 +38,8 @@ def play_serial(
     history = np.empty((m, parts))
     _serial(
         parts, warm, time, between, mend, places, drawn.before, drawn.work, drawn.setup, arrivals,
-        drawn.failure_from, drawn.failure_at, drawn.repair, gate[0], gate[1], gate[2][:, 0],
+        drawn.failure_from, drawn.failure_at, drawn.repair, gate[0], gate[1],
+        gate[2][:, 0] if len(gate[2]) else None,  # compiled apart: caps cost those without nothing
         history, out[:, 0], starved[:, 0], down[:, 0],
     )  # fmt: skip
     seen[:, 0], seen[:, 1] = warm, parts
@@ -62,7 +63,7 @@ def _serial(
     for i in range(m):
         if failure_from[i + 1] > failure_from[i]:
             threshold[i] = failure_at[failure_from[i]] * between[i] / time[i]
-    waits, sets_up, capped = len(arrivals) > 0, setup.shape[1] > 0, len(gate) > 0
+    waits, sets_up = len(arrivals) > 0, setup.shape[1] > 0
     lead = 0.0
     for k in range(parts):
         if k == warm:
@@ -73,7 +74,7 @@ def _serial(
         came = arrivals[k] if waits else 0.0
         born = came
         for i in range(m):
-            if capped:
+            if gate is not None:
                 for g in range(gate_from[i], gate_from[i + 1]):
                     if 0 <= gate[g] < k:
                         let_in = history[gate_last[g], k - gate[g] - 1]
