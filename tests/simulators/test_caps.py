@@ -80,8 +80,8 @@ def test_a_cap_of_all_places_changes_nothing(simulator: Simulator) -> None:
 
 def test_an_open_cap_is_none(simulator: Simulator) -> None:
     trial = Trial(parts=300, keep=KEPT)
-    free, same = (simulator.run(each, trial) for each in (three_stations(),
-                                                          capped(three_stations(), None)))  # fmt: skip
+    free = simulator.run(three_stations(), trial)
+    same = simulator.run(capped(three_stations(), None), trial)
     assert np.array_equal(left(free), left(same))
 
 

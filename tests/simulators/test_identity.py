@@ -216,8 +216,9 @@ class TestSimPy:
     """A process per station and a store per buffer, as its documentation shows it."""
 
     @staticmethod
-    def departures(line: Line, seed: int, parts: int) -> list[float]:
-        """Of a serial line with blocking after service and failures in operation."""
+    def departures(line: Line, seed: int, parts: int, most: int | None = None) -> list[float]:
+        """Of a serial line with blocking after service and failures in operation; with `most` there
+        are so many cards, of which each part has one."""
         environment = simpy.Environment()
         draws = Draws(seed)
         names = line.names
@@ -225,6 +226,9 @@ class TestSimPy:
         # The place on a machine is not in the buffer: a machine takes a part out when it begins.
         stores = [simpy.Store(environment, capacity=max(p or 0, 1)) for p in places[1:]]
         out: list[float] = []
+        cards = None
+        if most is not None:
+            cards = simpy.Container(environment, capacity=most, init=most)
 
         def station(i: int) -> Any:
             here = line.stations[names[i]]
@@ -234,6 +238,8 @@ class TestSimPy:
             for k in range(parts):
                 if i:
                     yield stores[i - 1].get()
+                elif cards is not None:
+                    yield cards.get(1)
                 worked += work[k]
                 rest = 0.0
                 while worked >= at[failed] if len(at) else False:
@@ -244,6 +250,8 @@ class TestSimPy:
                     yield stores[i].put(k)
                 else:
                     out.append(environment.now)
+                    if cards is not None:
+                        yield cards.put(1)
 
         for i in range(len(names)):
             environment.process(station(i))
@@ -257,4 +265,13 @@ class TestSimPy:
         expected = self.departures(line, seed, 2_000)
         for simulator in (FLOW, EVENTS):
             run = simulator.run(line, Trial(parts=2_000, seed=seed, keep=("departures",)))
+            assert left(run)[0, 0].tolist() == expected
+
+    @pytest.mark.foreign
+    @pytest.mark.parametrize("most", [1, 3, 6])
+    def test_departures_under_a_cap_are_those_of_simpy(self, most: int) -> None:
+        line = three_stations().model_copy(update={"caps": {"line": Cap(most=most)}})
+        expected = self.departures(line, 0, 1_000, most)
+        for simulator in (FLOW, EVENTS):
+            run = simulator.run(line, Trial(parts=1_000, seed=0, keep=("departures",)))
             assert left(run)[0, 0].tolist() == expected

@@ -58,6 +58,7 @@ async def lines(daemon: Running, _: Viewer) -> list[dict[str, Any]]:
         {
             "name": name,
             "title": line.title or name,
+            "caps": {key: cap.most for key, cap in line.caps.items()},
             "stations": [
                 {
                     "name": key,

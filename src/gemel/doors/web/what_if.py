@@ -87,9 +87,14 @@ def _question(lines: list[Plain], chosen: Plain, machines: dict[str, Plain], see
         for line in lines
     ]  # fmt: skip
     first = chosen["stations"][-1]["name"]
+    caps = chosen["caps"]
+    cap = next(iter(caps), "line")
     hints = (
-        f"{first}.time*0.95", f"{first}.places=50", f"{first}.between*2", f"{first}.repair*0.5"
-    )  # fmt: skip
+        f"{first}.time*0.95",
+        f"{first}.places=50",
+        f"{first}.repair*0.5",
+        f"caps.{cap}.most=40",
+    )
     fields = [
         label(f"Alternative {i + 1}", f"try{i}", placeholder=hints[i], maxlength=400)
         for i in range(_TRIES)
@@ -111,9 +116,12 @@ def _question(lines: list[Plain], chosen: Plain, machines: dict[str, Plain], see
         if machines.get(station["asset"], {}).get("state") in _STOPPED
     ]  # fmt: skip
     names = ", ".join(s["name"] for s in chosen["stations"])
+    now = ", ".join(f"{name}: {most or 'no limit'}" for name, most in caps.items())
+    now = f" ({now})" if now else ""
     told = (
         f"Stations: {names}, or * for all. time, between (failures) and repair take a factor, "
-        "places a number or none; several changes of one alternative have commas between them."
+        f"places a number or none, and caps.{cap}.most the parts at once in the line{now}. "
+        "Several changes of one alternative have commas between them."
     )
     return panel(
         "What if?",

@@ -111,7 +111,7 @@ def what_if(
     that stands still.
     """
     common = ", ".join(changes)
-    texts = [common, *(f"{common}, {text}" for text in tries)]
+    texts = [", ".join(filter(None, (common, text))) for text in ("", *tries)]
     line = with_open_caps(line, texts)
     name, played = simulator_for(line, simulator, trial.start)
     scenarios = alternatives(line, texts)
