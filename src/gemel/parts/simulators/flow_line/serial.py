@@ -20,8 +20,11 @@ __all__ = ["is_serial", "play_serial"]
 
 
 def is_serial(drawn: Sheet) -> bool:
-    """Whether every part goes from the first station to the last."""
+    """Whether every part goes from the first station to the last, and no station is repaired at
+    the beginning."""
     m = len(drawn.order)
+    if drawn.begun.hold.any():
+        return False
     expected = [*range(1, m), -1]
     return len(drawn.way) == 1 and drawn.way[0].tolist() == expected and len(drawn.feed) == m - 1
 
