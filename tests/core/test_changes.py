@@ -140,6 +140,31 @@ def test_places_are_checked_where_a_loop_could_fill_up() -> None:
         changed(loop, [Change("test.places", 2), Change("cut.places", 3)])
 
 
+def test_caps_are_played_beside_a_line_that_has_them() -> None:
+    line = Line.read({**DESCRIBED, "caps": {"line": {"most": 9}}})
+    found = changed(line, read_changes("caps.line.most=4, mill.time*0.9"))
+    assert found.line is line
+    assert found.caps == {"line": 4}
+    assert changed(line, read_changes("caps.line.most=none")).caps == {"line": -1}
+    other = changed(LINE, [Change("caps.line.most", 4)]).line
+    assert other.caps["line"].most == 4
+    assert Line.read(written(other)).caps == other.caps
+    narrower = changed(line, [Change("caps.line.first", "mill"), Change("caps.line.most", 3)])
+    assert (narrower.line.caps["line"].first, narrower.caps) == ("mill", {})
+    with pytest.raises(ConfigurationError) as told:
+        changed(line, [Change("caps.line.most", 0)])
+    assert told.value.where == "caps.line.most"
+    assert "is 0, must be at least 1" in told.value.message
+
+
+def test_a_cap_is_checked_where_a_batch_waits() -> None:
+    oven = {"time": "9 s", "batch": {"least": 3, "most": 4}}
+    line = Line.read({"stations": {"oven": oven}, "caps": {"line": {"most": 9}}})
+    assert changed(line, [Change("caps.line.most", 3)]).line.caps["line"].most == 3
+    with pytest.raises(ConfigurationError, match="begins with 3 parts"):
+        changed(line, [Change("caps.line.most", 2)])
+
+
 def test_places_of_another_line_are_part_of_it() -> None:
     found = make(("mill.servers", 2), ("wash.places", 7), ("mill.time", "*0.9"))
     assert not found.places

@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gemel.core.errors import ConfigurationError, Damaged, DataError
-from gemel.core.line import Line
+from gemel.core.line import Cap, Line
 from gemel.doors.cli.main import app
 from gemel.runtime.sweeps import Folder
 from gemel.twin.planning.experiments.designs import (
@@ -238,6 +238,24 @@ def test_a_point_is_what_the_line_would_give_alone(tmp_path: Path) -> None:
     alone = play(Task("flow_line", LINE, trial, scenarios_of(LINE, [variant])))
     found = keeper.get(2, 0, "good_parts_per_hour")[17]
     assert found == pytest.approx(3_600 * alone.throughput[0, 0], rel=1e-12)
+
+
+def test_parts_at_once_are_swept() -> None:
+    """Beside a line with the cap, as other lines where it has none: the same numbers."""
+    factors = {"caps.line.most": [1, 2, 4, None], "mill.time": [0.9, 1.1]}
+    experiment = asked(factors=factors, design="factorial", replications=1)
+    capped = LINE.model_copy(update={"caps": {"line": Cap(most=3)}})
+    found = []
+    for line in (LINE, capped):
+        whole, keeper = grid(experiment, line), Memory()
+        sweep(whole, keeper)
+        found.append(keeper.get(0, 0, "good_parts_per_hour"))
+        assert found[0].tolist() == found[-1].tolist()
+    told = whole.told(0)
+    slow = np.array(told["mill.time"]) == 1.1
+    assert [told["caps.line.most"][i] for i in np.flatnonzero(slow)] == ["1", "2", "4", "None"]
+    assert np.diff(found[1][slow]).tolist()[0] > 0
+    assert (np.diff(found[1][slow]) >= 0).all(), "more at once, never fewer"
 
 
 def test_effects_have_the_sign_of_the_factory() -> None:

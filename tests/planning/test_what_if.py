@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gemel.core.errors import ConfigurationError
-from gemel.core.line import Line
+from gemel.core.line import Cap, Line
 from gemel.parts.simulators.base import Trial
 from gemel.runtime.configuration import check, load
 from gemel.twin.planning import refuse_long, what_if
@@ -61,6 +61,24 @@ def test_changes_are_common_to_all() -> None:
     assert found.names == ("mill.time*0.5", "saw.time*0.9")
     faster = what_if(LINE, ["mill.time*0.5, saw.time*0.9"], trial)
     assert np.array_equal(found.run.throughput[1], faster.run.throughput[1])
+
+
+def test_a_line_is_tried_with_fewer_parts_at_once() -> None:
+    """A cap that it has not is one of the whole line; nothing else is another."""
+    trial = Trial(2_000, replications=5)
+    found = what_if(LINE, ["caps.line.most=2", "caps.line.most=50", "wash.places=0"], trial)
+    few, many, fewer = (found.run.wip[i].mean() for i in (1, 2, 3))
+    free = what_if(LINE, ["wash.places=0"], trial).run
+    assert found.simulator == "flow_line"
+    assert few <= 2
+    assert np.array_equal(found.run.throughput[[0, 2, 3]], free.throughput[[0, 0, 1]])
+    assert (many, fewer) == (free.wip[0].mean(), free.wip[1].mean())
+    capped = LINE.model_copy(update={"caps": {"line": Cap(most=2)}})
+    other = what_if(capped, [], trial, changes=["mill.time*0.5"]).run
+    same = what_if(LINE, ["mill.time*0.5, caps.line.most=2"], trial).run
+    assert np.array_equal(other.throughput[0], same.throughput[1])
+    with pytest.raises(ConfigurationError, match=r"'caps\.line\.most=0': .*must be at least 1"):
+        what_if(LINE, ["caps.line.most=0"], trial)
 
 
 def test_what_is_not_finished_is_left_out() -> None:

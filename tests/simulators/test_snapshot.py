@@ -63,6 +63,7 @@ def test_a_faster_repair_is_faster_for_one_that_goes_on(simulator: Simulator) ->
     trial = Trial(parts=1, warm_up=0.0, keep=("departures",), start=start)
     run = simulator.run(line, trial, scenarios)
     assert run.end[:, 0].tolist() == [76, 46]
+    assert simulator.run(line, trial).end[0, 0] == 76, "also where it is played alone"
 
 
 def test_what_is_done_leaves_as_soon_as_there_is_a_place(simulator: Simulator) -> None:

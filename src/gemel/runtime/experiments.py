@@ -180,7 +180,8 @@ def fingerprint(plan: Plan) -> dict[str, Any]:
         "lines": [line_hash(v.line) for v in plan.variants],
         "beside": [
             {**{f"{n}.{w}": f for (n, w), f in v.factors.items()},
-             **{f"{n}.places": p for n, p in v.places.items()}} for v in plan.variants
+             **{f"{n}.places": p for n, p in v.places.items()},
+             **{f"caps.{n}.most": c for n, c in v.caps.items()}} for v in plan.variants
         ],
         "scenarios": list(plan.names),
         "costs": [c.model_dump() for c in plan.costs],

@@ -19,7 +19,7 @@ import pytest
 
 from gemel.core.errors import ConfigurationError, DataError
 from gemel.core.frame import Values
-from gemel.core.line import Line, Snapshot
+from gemel.core.line import Cap, Line, Snapshot
 from gemel.parts.simulators.base import Run, Scenarios, Simulator, Trial
 
 __all__ = ["SimulatorSuite", "exponential_line", "three_stations"]
@@ -63,9 +63,9 @@ class SimulatorSuite:
 
     Promises: the same arguments give the same numbers, with any number of threads; a scenario gives
     the same alone and among others, a replication alone and in a series; a run that was ended is
-    continued to the same numbers; it begins with what stands in the line; states add up; shorter
-    times are never slower on the same luck; known lines have their exact throughput; what is not
-    covered is refused with the reason.
+    continued to the same numbers; it begins with what stands in the line; caps are kept or refused;
+    states add up; shorter times are never slower on the same luck; known lines have their exact
+    throughput; what is not covered is refused with the reason.
     """
 
     @pytest.fixture
@@ -266,6 +266,17 @@ class SimulatorSuite:
                 simulator.run(odd, Trial(parts=10))
         else:
             assert simulator.run(odd, Trial(parts=10)).throughput[0, 0] > 0
+
+    def test_a_cap_is_kept_or_refused(self, simulator: Simulator, line: Line, trial: Trial) -> None:
+        """Never more parts at once than it says; who does not know caps says so."""
+        capped = line.model_copy(update={"caps": {"few": Cap(most=2)}})
+        if simulator.uncovered(capped):
+            with pytest.raises(ConfigurationError, match="few"):
+                simulator.run(capped, trial)
+            return
+        run = simulator.run(capped, trial)
+        assert (run.wip <= 2 + 1e-9).all()
+        assert (run.end > simulator.run(line, trial).end).all()
 
     def test_scenarios_that_do_not_fit_are_refused(
         self, simulator: Simulator, line: Line, trial: Trial

@@ -5,6 +5,7 @@ from gemel.core.line.draws import Draws
 from gemel.core.line.settings import (
     Arrivals,
     Batch,
+    Cap,
     Crew,
     Failure,
     Line,
@@ -23,6 +24,7 @@ __all__ = [
     "Arrivals",
     "Batch",
     "Busy",
+    "Cap",
     "Crew",
     "Distribution",
     "Draws",

@@ -4,8 +4,9 @@ A path is that of the description, ``capper.servers`` or ``crews.operators.numbe
 no ``stations.`` in front, and ``*`` stands for all stations. A value takes the place of what was
 there (nothing at all removes it), ``*0.9`` and ``-10 %`` multiply it. ``time``, ``between``
 (failures) and ``repair`` of a station take a factor for everything that it does, whatever product
-or cause; these and ``places`` can be played beside the line on the same sheets of luck. What is
-left is another line, checked as every line is, with the same luck wherever names are the same.
+or cause; these, ``places`` and ``caps.NAME.most`` can be played beside the line on the same sheets
+of luck. What is left is another line, checked as every line is, with the same luck wherever names
+are the same.
 """
 
 from __future__ import annotations
@@ -51,11 +52,12 @@ class Change:
 @dataclass(frozen=True)
 class Variant:
     """An alternative: a line, and by station the factors of time, of the time between failures, of
-    repairs, and the places that are played beside it."""
+    repairs, and the places, and by name the caps that are played beside it; −1 is no limit."""
 
     line: Line
     factors: Mapping[tuple[str, str], float] = field(default_factory=dict)
     places: Mapping[str, int] = field(default_factory=dict)
+    caps: Mapping[str, int] = field(default_factory=dict)
 
 
 def factor_of(value: Any) -> float | None:
@@ -143,9 +145,13 @@ def changed(line: Line, changes: Iterable[Change]) -> Variant:
     wanted = list(changes)
     factors: dict[tuple[str, str], float] = {}
     places: dict[str, int] = {}
+    caps: dict[str, int] = {}
     rest: list[Change] = []
     for change in wanted:
         try:
+            if (cap := _cap_beside(line, change)) is not None:
+                caps[cap[0]] = cap[1]
+                continue
             beside = _beside(line, change)
         except ConfigurationError as error:
             raise error.at(change.text) from None
@@ -158,10 +164,15 @@ def changed(line: Line, changes: Iterable[Change]) -> Variant:
                 places[name] = int(value)
             else:
                 factors[name, what] = factors.get((name, what), 1.0) * value
-    if not rest and (not places or _is_plain(line)):
-        return Variant(line, factors, places)
-    # A loop can fill up and a batch may need places: with another line they are checked, too.
-    rest += [change for change in wanted if change.text.endswith(".places") and change not in rest]
+    if not rest and (not (places or caps) or _is_plain(line)):
+        return Variant(line, factors, places, caps)
+    # A loop can fill up, a batch may need places, an assembly parts that a cap keeps out: with
+    # another line they are checked, too.
+    rest += [
+        change for change in wanted
+        if (change.text.endswith(".places") or change.text.startswith("caps."))
+        and change not in rest
+    ]  # fmt: skip
     other = _other(line, rest)
     for name in sorted({name for name, _ in factors} - set(other.stations)):
         raise ConfigurationError(f"station '{name}' is removed and also changed", name)
@@ -186,9 +197,10 @@ def _other(line: Line, changes: Iterable[Change]) -> Line:
 
 
 def _is_plain(line: Line) -> bool:
-    """Whether any number of places is good for it."""
+    """Whether any number of places, and any cap, is good for it."""
     return not any(p.route for p in line.products.values()) and all(
-        s.rework is None and s.batch is None for s in line.stations.values()
+        s.rework is None and s.batch is None and (s.join == "merge" or not line.caps)
+        for s in line.stations.values()
     )
 
 
@@ -212,6 +224,18 @@ def _beside(line: Line, change: Change) -> tuple[list[str], str, float] | None:
             return stations, what, -1
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
             return stations, what, value
+    return None
+
+
+def _cap_beside(line: Line, change: Change) -> tuple[str, int] | None:
+    """Name and number of a cap of the line that is played beside it."""
+    parts, value = change.text.split("."), change.value
+    if len(parts) != 3 or parts[0] != "caps" or parts[2] != "most" or parts[1] not in line.caps:
+        return None
+    if value is None:
+        return parts[1], -1
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return parts[1], value
     return None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gemel.core.errors import did_you_mean
+from gemel.core.line.caps import check_caps
 from gemel.core.settings import Misplaced
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def check(line: Line) -> None:
     _cycles(line)
     _deadlocks(line)
     _routes(line)
+    check_caps(line)
 
 
 def _known(path: Path, name: str, known: Iterable[str], what: str) -> None:

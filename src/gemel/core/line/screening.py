@@ -163,6 +163,8 @@ def screen(line: Line) -> Screened | tuple[str, ...]:
         reasons += [f"'{name}' {what}" for what, there in said.items() if there]
     if len(names) < 2:
         reasons.append("it has one station")
+    if line.caps:
+        reasons.append("it has caps")
     if reasons:
         return tuple(reasons)
     causes = [next(iter(s.failures.values())) for s in stations.values()]

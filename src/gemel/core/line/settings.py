@@ -19,8 +19,8 @@ from gemel.core.settings import Settings
 from gemel.core.time import Duration
 
 __all__ = [
-    "Arrivals", "Batch", "Crew", "Failure", "Line", "Name", "Need", "Power", "Product", "Rate",
-    "Rework", "Setup", "Station", "Step", "check_begin",
+    "Arrivals", "Batch", "Cap", "Crew", "Failure", "Line", "Name", "Need", "Power", "Product",
+    "Rate", "Rework", "Setup", "Station", "Step", "check_begin",
 ]  # fmt: skip
 
 _NAME = re.compile(r"[^\s/\[\]{}*?.,=][^\[\]{}*?.,=]*")
@@ -225,6 +225,20 @@ class Crew(Settings):
     calendar: str = Field("", description="When they are there, a name in `calendars`")
 
 
+class Cap(Settings):
+    """How many parts a line, or a stretch of it, holds at once (constant work in process).
+
+    A part is in the stretch from the beginning of work at a station of it until it has left the
+    last; what waits in front of the first one is not. A part that an assembly made is one part.
+    With all taken a station does not begin with a part that is not in it yet, and is starved.
+    M. L. Spearman, D. L. Woodruff, W. J. Hopp, Int. J. Production Research 28 (1990) 879.
+    """
+
+    most: int | None = Field(None, ge=1, description="Parts at once; no limit if not given")
+    first: str = Field("", description="First station of the stretch; from the beginning if empty")
+    last: str = Field("", description="Last station of the stretch; to the end if empty")
+
+
 class Line(Settings):
     """A line of stations.
 
@@ -241,6 +255,9 @@ class Line(Settings):
         (), description="Products in the order in which they come, again and again; by chance if "
         "not given"
     )  # fmt: skip
+    caps: dict[Name, Cap] = Field(
+        {}, description="Most parts at once in the line or in stretches of it, by name"
+    )
     crews: dict[Name, Crew] = Field({}, description="People and vehicles, by name")
     calendars: dict[Name, tuple[Shift, ...]] = Field(
         {}, description="Shifts of the week, by name of the calendar"

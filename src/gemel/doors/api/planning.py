@@ -58,6 +58,7 @@ async def lines(daemon: Running, _: Viewer) -> list[dict[str, Any]]:
         {
             "name": name,
             "title": line.title or name,
+            "caps": {key: cap.most for key, cap in line.caps.items()},
             "stations": [
                 {
                     "name": key,
@@ -161,7 +162,9 @@ def _filmed(daemon: Daemon, name: str, asked: FilmAsked) -> dict[str, Any]:
         trial = replace(trial, start=begun.snapshot)
         remarks = list(begun.remarks)
     planning.refuse_long_film(line, trial)
-    scenario = planning.alternatives(line, [", ".join(asked.changes)])
+    changes = ", ".join(asked.changes)
+    line = planning.with_open_caps(line, [changes])
+    scenario = planning.alternatives(line, [changes])
     found = filmed(line, trial, scenario, asked.moments)
     return {
         "line": name,

@@ -328,7 +328,8 @@ def simulate(
             "--set",
             metavar="CHANGE",
             help="Another line than in the file: 'filler.time*0.95', "
-            "'filler.places=10'; `between` failures and `repair` take factors too. Repeatable",
+            "'filler.places=10', 'caps.line.most=40' (parts at once); `between` failures and "
+            "`repair` take factors too. Repeatable",
         ),
     ] = None,
     alternative: Annotated[

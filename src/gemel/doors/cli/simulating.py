@@ -64,7 +64,7 @@ def simulate(
     if as_json:
         typer.echo(json.dumps(plain(found.record()), indent=2))
         return
-    name, run, limit = found.simulator, found.run, found.limit
+    line, name, run, limit = found.line, found.simulator, found.run, found.limit
     played, common = simulator_for(line, name, begun)[1], ", ".join(changes)
     settled, single = _first_run(line, played, trial, alternatives(line, [common]))
     if begun is not None:

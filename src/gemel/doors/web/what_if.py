@@ -128,9 +128,14 @@ def _watch(chosen: Plain, found: Plain) -> Html | None:
 
 def _question(chosen: Plain, machines: dict[str, Plain], seen: bool) -> Html:
     first = chosen["stations"][-1]["name"]
+    caps = chosen["caps"]
+    cap = next(iter(caps), "line")
     hints = (
-        f"{first}.time*0.95", f"{first}.places=50", f"{first}.between*2", f"{first}.repair*0.5"
-    )  # fmt: skip
+        f"{first}.time*0.95",
+        f"{first}.places=50",
+        f"{first}.repair*0.5",
+        f"caps.{cap}.most=40",
+    )
     fields = [
         label(f"Alternative {i + 1}", f"try{i}", placeholder=hints[i], maxlength=400)
         for i in range(_TRIES)
@@ -151,9 +156,12 @@ def _question(chosen: Plain, machines: dict[str, Plain], seen: bool) -> Html:
         for station in _stopped(chosen, machines)
     ]  # fmt: skip
     names = ", ".join(s["name"] for s in chosen["stations"])
+    now = ", ".join(f"{name}: {most or 'no limit'}" for name, most in caps.items())
+    now = f" ({now})" if now else ""
     told = (
         f"Stations: {names}, or * for all. time, between (failures) and repair take a factor, "
-        "places a number or none; several changes of one alternative have commas between them."
+        f"places a number or none, and caps.{cap}.most the parts at once in the line{now}. "
+        "Several changes of one alternative have commas between them."
     )
     return panel(
         "What if?",

@@ -2,7 +2,7 @@
 
 A simulator is settings. `uncovered` says what of a line it cannot play, in words; where it says
 nothing, its departure times are those of every other simulator on the same draws. `run` plays a
-line for scenarios and replications: a scenario changes times, failures and places by factors, a
+line for scenarios and replications: a scenario changes times, failures, places and caps, a
 replication is other luck, and every scenario meets the luck of its replication.
 """
 
@@ -90,42 +90,56 @@ class Scenarios:
     between  float64[s, m]  factor of the time between failures that are counted in operation
     repair   float64[s, m]  factor of the repairs of these
     places   int64[s, m]    places in front of the station; −1 = no limit
+    caps     int64[s, c]    parts at once under each cap of the line, in its order; −1 = no limit
     """
 
     time: Values
     between: Values
     repair: Values
     places: npt.NDArray[np.int64]
+    caps: npt.NDArray[np.int64]
 
     @classmethod
     def same(cls, line: Line, count: int = 1) -> Scenarios:
         """The line as it is, so many times; change columns with `dataclasses.replace`."""
         m = len(line.stations)
         places = [-1 if s.places is None else s.places for s in line.stations.values()]
+        caps = [-1 if c.most is None else c.most for c in line.caps.values()]
         ones = np.ones((count, m))
-        return cls(ones, ones.copy(), ones.copy(), np.tile(np.array(places, np.int64), (count, 1)))
+        return cls(
+            ones, ones.copy(), ones.copy(),
+            *(np.tile(np.array(c, np.int64), (count, 1)) for c in (places, caps)),
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.time)
 
     def check(self, line: Line) -> None:
         """Raises `DataError` for columns that do not fit the line, and for absurd factors."""
-        wanted = (len(self.time), len(line.stations))
-        for name in ("time", "between", "repair", "places"):
+        for name in ("time", "between", "repair", "places", "caps"):
             column = getattr(self, name)
+            wanted = (len(self.time), len(line.caps if name == "caps" else line.stations))
+            if column.shape == wanted and not column.size:
+                continue
             if column.shape != wanted:
                 raise DataError(f"scenarios: {name} has shape {column.shape}, must be {wanted}")
-            least = -1 if name == "places" else 0
+            least = -1 if name in ("places", "caps") else 0
             if not np.isfinite(column).all() or (column < least).any():
                 raise DataError(f"scenarios: {name} has numbers below {least} or none at all")
         if (self.time == 0).any() or (self.between == 0).any():
             raise DataError("scenarios: factors of time and between must be above 0")
+        if (self.caps == 0).any():
+            raise DataError("scenarios: a cap of 0 lets nothing in; −1 is no limit")
 
     def part(self, first: int, last: int) -> Scenarios:
         """Rows first … last − 1."""
+        return self.rows(slice(first, last))
+
+    def rows(self, which: slice | npt.NDArray[np.int64]) -> Scenarios:
+        """Some rows, in their order; one may be there several times."""
         return Scenarios(
-            self.time[first:last], self.between[first:last], self.repair[first:last],
-            self.places[first:last],
+            self.time[which], self.between[which], self.repair[which], self.places[which],
+            self.caps[which],
         )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ tried, `what_if` plays it side by side, `bottleneck` says what limits a line and
 certain, sweeps over factors, and asks what a line will do that does not exist yet.
 """
 
-from gemel.twin.planning.alternatives import alternatives
+from gemel.twin.planning.alternatives import alternatives, with_open_caps
 from gemel.twin.planning.bottleneck import Bottleneck, bottleneck
 from gemel.twin.planning.choice import simulator_for
 from gemel.twin.planning.what_if import WhatIf, refuse_long, refuse_long_film, what_if
@@ -20,4 +20,5 @@ __all__ = [
     "refuse_long_film",
     "simulator_for",
     "what_if",
+    "with_open_caps",
 ]

@@ -59,10 +59,7 @@ def bottleneck(
     rows = np.zeros(m + 1, np.int64)
     time = base.time[rows].copy()
     time[np.arange(1, m + 1), np.arange(m)] *= 1 - FASTER
-    scenarios = replace(
-        Scenarios(base.time[rows], base.between[rows], base.repair[rows], base.places[rows]),
-        time=time,
-    )
+    scenarios = replace(base.rows(rows), time=time)
     played = replace(trial, keep=())
     run = simulator.run(line, played, scenarios, executor=executor)
     return judged(line.names, run.throughput, trial.seed)

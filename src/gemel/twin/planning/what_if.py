@@ -14,7 +14,7 @@ from gemel.core.frame import Values
 from gemel.core.line import Line
 from gemel.core.line.statistics import best_of, estimate
 from gemel.parts.simulators.base import STATES, Progress, Run, Scenarios, Simulator, Trial
-from gemel.twin.planning.alternatives import alternatives
+from gemel.twin.planning.alternatives import alternatives, with_open_caps
 from gemel.twin.planning.bottleneck import Bottleneck, bottleneck
 from gemel.twin.planning.choice import simulator_for
 
@@ -110,9 +110,10 @@ def what_if(
     Raises `ConfigurationError` for what cannot be read or is not covered, `DataError` for a line
     that stands still.
     """
-    name, played = simulator_for(line, simulator, trial.start)
     common = ", ".join(changes)
-    texts = [common, *(f"{common}, {text}" for text in tries)]
+    texts = [", ".join(filter(None, (common, text))) for text in ("", *tries)]
+    line = with_open_caps(line, texts)
+    name, played = simulator_for(line, simulator, trial.start)
     scenarios = alternatives(line, texts)
     followed = trial
     kept = _parts(line, trial) * trial.replications * len(texts)

@@ -135,7 +135,8 @@ def _floor(
 ) -> Floor:  # fmt: skip
     columns = (scenarios.time, scenarios.between, scenarios.repair, scenarios.places)
     factors = list(zip(*(c[s].tolist() for c in columns), strict=True))
-    return Floor(line, draws, trial.first + r, factors, trial.start, decide)
+    caps = scenarios.caps[s].tolist()
+    return Floor(line, draws, trial.first + r, factors, caps, trial.start, decide)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

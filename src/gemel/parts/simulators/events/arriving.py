@@ -59,6 +59,7 @@ class Arriving:
         else:
             floor.lost += 1
         self.expect(place)
+        floor.came()
 
     def new(self, place: Place) -> Item:
         """A part that begins here; it is not in the line yet."""

@@ -12,13 +12,14 @@ import heapq
 from collections import deque
 from collections.abc import Callable
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 from gemel.core.errors import DataError
 from gemel.core.line import Draws, Line, Snapshot
 from gemel.core.line.luck import families
 from gemel.parts.simulators.events.account import Account
 from gemel.parts.simulators.events.arriving import Arriving
+from gemel.parts.simulators.events.caps import Caps
 from gemel.parts.simulators.events.crews import Crews
 from gemel.parts.simulators.events.deciding import Decide, Eyes
 from gemel.parts.simulators.events.journal import Journal
@@ -31,14 +32,17 @@ from gemel.parts.simulators.events.working import Working
 
 __all__ = ["Floor"]
 
+_IN_VAIN: Final = 10_000
+"""Arrivals in a row after which no work has begun."""
+
 
 class Floor:
     """One scenario in one replication."""
 
     def __init__(
         self, line: Line, draws: Draws, replication: int,
-        factors: list[tuple[float, float, float, int]], start: Snapshot | None = None,
-        decide: Decide | None = None,
+        factors: list[tuple[float, float, float, int]], caps: list[int],
+        start: Snapshot | None = None, decide: Decide | None = None,
     ) -> None:  # fmt: skip
         self.line, self.draws, self.replication = line, draws, replication
         self.now = 0.0
@@ -52,6 +56,9 @@ class Floor:
             for name, f in zip(line.stations, factors, strict=True)
         }
         self.followers = {n: [self.places[f] for f in line.followers(n)] for n in self.places}
+        self.caps = Caps(line, caps, self)
+        for place in self.places.values():
+            place.capped = self.caps.hold(place)
         self.arriving, self.starting = Arriving(self), Starting(self)
         self.working, self.leaving = Working(self), Leaving(self)
         self.decide, self.eyes = decide, Eyes(self)
@@ -59,6 +66,7 @@ class Floor:
         self.kind = kinds(line, draws, replication, start)
         self.routed = any(p.route for p in self.products)
         self.inside = self.exits = self.good = self.lost = self.all_arrived = self.made = 0
+        self.came_in_vain = 0
         self.area = self.lead = self.last = 0.0
         self.departures: list[float] = []
         self.journal: Journal | None = None
@@ -97,6 +105,15 @@ class Floor:
         self.look()
         return True
 
+    def came(self) -> None:
+        """A part has arrived. Raises `DataError` where nothing but arrivals goes on, under caps
+        that are taken."""
+        self.came_in_vain += 1
+        if self.came_in_vain > _IN_VAIN and len(self._heap) <= len(self.begins):
+            if self.caps.told():
+                self._stands_still()
+            self.came_in_vain = 0
+
     def look_at(self, place: Place) -> None:
         """Something may have become possible there."""
         self.todo.append(place)
@@ -119,7 +136,7 @@ class Floor:
             for place in self.places.values()
             for source, _ in place.blocked
         ]
-        said = "; ".join(waits[:6]) or "nothing has come"
+        said = "; ".join([*self.caps.told(), *waits][:6]) or "nothing has come"
         raise DataError(f"the line stands still after {self.now:.6g} s: {said}")
 
     # Measuring

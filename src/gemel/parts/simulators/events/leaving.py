@@ -128,6 +128,8 @@ class Leaving:
         s = target.station
         if s.travel is None:
             while job.items and target.room(source.name):
+                if job.items[0].stretches:
+                    self._floor.caps.leave(job.items[0], target)
                 self._floor.arriving.enter(target, job.items.pop(0), source.name)
                 source.left(1)
             if job.items:
@@ -144,6 +146,8 @@ class Leaving:
         def begin() -> None:
             self._free(source, job)
             source.left(len(job.items))
+            for item in job.items:
+                floor.caps.leave(item, target)
             length = stream[target.travels]
             target.travels += 1
             floor.at(floor.now + length, end)
@@ -176,6 +180,8 @@ class Leaving:
     def _exit(self, item: Item, good: bool) -> None:
         floor = self._floor
         floor.count_out(item)
+        if item.stretches:
+            floor.caps.leave(item, None)
         floor.exits += 1
         floor.departures.append(floor.now)
         if floor.journal is not None:

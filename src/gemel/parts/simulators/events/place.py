@@ -23,6 +23,8 @@ class Item:
     entries: int = 1
     came: float = 0.0
     number: int = 0
+    stretches: int = 0
+    """Bits of the caps under which it is."""
 
 
 @dataclass(slots=True, eq=False)
@@ -67,6 +69,7 @@ class Place:
         # Parts that are here, or for which a place is kept; of an assembly by feeder.
         self.inside = dict.fromkeys(self.feeders if self.assembly else ("",), 0)
         self.saturated = False
+        self.capped = False
         self.repairers = [(f.crew, f.number) for f in s.failures.values()]
         self.repairs = [f.repair.mean_s for f in s.failures.values()]
         self.alone = not any(crew for crew, _ in self.repairers) and not (s.setup and s.setup.crew)

@@ -31,6 +31,9 @@ class Starting:
         job, picked = Job([], place.starts), list[Item]()
         if place.chosen is not None:
             picked, job = place.chosen
+            if place.capped and not self._let_in(place, picked):
+                floor.caps.wait(place)
+                return False
         elif not self._enough(place):
             return False
         elif s.blocking == "before":  # its fate is drawn once, however often it tries to begin
@@ -59,6 +62,9 @@ class Starting:
             picked = self._pick(place)
             job.step = picked[0].step
         job.items = self._withdraw(place, picked)
+        if place.capped:
+            floor.caps.enter(place, job.items)
+        floor.came_in_vain = 0
         place.starts += 1
         job.began = floor.now
         place.busy.append(job)
@@ -69,7 +75,12 @@ class Starting:
         """Whether the parts are there with which it could begin; those of a saturated beginning
         are made here, and not counted before they begin."""
         if place.assembly:
-            return all(place.queue.values())
+            if not all(place.queue.values()):
+                return False
+            if place.capped and not self._let_in(place, self._pick(place)):
+                self._floor.caps.wait(place)
+                return False
+            return True
         batch = place.station.batch
         least, most = (batch.least, batch.most) if batch is not None else (1, 1)
         if place.saturated:
@@ -77,7 +88,19 @@ class Starting:
                 item = self._floor.arriving.new(place)
                 place.line_up.append(item)
                 item.came = -1.0  # not taken yet
-        return len(place.line_up) >= least
+        if len(place.line_up) < least:
+            return False
+        if place.capped and not self._floor.caps.together(place, place.line_up, least):
+            self._floor.caps.wait(place)
+            return False
+        return True
+
+    def _let_in(self, place: Place, picked: list[Item]) -> bool:
+        """Whether caps let it begin with these parts."""
+        caps = self._floor.caps
+        if place.assembly:
+            return caps.open_to_whole(place, picked)
+        return caps.together(place, picked, len(picked))
 
     def _pick(self, place: Place) -> list[Item]:
         """Parts that are next, where there are enough."""
@@ -85,19 +108,28 @@ class Starting:
             return [queue[0] for queue in place.queue.values()]
         s, floor = place.station, self._floor
         most = s.batch.most if s.batch is not None else 1
-        if floor.decide is not None and len(place.line_up) > most:
-            return self._decided(place, most)
+        if place.capped or (floor.decide is not None and len(place.line_up) > most):
+            return self._one_by_one(place, most)
         if s.dispatch == "fifo" or len(place.line_up) == 1:
             return place.line_up[:most]
         return sorted(place.line_up, key=self._rank(place))[:most]
 
-    def _decided(self, place: Place, most: int) -> list[Item]:
-        """The same where somebody is asked, for each place in a batch again."""
-        waiting, picked = list(place.line_up), list[Item]()
+    def _one_by_one(self, place: Place, most: int) -> list[Item]:
+        """The same where caps keep some out or somebody is asked, for each place in a batch
+        again."""
+        floor, waiting, picked = self._floor, list(place.line_up), list[Item]()
         while len(picked) < most:
-            rank = self._rank(place)
-            usual = min(range(len(waiting)), key=lambda i: rank(waiting[i]))
-            picked.append(waiting.pop(self._floor.eyes.part(place, waiting, usual)))
+            found = floor.caps.open(place, waiting, picked) if place.capped else waiting
+            if not found:
+                break
+            which = 0
+            if place.station.dispatch != "fifo":
+                ranks = list(map(self._rank(place), found))
+                which = ranks.index(min(ranks))
+            if floor.decide is not None and len(found) > most - len(picked):
+                which = floor.eyes.part(place, found, which)
+            picked.append(found[which])
+            waiting.remove(found[which])
         return picked
 
     def _rank(self, place: Place) -> Callable[[Item], Any]:
@@ -116,6 +148,8 @@ class Starting:
             for queue in place.queue.values():
                 queue.pop(0)
             whole = picked[0]
+            if place.capped:
+                floor.caps.assemble(whole, picked)
             whole.born = min(item.born for item in picked)
             whole.entries = sum(item.entries for item in picked)
             if floor.account is not None:

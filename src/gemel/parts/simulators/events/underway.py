@@ -23,7 +23,9 @@ def put(floor: Floor, start: Snapshot) -> None:
         place.family = now.family
         for feeder, lots in {"": now.waiting, **now.waiting_of}.items():
             for lot in lots:
-                for item in _items(floor, place, lot):
+                items = _items(floor, place, lot)
+                floor.caps.found(place, items, _before(floor, place, items, feeder))
+                for item in items:
                     place.count(feeder, 1)
                     floor.count_in(item)
                     (place.queue[feeder] if place.assembly else place.line_up).append(item)
@@ -45,6 +47,14 @@ def _items(floor: Floor, place: Place, lot: Lot) -> list[Item]:
     return [Item(product, born, float("inf"), step) for _ in range(lot.count)]
 
 
+def _before(floor: Floor, place: Place, items: list[Item], feeder: str) -> tuple[str, ...]:
+    """Stations from which parts may have come that wait in front of one."""
+    if not floor.routed:
+        return (feeder,) if feeder else place.feeders
+    route = floor.products[items[0].product].route
+    return route[items[0].step - 1].stations if items[0].step else ()
+
+
 def _begin(floor: Floor, place: Place, busy: Busy) -> None:
     """A server of the station is busy from the start."""
     number = len(place.busy)
@@ -64,6 +74,7 @@ def _begin(floor: Floor, place: Place, busy: Busy) -> None:
     if not job.items:
         floor.at(ready, floor.leaving.idle, place, job)
         return
+    floor.caps.enter(place, job.items)
     item = job.items[0]
     job.step = item.step
     place.starts += 1

@@ -2,7 +2,7 @@
 
 The fastest simulator, and an exact one, for lines whose parts do not overtake: serial lines, splits
 by share or in turn, assembly, finite places, both ways of blocking, failures, shifts, set-ups,
-scrap.
+scrap, caps.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from gemel.core.line import Line, Snapshot
 from gemel.parts.simulators.base import Progress, Run, Scenarios, Simulator, Trial
+from gemel.parts.simulators.flow_line.caps import unordered
 from gemel.parts.simulators.flow_line.job import Job
 from gemel.parts.simulators.flow_line.kernel import LANES
 from gemel.parts.simulators.flow_line.replay import replay
@@ -85,6 +86,7 @@ def _reasons(line: Line) -> list[str]:
         found += [f"'{name}' {what}" for what, there in said.items() if there]
     if any(p.route for p in line.products.values()):
         found.append("products have routes of their own")
+    found += unordered(line)
     begins = [n for n in line.stations if not line.feeders(n)]
     ends = [n for n in line.stations if not line.followers(n)]
     splits = any(len(line.followers(n)) > 1 for n in line.stations)

@@ -19,6 +19,7 @@ from gemel.parts.simulators.base import (
     Trial,
     energy_per_part,
 )
+from gemel.parts.simulators.flow_line.caps import gates
 from gemel.parts.simulators.flow_line.kernel import play
 from gemel.parts.simulators.flow_line.serial import is_serial, play_serial
 from gemel.parts.simulators.flow_line.sheet import Sheet, Stretches, order_of, sheet
@@ -37,6 +38,7 @@ class Job:
         self.line, self.trial, self.scenarios, self.run = line, trial, scenarios, run
         self.draws = Draws(trial.seed)
         self.order = order_of(line)
+        self.gates = gates(line, self.order)
         self.detail = run.states is not None
         limits = [
             len(s.arrivals.at) for s in line.stations.values() if s.arrivals and s.arrivals.at
@@ -123,6 +125,7 @@ class Job:
         time: Values = np.asarray(columns[0], np.float64)
         columns[3] = np.minimum(columns[3], parts)  # more places than parts are no limit
         alike = (columns[3] == columns[3][:, :1]).all(axis=1)
+        gate = (self.gates.start, self.gates.last, self.gates.columns(some.caps, parts))
         keep = self.keeps or self.trial.horizon_s is not None
         until = 0.0
         stretches: Stretches | None = None
@@ -135,15 +138,15 @@ class Job:
                 closed = stretches.columns
             if lanes == 1 and not self.by_clock and is_serial(drawn):
                 play_serial(
-                    drawn, parts, warm, columns, out, departures, spans, seen, starved, down
+                    drawn, parts, warm, columns, gate, out, departures, spans, seen, starved, down
                 )
                 break
             play(
                 parts, warm, drawn.way, drawn.feeds, drawn.feed, drawn.work, drawn.worked,
                 drawn.setup, drawn.arrivals, drawn.has_arrivals, drawn.failure_from,
-                drawn.failure_at, drawn.repair, *closed, drawn.before, *columns, alike, drawn.good,
-                drawn.begun.entry, drawn.begun.born, drawn.begun.hold, keep, self.detail, out,
-                departures, spans, seen, starved, down,
+                drawn.failure_at, drawn.repair, *closed, drawn.before, *columns, alike, *gate,
+                drawn.good, drawn.begun.entry, drawn.begun.born, drawn.begun.hold,
+                drawn.begun.at_work, keep, self.detail, out, departures, spans, seen, starved, down,
             )  # fmt: skip
             end = float(out[0].max())
             if not self.by_clock or end <= until:

@@ -6,6 +6,8 @@ work, set-up and repairs are; it leaves when there is a place behind it:
     S[i,k] = max(D[i,k−1], D[i−1,k])        C[i,k] = S[i,k] + P[i,k]
     D[i,k] = max(C[i,k], D[i+1,k−B−1])      B places in front of station i + 1
 
+Where a cap of N parts begins at station i and ends at station l, S[i,k] waits for D[l,k−N], too.
+
 Scenarios are the innermost index, so that a processor works on several at once, and of departures
 only as many are held as there are places: all of it stays in the fastest caches. The departures of
 all stations lie in one array, `ring`, whose rows are told by where they begin: views of it would
@@ -33,9 +35,9 @@ def play(
     parts: int, warm: int, way: Any, feeds: Any, feed: Any, work: Any, worked: Any, setup: Any,
     arrivals: Any, has_arrivals: Any, failure_from: Any, failure_at: Any, repair: Any,
     closed_from: Any, closed_begin: Any, closed_end: Any, closed_before: Any, before: Any,
-    time: Any, between: Any, mend: Any, places: Any, alike: Any, good: Any, entry: Any,
-    born: Any, hold: Any, keep: bool, detail: bool, out: Any, departures: Any, spans: Any,
-    seen: Any, starved: Any, down: Any,
+    time: Any, between: Any, mend: Any, places: Any, alike: Any, gate_from: Any, gate_last: Any,
+    gate: Any, good: Any, entry: Any, born: Any, hold: Any, at_work: Any, keep: bool, detail: bool,
+    out: Any, departures: Any, spans: Any, seen: Any, starved: Any, down: Any,
 ) -> None:  # fmt: skip
     """Play `parts` parts for L scenarios.
 
@@ -49,10 +51,14 @@ def play(
     closed_from    int64[m + 1]          of each station its closed stretches
     before         bool[m]               blocks before service
     time, between, mend, places          [m, L]; `alike` bool[m]: places are the same in all
+    gate_from      int64[m + 1]          of each station the caps under which parts enter there
+    gate_last      int64[g]              station from which they leave them
+    gate           int64[g, L]           parts at once less one; −1 = no limit
     good           bool[parts]           whether the part leaves as a good one
     entry, born    int64[w], float64[w]  where parts stand that are in the line at the beginning,
                    and when they came into it
     hold           float64[m] or [0]     how long stations are repaired at the beginning
+    at_work        bool[m] or [0]        whether a station has begun with its first part before
     out            float64[6, L]         end, begin of measuring, good parts, time of them in the
                    line, time of all in the line, parts
     departures     float64[parts, L] if `keep`
@@ -63,9 +69,13 @@ def play(
     m, lanes = time.shape
     begin_of = np.zeros(m, np.int64)  # where the rows of a station begin, and how many it has
     size = np.zeros(m, np.int64)
-    rows = 3  # nothing, when it came, when there is a place
+    rows = 4  # nothing, when it came, when there is a place, when it may begin
     for i in range(m):
         most = 0
+        for g in range(len(gate_last)):
+            if gate_last[g] == i:
+                for s in range(lanes):
+                    most = max(most, gate[g, s] if gate[g, s] >= 0 else parts)
         if not (alike[i] and places[i, 0] < 0):  # without a limit nobody asks for old departures
             for s in range(lanes):
                 most = max(most, places[i, s] if places[i, s] >= 0 else parts)
@@ -74,7 +84,7 @@ def play(
         rows += size[i]
     # Rows apart for repairs under way: old departures are looked for among those of the station.
     ring = np.zeros((rows + len(hold)) * lanes)
-    ready, free = lanes, 2 * lanes
+    ready, free, entered = lanes, 2 * lanes, 3 * lanes
     count = np.zeros(m, np.int64)
     slot = np.zeros(m, np.int64)  # count modulo size
     latest = (begin_of + size - 1) * lanes
@@ -138,6 +148,13 @@ def play(
                     ring[ready + s] = arrivals[i, c]
             else:
                 came = 0
+            begins = came
+            if gate_from[i + 1] > gate_from[i] and (c > 0 or len(at_work) == 0 or not at_work[i]):
+                for g in range(gate_from[i], gate_from[i + 1]):
+                    end = gate_last[g]
+                    _free(ring, gate, g, slot[end], begin_of[end], size[end], free, lanes)
+                    _later(ring, begins, free, entered, lanes)
+                    begins = entered
             behind = 0
             if j >= 0 and not (alike[j] and places[j, 0] < 0):
                 if alike[j]:
@@ -158,23 +175,23 @@ def play(
                 )  # fmt: skip
             if closed_from[i + 1] > closed_from[i]:
                 _step_closed(
-                    ring, last, came, behind, before[i], time, i, w, e, extra, closed_from,
+                    ring, last, begins, behind, before[i], time, i, w, e, extra, closed_from,
                     closed_begin, closed_end, closed_before, new, starved,
                 )  # fmt: skip
             else:
                 if detail:
-                    _wait(ring, last, came, i, starved)
+                    _wait(ring, last, begins, i, starved)
                 if before[i]:
-                    _step_before(ring, last, came, behind, time, i, w, e, extra, new)
+                    _step_before(ring, last, begins, behind, time, i, w, e, extra, new)
                 elif fails:
-                    _step_failed(ring, last, came, behind, time, i, w, e, extra, new)
+                    _step_failed(ring, last, begins, behind, time, i, w, e, extra, new)
                 else:
-                    _step(ring, last, came, behind, time, i, w, e, new)
+                    _step(ring, last, begins, behind, time, i, w, e, new)
             ring[target : target + lanes] = new
             if feeders == 0 and i != enters:
                 _born(
-                    ring, last, came, behind, has_arrivals[i], before[i], entries == 0, first,
-                    entry_sum,
+                    ring, last, came if has_arrivals[i] else begins, behind, has_arrivals[i],
+                    before[i], entries == 0, first, entry_sum,
                 )  # fmt: skip
                 entries += 1
             if fails:
@@ -301,13 +318,24 @@ def _free(
 
 
 @njit(nogil=True, cache=True)
+def _later(ring: Any, one: int, other: int, target: int, lanes: int) -> None:
+    """The later of two times."""
+    for s in range(lanes):
+        a, b = ring[one + s], ring[other + s]
+        ring[target + s] = a if a > b else b
+
+
+@njit(nogil=True, cache=True)
 def _born(
     ring: Any, last: int, came: int, behind: int, arrives: bool, before: bool, is_first: bool,
     first: Any, entry_sum: Any,
 ) -> None:  # fmt: skip
-    """When a part came into the line: it arrived, or was taken by the station."""
+    """When a part came into the line: it arrived, or was taken by the station, as soon as a cap
+    let it in."""
     for s in range(len(first)):
-        born = ring[came + s] if arrives else ring[last + s]
+        born = ring[came + s]
+        if not arrives and ring[last + s] > born:
+            born = ring[last + s]
         if before and not arrives and ring[behind + s] > born:
             born = ring[behind + s]
         first[s] = born if is_first or born < first[s] else first[s]

@@ -50,10 +50,10 @@ def replay(work: Values, rest: Values, places: npt.NDArray[np.int64], factors: V
             np.zeros((m, n)), np.ascontiguousarray(rest), np.zeros((m, 0)), np.zeros(m, np.bool_),
             none, np.zeros(0), np.zeros(0), none, np.zeros(0), np.zeros(0), np.zeros(0),
             np.zeros(m, np.bool_), time, ones, ones, np.tile(room, (1, lanes)),
-            np.ones(m, np.bool_), np.ones(n, np.bool_), NOTHING.entry, NOTHING.born, NOTHING.hold,
-            True, False, np.zeros((6, lanes)),
-            departures, np.zeros((m, 2, lanes)), np.zeros((m, 2), np.int64), ones.copy(),
-            ones.copy(),
+            np.ones(m, np.bool_), none, none[:0], np.zeros((0, lanes), np.int64),
+            np.ones(n, np.bool_), NOTHING.entry, NOTHING.born, NOTHING.hold, NOTHING.at_work,
+            True, False, np.zeros((6, lanes)), departures, np.zeros((m, 2, lanes)),
+            np.zeros((m, 2), np.int64), ones.copy(), ones.copy(),
         )  # fmt: skip
         left[first : first + lanes] = departures.T
     return left

@@ -20,25 +20,30 @@ __all__ = ["is_serial", "play_serial"]
 
 
 def is_serial(drawn: Sheet) -> bool:
-    """Whether every part goes from the first station to the last."""
+    """Whether every part goes from the first station to the last, and no station is repaired at
+    the beginning."""
     m = len(drawn.order)
+    if drawn.begun.hold.any():
+        return False
     expected = [*range(1, m), -1]
     return len(drawn.way) == 1 and drawn.way[0].tolist() == expected and len(drawn.feed) == m - 1
 
 
 def play_serial(
-    drawn: Sheet, parts: int, warm: int, columns: list[Any], out: Values, departures: Values,
-    spans: Values, seen: Any, starved: Values, down: Values,
+    drawn: Sheet, parts: int, warm: int, columns: list[Any], gate: tuple[Any, ...], out: Values,
+    departures: Values, spans: Values, seen: Any, starved: Values, down: Values,
 ) -> None:  # fmt: skip
-    """As `kernel.play`, where no time is closed; `columns` are those of one scenario."""
+    """As `kernel.play`, where no time is closed; `columns` and `gate` are those of one
+    scenario."""
     time, between, mend, places = (c[:, 0] for c in columns)
     m = len(time)
     arrivals = drawn.arrivals[0] if drawn.has_arrivals[0] else np.zeros(0)
     history = np.empty((m, parts))
     _serial(
         parts, warm, time, between, mend, places, drawn.before, drawn.work, drawn.setup, arrivals,
-        drawn.failure_from, drawn.failure_at, drawn.repair, history, out[:, 0], starved[:, 0],
-        down[:, 0],
+        drawn.failure_from, drawn.failure_at, drawn.repair, gate[0], gate[1],
+        gate[2][:, 0] if len(gate[2]) else None,  # compiled apart: caps cost those without nothing
+        history, out[:, 0], starved[:, 0], down[:, 0],
     )  # fmt: skip
     seen[:, 0], seen[:, 1] = warm, parts
     spans[:, 1, 0] = history[:, -1]
@@ -51,8 +56,8 @@ def play_serial(
 @njit(nogil=True, cache=True)
 def _serial(
     parts: int, warm: int, time: Any, between: Any, mend: Any, places: Any, before: Any, work: Any,
-    setup: Any, arrivals: Any, failure_from: Any, failure_at: Any, repair: Any, history: Any,
-    out: Any, starved: Any, down: Any,
+    setup: Any, arrivals: Any, failure_from: Any, failure_at: Any, repair: Any, gate_from: Any,
+    gate_last: Any, gate: Any, history: Any, out: Any, starved: Any, down: Any,
 ) -> None:  # fmt: skip
     m = len(time)
     last, worked = np.zeros(m), np.zeros(m)
@@ -72,6 +77,11 @@ def _serial(
         came = arrivals[k] if waits else 0.0
         born = came
         for i in range(m):
+            if gate is not None:
+                for g in range(gate_from[i], gate_from[i + 1]):
+                    if 0 <= gate[g] < k:
+                        let_in = history[gate_last[g], k - gate[g] - 1]
+                        came = let_in if let_in > came else came
             begin = came if came > last[i] else last[i]
             starved[i] += begin - last[i]
             room = 0.0

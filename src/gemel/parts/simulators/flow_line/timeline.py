@@ -18,6 +18,8 @@ from numba import njit
 from gemel.core.errors import ConfigurationError
 from gemel.core.frame import Values
 from gemel.core.line import Draws, Line
+from gemel.parts.simulators.base import Scenarios
+from gemel.parts.simulators.flow_line.caps import gates, unordered
 from gemel.parts.simulators.flow_line.sheet import sheet
 
 __all__ = ["Timeline", "timeline", "untold"]
@@ -61,7 +63,7 @@ def untold(line: Line) -> tuple[str, ...]:
         reasons += [f"'{name}' {what}" for what, there in said.items() if there]
     if any(p.route for p in line.products.values()):
         reasons.append("products have routes of their own")
-    return tuple(reasons)
+    return (*reasons, *unordered(line))
 
 
 def timeline(line: Line, parts: int, seed: int = 0, replication: int = 0) -> Timeline:
@@ -77,11 +79,13 @@ def timeline(line: Line, parts: int, seed: int = 0, replication: int = 0) -> Tim
     leaves = np.zeros(parts, np.int64)  # number of the station behind which a part leaves
     way: npt.NDArray[np.int16] = drawn.way
     leaves[:] = m - 1 if len(way) == 1 else np.argmax(way == -1, axis=1)
+    gate, caps = gates(line, line.names), Scenarios.same(line).caps
     begin, done, left, work = np.full((4, m, parts), np.nan)
     _play(
         leaves, drawn.arrivals[0] if drawn.has_arrivals[0] else np.zeros(0), drawn.before,
         drawn.work, drawn.setup, drawn.failure_from, drawn.failure_at, drawn.repair,
-        places.astype(np.int64), np.zeros((m, parts)), begin, done, left, work,
+        places.astype(np.int64), gate.start, gate.last, gate.columns(caps, parts)[:, 0],
+        np.zeros((m, parts)), begin, done, left, work,
     )  # fmt: skip
     return Timeline(line.names, begin, done, left, work)
 
@@ -89,8 +93,8 @@ def timeline(line: Line, parts: int, seed: int = 0, replication: int = 0) -> Tim
 @njit(nogil=True, cache=True)
 def _play(
     leaves: Any, arrivals: Any, before: Any, work: Any, setup: Any, failure_from: Any,
-    failure_at: Any, repair: Any, places: Any, history: Any, begin: Any, done: Any, left: Any,
-    worked_on: Any,
+    failure_at: Any, repair: Any, places: Any, gate_from: Any, gate_last: Any, gate: Any,
+    history: Any, begin: Any, done: Any, left: Any, worked_on: Any,
 ) -> None:  # fmt: skip
     m, n = begin.shape
     last, worked = np.zeros(m), np.zeros(m)
@@ -101,6 +105,10 @@ def _play(
         for i in range(leaves[k] + 1):
             c = count[i]
             start = came if came > last[i] else last[i]
+            for g in range(gate_from[i], gate_from[i + 1]):
+                ahead = count[gate_last[g]] - gate[g] - 1
+                if gate[g] >= 0 and ahead >= 0 and history[gate_last[g], ahead] > start:
+                    start = history[gate_last[g], ahead]
             room = 0.0
             if i < leaves[k]:
                 behind = count[i + 1] - places[i + 1] - 1

@@ -29,6 +29,7 @@ class Underway:
     born     float64[w]  when it came into the line, at most 0
     kind     int64[w]    number of its product
     hold     float64[m]  until then a station is repaired
+    at_work  bool[m]     whether a station has begun with its first part
     work     nominal seconds of work at the part that a station has begun with
     family   what a station is set up for, where it matters
     """
@@ -37,12 +38,13 @@ class Underway:
     born: Values
     kind: Numbers
     hold: Values
+    at_work: npt.NDArray[np.bool_]
     work: dict[str, float] = field(default_factory=dict)
     family: dict[str, str] = field(default_factory=dict)
 
 
 NOTHING: Final = Underway(
-    np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64), np.zeros(0)
+    np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.bool_)
 )  # fmt: skip
 
 
@@ -72,6 +74,6 @@ def underway(
             born += [-lot.age / SECOND] * lot.count
             kind += [names.index(lot.product) if names and lot.count else 0] * lot.count
     return Underway(
-        np.array(entry, np.int64), np.array(born, np.float64), np.array(kind, np.int64), hold, work,
-        set_up,
+        np.array(entry, np.int64), np.array(born, np.float64), np.array(kind, np.int64), hold,
+        np.array([name in work for name in order]), work, set_up,
     )  # fmt: skip

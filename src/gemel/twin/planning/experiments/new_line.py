@@ -254,10 +254,10 @@ def _ramped(one: Scenarios, learning: Learning) -> Scenarios:
         for start in (learning.time, learning.failures, learning.repair)
     )
     rows = np.zeros(learning.weeks, np.int64)
-    return Scenarios(
-        one.time[rows] * time, one.between[rows] / between, one.repair[rows] * repair,
-        one.places[rows],
-    )  # fmt: skip
+    same = one.rows(rows)
+    return replace(
+        same, time=same.time * time, between=same.between / between, repair=same.repair * repair
+    )
 
 
 def _weeks(runs: list[Run], new: NewLine) -> tuple[Week, ...]:

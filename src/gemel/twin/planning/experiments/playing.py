@@ -43,7 +43,7 @@ def play(task: Task) -> Run:
 
 
 def scenarios_of(line: Line, variants: Sequence[Variant]) -> Scenarios:
-    """Factors and places of variants of one line as columns."""
+    """Factors, places and caps of variants of one line as columns."""
     found = Scenarios.same(line, len(variants))
     at = {name: i for i, name in enumerate(line.names)}
     for row, variant in enumerate(variants):
@@ -51,6 +51,8 @@ def scenarios_of(line: Line, variants: Sequence[Variant]) -> Scenarios:
             getattr(found, what)[row, at[name]] *= factor
         for name, places in variant.places.items():
             found.places[row, at[name]] = places
+        for name, most in variant.caps.items():
+            found.caps[row, list(line.caps).index(name)] = most
     return found
 
 

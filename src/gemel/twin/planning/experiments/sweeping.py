@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any, Final, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from gemel.core.errors import ConfigurationError
 from gemel.core.frame import Values
@@ -276,19 +277,26 @@ def _columns_of(grid: Grid, points: Values) -> Scenarios:
     """Factors of one line as columns, without an object for each point."""
     found = Scenarios.same(grid.line, len(points))
     at = {name: i for i, name in enumerate(grid.line.names)}
+    caps = {f"caps.{name}.most": i for i, name in enumerate(grid.line.caps)}
     for j, level in enumerate(grid.levels):
+        if level.path in caps:
+            found.caps[:, caps[level.path]] = _limits(level, points[:, j])
+            continue
         station, what = level.path.removeprefix("stations.").split(".")
         where = slice(None) if station == "*" else slice(at[station], at[station] + 1)
-        if what != "places":
+        if what == "places":
+            found.places[:, where] = _limits(level, points[:, j])[:, None]
+        else:
             getattr(found, what)[:, where] *= level.numbers(points[:, j])[:, None]
-        elif level.is_number:
-            found.places[:, where] = level.numbers(points[:, j]).astype(np.int64)[:, None]
-        else:  # some have no limit
-            values = [level.value(at) for at in points[:, j].tolist()]
-            found.places[:, where] = np.array([-1 if v is None else int(v) for v in values])[
-                :, None
-            ]
     return found
+
+
+def _limits(level: Levels, points: Values) -> npt.NDArray[np.int64]:
+    """Places or parts at once, int64[points]; −1 = no limit."""
+    if level.is_number:
+        return level.numbers(points).astype(np.int64)
+    values = [level.value(at) for at in points.tolist()]
+    return np.array([-1 if v is None else int(v) for v in values], np.int64)
 
 
 def _columns(grid: Grid, runs: list[Run], rows: list[list[int]]) -> dict[str, Values]:

@@ -13,7 +13,7 @@ import numpy as np
 from gemel.core.frame import Values
 from gemel.core.line import JobOrder, Line, Snapshot
 from gemel.parts.simulators.base import Trial
-from gemel.twin.planning.alternatives import alternatives
+from gemel.twin.planning.alternatives import alternatives, with_open_caps
 from gemel.twin.planning.choice import simulator_for
 
 __all__ = ["Batch", "Pace", "pace_of"]
@@ -69,6 +69,7 @@ def pace_of(
     )
     # What stands in the line belongs to the first order; so much more is begun of it.
     begun = _with_orders(start, orders)
+    line = with_open_caps(line, [changes])
     scenarios = alternatives(line, [changes])
     name, simulator = simulator_for(line, None, begun)
     visits = (inside + total) * len(line.stations)
