@@ -118,8 +118,8 @@ def test_each_step_stands_in_history_with_its_evidence(story: Pressed) -> None:
 
 
 def shifts(minute: int) -> float:
-    """A fault that creeps for five days, and then is there."""
-    return min(max(minute, 0) / (5 * 24 * 60), 1.0) * 0.12
+    """A fault that creeps for four days, and then is there."""
+    return min(max(minute, 0) / (4 * 24 * 60), 1.0) * 0.12
 
 
 @pytest.mark.parametrize("said", ["right", None])
@@ -129,13 +129,13 @@ def test_a_slow_fault_does_not_become_normal(tmp_path: Path, said: Answer | None
     with pressed.open():
         pressed.until(lambda: pressed.watch.champion)
         first = pressed.watch.champion
-        pressed.hours(7 * 24, offset=lambda minute: shifts(minute - 12 * 60))
+        pressed.hours(5 * 24, offset=lambda minute: shifts(minute - 12 * 60))
         assert not pressed.requests
         assert pressed.watch.champion == first
         assert pressed.watch.report()["open"], "it is still found"
         fits = [e.payload for e in pressed.events if e.payload.get("step") == "fitted"][1:]
         for fit in fits:
-            assert fit["window"][1] < pressed.now - 2 * DAY, "what crept up is left out"
+            assert fit["window"][1] < pressed.now - DAY, "what crept up is left out"
 
 
 def moved(_: int) -> float:
@@ -196,6 +196,6 @@ def test_the_same_signals_give_the_same_models_and_verdicts(tmp_path: Path) -> N
             pressed.until(lambda p=pressed: p.watch.champion)
             pressed.hours(12, offset=product)
             pressed.watch.want("as eva wished")
-            pressed.hours(30, offset=product)
+            pressed.hours(12, offset=product)
             found.append([pressed.steps(), pressed.watch.report()])
     assert found[0] == found[1]

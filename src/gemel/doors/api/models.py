@@ -107,9 +107,9 @@ def _lineage(
     steps = daemon.store.events("model", limit=_STEPS)
     if task is not None:
         known = {str(e.payload["task"]) for e in steps if "task" in e.payload}
-        known |= set(daemon.plan.tasks)
+        known |= {*daemon.plan.tasks, *daemon.plan.watches}
         if task not in known:
-            raise Unknown(f"no task '{task}'; {did_you_mean(task, known)}")
+            raise Unknown(f"no task or detector '{task}'; {did_you_mean(task, known)}")
         steps = [e for e in steps if e.payload.get("task") == task]
     where = namespace or namespace_of(daemon.plan.plant.plant)
     plant = Plantwide(where, daemon.planned, Registry(daemon.folder / "models").size)

@@ -15,7 +15,6 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -28,11 +27,12 @@ from gemel.core.plant import PlantSignal
 from gemel.core.time import SECOND, Clock
 from gemel.parts.detectors.base import Detector, Model, Score, Scorer, Window
 from gemel.parts.historians.base import Store
-from gemel.twin.learning.chosen import chosen_signals, measured
+from gemel.twin.learning.chosen import chosen_signals
 from gemel.twin.learning.detecting.noticing import Noticing
 from gemel.twin.learning.detecting.renewing import Desk, Renewing
+from gemel.twin.learning.detecting.steps import Steps
 from gemel.twin.learning.detecting.troubles import Troubles
-from gemel.twin.learning.diagnosis import Diagnoses, Scene
+from gemel.twin.learning.diagnosis import Diagnoses, scene_of
 from gemel.twin.learning.findings import WatchSettings
 from gemel.twin.learning.windows import Normal, NormalRows, recorded
 
@@ -91,7 +91,7 @@ class DetectorWatch:
         self.model_id = ""
         self.last: tuple[int, float, float] | None = None
         """(time, score, limit) of the last row."""
-        self._score, self._tell, self._numbers = score, tell, numbers
+        self._score, self._tell = score, tell
         self._score_number = None if score is None else numbers[score]
         self._detector = detector
         self._store = store
@@ -104,7 +104,7 @@ class DetectorWatch:
         )  # fmt: skip
         self._diagnoses = None
         if not replayed:  # what history holds of a recording is not there yet when it goes by
-            scene = _scene(settings, self._normal, signals, numbers, before)
+            scene = scene_of(settings, self._normal, signals, numbers, before)
             self._diagnoses = Diagnoses(name, scene, store, executor)
         self._digest = hashlib.blake2b(
             json.dumps(
@@ -128,8 +128,8 @@ class DetectorWatch:
         told = store.events("finding", settings.asset, start=clock(), limit=1_000)
         self._left = next((e for e in told if e.source == name and e.lasts), None)
         """A finding that was open when the twin stopped."""
-        self._desk, self._sequence = desk, 0
-        self._began = 0
+        self._desk, self._began = desk, 0
+        self._steps = Steps(name, settings, self._normal, numbers, score)
         self._renewing: Renewing | None = None
         kept = store.kept(f"model/{name}")
         if kept is not None and kept["settings"] != self._digest:
@@ -137,7 +137,7 @@ class DetectorWatch:
         if desk is not None:
             self._renewing = Renewing(
                 self, settings, detector, self._normal, store, desk, executor, clock, complete,
-                None if kept is None else kept.get("renewal"), self._event,
+                None if kept is None else kept.get("renewal"), self._steps,
             )  # fmt: skip
         if kept is not None:
             self._set(self._detector.load(kept["model"]), kept.get("name") or _hash(kept["model"]))
@@ -294,7 +294,7 @@ class DetectorWatch:
             self._set(self._detector.load(fitted.model), model)
         self.keep()
         step: Step = "returned" if returned else "champion"
-        told = self._event(step, model, reason, actor, now, former=former, evidence=evidence)
+        told = self._steps(step, model, reason, actor, now, former=former, evidence=evidence)
         return [*events, *ended, told]
 
     def drop(
@@ -309,7 +309,7 @@ class DetectorWatch:
             return []
         events = renewing.drop(model)
         self.keep()
-        return [*events, self._event("dropped", model, reason, actor, now, evidence=evidence)]
+        return [*events, self._steps("dropped", model, reason, actor, now, evidence=evidence)]
 
     def want(self, reason: str, because: str = "") -> None:
         """Fit again, as soon as it goes."""
@@ -375,8 +375,10 @@ class DetectorWatch:
             return [Event("model", self.settings.asset, now, self.name, now, payload=payload)]
         why = "the first; there is none to compare it with"
         return [
-            self._event("fitted", made.name, "fitted the first", "gemel", now, made=made),
-            self._event("champion", made.name, why, "gemel", now, made=made),
+            self._steps(
+                "fitted", made.name, "fitted the first", "gemel", now, made=made, began=self._began
+            ),
+            self._steps("champion", made.name, why, "gemel", now, made=made),
         ]
 
     def keep(self) -> None:
@@ -403,30 +405,6 @@ class DetectorWatch:
         )
         self.state, self.reason = "watching", ""
 
-    def _event(
-        self, step: Step, model: str, reason: str, actor: str, now: int, *,
-        former: str = "", made: Made | None = None, evidence: Mapping[str, Any] | None = None,
-    ) -> Event:  # fmt: skip
-        from gemel.twin.learning.live.registry import ModelStep, step_event  # see Desk
-
-        self._sequence += 1
-        read: dict[str, Any] = {}
-        if step == "fitted":
-            paths = {number: path for path, number in self._numbers.items()}
-            conditions = tuple(dict.fromkeys(paths[n] for _, n in self._normal.inputs))
-            read = {
-                "began": self._began or now, "columns": self._normal.names,
-                "conditions": conditions, "tells": (self._score,) if self._score else (),
-                "finds": True,
-            }  # fmt: skip
-        told = ModelStep(
-            task=self.name, title=self.title, model=model, step=step, reason=reason, actor=actor,
-            former=former, evidence=dict(evidence or ({} if made is None else made.evidence)),
-            window=None if made is None else made.window, data="" if made is None else made.data,
-            **read,
-        )  # fmt: skip
-        return step_event(self.settings.asset, told, now, self.name, self._sequence)
-
 
 _Fitted = tuple[Model, "Made | None"]
 
@@ -434,21 +412,3 @@ _Fitted = tuple[Model, "Made | None"]
 def _hash(saved: Mapping[str, Any]) -> str:
     text = json.dumps(saved, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def _scene(
-    settings: WatchSettings, normal: Normal, signals: Sequence[PlantSignal],
-    numbers: Mapping[str, int], before: Sequence[Sequence[str]],
-) -> Scene:  # fmt: skip
-    """What a finding is diagnosed by: its own signals, and those of the assets upstream."""
-    steps = tuple(
-        tuple(s.path for s in signals if s.asset in step and measured(s) and not s.told_by)
-        for step in before
-    )
-    further = [path for step in steps for path in step if path not in normal.names]
-    every = replace(
-        normal, names=(*normal.names, *further),
-        numbers=(*normal.numbers, *(numbers[path] for path in further)),
-    )  # fmt: skip
-    anything = replace(every, condition=None)
-    return Scene(settings.asset, normal.names, every, anything, steps, settings.learn)

@@ -45,9 +45,9 @@ class Compared:
     high: float | None
     costs: Costs
     settings: EventCosts
-    enough: bool
-    """Whether enough is answered, of enough periods, to tell them apart if there were much of a
-    difference."""
+    settled: bool
+    """Whether enough is known of enough periods, and the other would not be better even if every
+    unanswered finding turned out best for it."""
 
     def evidence(self) -> dict[str, Any]:
         """JSON-able: what stands beside a decision, in history and in the journal."""
@@ -110,7 +110,7 @@ def judge(costs: Costs, settings: EventCosts) -> Compared:
         verdict = "worse"
     periods = len(costs.least)
     return Compared(verdict, _reason(costs, settings, low, high, periods), periods, low, high,
-                    costs, settings, enough)  # fmt: skip
+                    costs, settings, enough and most.verdict != "better")  # fmt: skip
 
 
 def _trial(gain: Values) -> Any:

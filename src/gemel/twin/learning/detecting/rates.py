@@ -34,7 +34,7 @@ class Rates:
         before = self.counts[-1][0] if self.counts else None
         numbers = score.time[known] // self._period
         above = (score.value > score.limit)[known]
-        for number in np.unique(numbers).tolist():
+        for number in dict.fromkeys(numbers.tolist()):
             mine = numbers == number
             if not self.counts or self.counts[-1][0] < number:
                 self.counts.append([number, 0, 0])

@@ -23,6 +23,7 @@ from gemel.parts.detectors.base import Detector, Model, Score, Scorer, Window
 from gemel.parts.historians.base import Store
 from gemel.twin.learning.detecting.rates import Rates
 from gemel.twin.learning.detecting.shadow import Role, Shadow, start
+from gemel.twin.learning.detecting.steps import Steps
 from gemel.twin.learning.findings import WatchSettings
 from gemel.twin.learning.live.request import Request
 from gemel.twin.learning.windows import Normal
@@ -38,7 +39,7 @@ log = logging.getLogger("gemel.learning")
 
 _RETRY: Final = 5 * SECOND
 _LONGEST: Final = 4
-"""So many times the shadow's time a candidate scores at most, if it could have been told apart."""
+"""So many times the shadow's time a candidate scores at most, if answers could not change much."""
 _AGAIN: Final = 10
 """After a fit that did not go, it is tried so often in the time between two."""
 
@@ -90,12 +91,12 @@ class Renewing:
         self, watch: _Champion, settings: WatchSettings, detector: Detector, normal: Normal,
         store: Store, desk: Desk, executor: Executor, clock: Clock,
         complete: Callable[[], bool], kept: Mapping[str, Any] | None,
-        event: Callable[..., Event],
+        steps: Steps,
     ) -> None:  # fmt: skip
         self._watch, self._settings, self._detector = watch, settings, detector
         self._normal, self._store, self._desk = normal, store, desk
         self._executor, self._clock, self._complete = executor, clock, complete
-        self._event = event
+        self._steps = steps
         self.shadows: dict[Role, Shadow] = {}
         self.compared: dict[Role, Compared] = {}
         self.reason = ""
@@ -301,7 +302,7 @@ class Renewing:
             return []
         self.reason, self._fitted_at = "", now
         self._watch.rename(champion)
-        events = [self._event("fitted", made.name, f"fitted {why}", "gemel", now, made=made)]
+        events = [self._steps("fitted", made.name, f"fitted {why}", "gemel", now, made=made)]
         present = self.shadows.get("candidate")
         if made.name == champion or (present is not None and made.name == present.name):
             self.reason = "the same model came of it"
@@ -309,7 +310,7 @@ class Renewing:
             return events
         if present is not None:
             events += [*self.drop(present.name),
-                       self._event("dropped", present.name, "a newer one takes its place in shadow",
+                       self._steps("dropped", present.name, "a newer one takes its place in shadow",
                                    "gemel", now)]  # fmt: skip
         self.shadows["candidate"] = start(
             made.name, made.model, made.evidence, self._watch.name, self._settings, self._store,
@@ -318,7 +319,7 @@ class Renewing:
         self._changed()
         self._watch.keep()
         reason = f"fitted {why}; scores beside the champion and raises nothing"
-        return [*events, self._event("shadow", made.name, reason, "gemel", now, made=made)]
+        return [*events, self._steps("shadow", made.name, reason, "gemel", now, made=made)]
 
     # Comparing
 
@@ -383,11 +384,11 @@ class Renewing:
                               shadow.name, self._watch.champion, why, found.evidence(),
                               alone))  # fmt: skip
             return []
-        late = lasted >= _LONGEST * renewal.shadow and found.enough
+        late = lasted >= _LONGEST * renewal.shadow and found.settled
         if found.verdict == "worse" or late:
             events = self.drop(shadow.name)
             self._watch.keep()
-            return [*events, self._event("dropped", shadow.name, found.reason, "gemel", now,
+            return [*events, self._steps("dropped", shadow.name, found.reason, "gemel", now,
                                          evidence=found.evidence())]  # fmt: skip
         return []
 
