@@ -1,4 +1,4 @@
-"""A detector at work on made signals, an hour at a time, with people who answer its findings."""
+"""A detector at work on made signals, hours at a time, with people who answer its findings."""
 
 from __future__ import annotations
 
@@ -40,8 +40,12 @@ detectors:
 """
 
 
+_AT_ONCE = 3
+"""Hours in one commit: to begin a segment costs more than all else."""
+
+
 class Pressed:
-    """A press whose samples a watch looks at, hour by hour."""
+    """A press whose samples a watch looks at, some hours at a time."""
 
     def __init__(self, folder: Path, text: str, answer: Callable[[Event], Answer | None]) -> None:
         self.folder = folder
@@ -81,22 +85,25 @@ class Pressed:
     def hours(self, count: int, offset: Callable[[int], float] = lambda _: 0.0,
               wear: Callable[[int], float] = lambda _: 0.0) -> None:  # fmt: skip
         """So many pass; `offset` of the thickness and `wear` at each minute since the start."""
-        for _ in range(count):
-            minute = (self.now - START) // MINUTE + np.arange(60)
-            force = self.random.normal(50, 2, 60)
+        while count > 0:
+            some = min(count, _AT_ONCE)
+            count -= some
+            rows = 60 * some
+            minute = (self.now - START) // MINUTE + np.arange(rows)
+            force = self.random.normal(50, 2, rows)
             off = np.array([offset(int(m)) for m in minute])
             values = {
-                "force": force, "thickness": 0.1 * force + self.random.normal(0, 0.01, 60) + off,
-                "wear": np.array([wear(int(m)) for m in minute]), "state": np.full(60, 6.0),
+                "force": force, "thickness": 0.1 * force + self.random.normal(0, 0.01, rows) + off,
+                "wear": np.array([wear(int(m)) for m in minute]), "state": np.full(rows, 6.0),
             }  # fmt: skip
-            time = self.now + np.arange(60) * MINUTE
+            time = self.now + np.arange(rows) * MINUTE
             frame = Frame.of(
-                np.tile([self.numbers[f"press/{name}"] for name in values], 60),
+                np.tile([self.numbers[f"press/{name}"] for name in values], rows),
                 np.repeat(time, len(values)), np.column_stack(list(values.values())).ravel(),
             )  # fmt: skip
             self.store.commit([frame])
             self.take(self.watch.feed(frame))
-            self.now += HOUR
+            self.now += some * HOUR
             self.say()
             for _ in range(2):  # what a tick hands out is there for the next one
                 self.take(self.watch.tick(self.now))
@@ -120,10 +127,10 @@ class Pressed:
 
     def until(self, true: Callable[[], Any], most: int = 200, **more: Any) -> None:
         """Run until something holds."""
-        for _ in range(most):
+        for _ in range(0, most, _AT_ONCE):
             if true():
                 return
-            self.hours(1, **more)
+            self.hours(_AT_ONCE, **more)
         report = self.watch.report()
         told = {name: report[name] for name in ("state", "reason", "renewing", "drift", "shadow")}
         raise AssertionError(f"not within {most} h: {self.steps()}, {told}")

@@ -54,6 +54,10 @@ def list_models(data: DataFolder = Path("gemel-data"), as_json: AsJson = False) 
                 _model(one.get("candidate")),
             )  # fmt: skip
         console.print(watching)
+        for one in found["detectors"]:
+            for beside in ("shadow", "watched"):
+                if compared := one.get(beside):
+                    console.print(f"{one['name']}: {compared['sentence']}", highlight=False)
     for item in found["proposals"]:
         if item["waiting"]:
             request = item["request"]

@@ -56,7 +56,7 @@ class Rates:
                                  "low": None, "high": None, "state": "not watched"}  # fmt: skip
         if promised is None or len(free) < _LEAST:
             return found
-        share = mean_interval(np.array([share for _, share in free]), share=_SURE)
+        share = mean_interval(np.array([share for _, share in free]), share=_SURE, repeats=400)
         drifted = share.low > _TIMES * promised
         return {**found, "share": share.mean, "low": share.low, "high": share.high,
                 "since": free[0][0] * width if drifted else None,
