@@ -187,15 +187,30 @@ def test_an_event_of_the_machine_shows_what_was_missed(tmp_path: Path) -> None:
         assert {e.end - e.time for e in spans} == {10 * MINUTE}
 
 
-def test_the_same_signals_give_the_same_models_and_verdicts(tmp_path: Path) -> None:
+def test_drift_of_the_alarm_rate_fits_anew_and_twice_the_same(tmp_path: Path) -> None:
+    """Where the plant file says so; and the same signals give the same models and verdicts."""
     found = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        pressed = Pressed(tmp_path / name, WATCH % "", known)
+        pressed = Pressed(tmp_path / name, WATCH % ", on_drift: true", known)
         with pressed.open():
             pressed.until(lambda p=pressed: p.watch.champion)
-            pressed.hours(12, offset=product)
-            pressed.watch.want("as eva wished")
+            pressed.until(lambda p=pressed: p.watch.report().get("candidate"), offset=product)
             pressed.hours(12, offset=product)
             found.append([pressed.steps(), pressed.watch.report()])
+        shadow = next(e.payload for e in pressed.events if e.payload.get("step") == "shadow")
+        assert "more rows are above the limit than was promised" in shadow["reason"]
     assert found[0] == found[1]
+    assert found[0][1]["drift"]["state"] == "drifted"
+
+
+def test_better_is_promoted_alone_only_where_the_plant_file_says_so(tmp_path: Path) -> None:
+    pressed = Pressed(tmp_path, WATCH % ", promote: alone", known)
+    with pressed.open():
+        pressed.until(lambda: pressed.watch.champion)
+        pressed.hours(12, offset=product)
+        pressed.watch.want("as eva wished")
+        pressed.until(lambda: pressed.requests, offset=product)
+    (request,) = pressed.requests
+    assert (request.kind, request.alone) == ("promote", True)
+    assert request.evidence["events"] >= 5
