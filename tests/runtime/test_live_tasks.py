@@ -20,6 +20,7 @@ from tests.runtime.reloading import until
 from typer.testing import CliRunner
 
 from gemel.client import Client
+from gemel.core.event import Event
 from gemel.core.time import SECOND
 from gemel.doors.cli.main import app
 from gemel.doors.serving import Served, served
@@ -135,6 +136,16 @@ async def test_they_are_told_as_signals_on_all_ways(running: Served, tmp_path: P
         assert second[:8] not in (await http.get("/health", headers=wall)).text
         refused = await http.post("/api/models/odd/fit", headers=viewer)
         assert refused.status_code == 403
+        # What it notices is no finding of the twin, and can be answered.
+        now, noticed = system_clock(), {"detector": "odd", "model": second, "title": "odd"}
+        event = Event("shadow_finding", "press", now, "odd shadow", now, now, noticed)
+        daemon.pipeline.emit([event])
+        await until(lambda: daemon.store.events("shadow_finding"))
+        assert event.id not in (await http.get("/api/findings", headers=viewer)).text
+        await command("labels", "answer", event.id, "wrong")
+        await until(lambda: daemon.store.events("label"))
+        (told,) = daemon.store.events("label")
+        assert (told.payload["finding"], told.payload["detector"]) == (event.id, "odd")
     await command("models", "champion", "odd", second, "--reason", "it knows more")
     assert watch.champion == second
     assert watch.report()["former"]["model"] == first
