@@ -327,7 +327,8 @@ def parts() -> str:
         text += [f"## {name.capitalize()}\n", SECTIONS.get(name, "") + "\n"]
         if name == "detectors":
             text.append("### Use of a detector { #use-of-a-detector }\n")
-            text += [prose(WatchSettings.__doc__ or "") + "\n", Schema(WatchSettings).table()]
+            watch = Schema(WatchSettings)
+            text += [prose(WatchSettings.__doc__ or "") + "\n", watch.table(), *watch.tables(4)]
             text.append("### Use of a task { #use-of-a-task }\n")
             use = Schema(TaskUse)
             text += [prose(TaskUse.__doc__ or "") + "\n", use.table(), *use.tables(4)]

@@ -33,6 +33,7 @@ from gemel.parts.historians import HISTORIANS
 from gemel.runtime.configuration import check
 from gemel.twin.alarms.settings import AlarmRules, AlarmSettings
 from gemel.twin.learning import WatchSettings
+from gemel.twin.learning.detecting.settings import DetectorRenewal, EventCosts
 from gemel.twin.learning.live.settings import Renewal, TaskUse
 from gemel.twin.operations import OperationsSettings
 from gemel.virtual import options
@@ -179,6 +180,8 @@ def models() -> list[type[Any]]:
         AlarmRules,
         OperationsSettings,
         WatchSettings,
+        DetectorRenewal,
+        EventCosts,
         TaskUse,
         Renewal,
         Line,

@@ -235,7 +235,7 @@ def test_words_of_files(tmp_path: Path, words: str, learn: int, looks: tuple[str
         ("normal: all, signals: [press/heat], columns: [heat]", "columns: `signals` says already"),
         ("normal: all, label: state", "answers to findings say what was right"),
         ("normal: all, unit: wear", "unit: the asset is the unit"),
-        ("normal: all, renewal: {every: 1 h}", "renewal: what is normal is learned once"),
+        ("normal: all, renewal: {every: often}", "renewal.every"),
         ("normal: all, false_alarms: few", "false_alarms"),
         ("normal: all, model: {kind: pcb}", "no detector named 'pcb'; did you mean 'pca'"),
         ("normal: all, when: heat >", "expected a value"),

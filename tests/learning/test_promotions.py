@@ -101,7 +101,7 @@ async def test_a_worse_one_that_is_forced_in_goes_back_by_itself(room: Room) -> 
 
 
 async def test_what_is_not_there_is_named(room: Room) -> None:
-    with pytest.raises(Unknown, match="no task 'estimat'; did you mean 'estimate'"):
+    with pytest.raises(Unknown, match="no task or detector 'estimat'; did you mean 'estimate'"):
         await room.promotions.refit("estimat", EVA)
     with pytest.raises(Unknown, match="no model"):
         await room.promotions.force("estimate", "0" * 16, EVA, "a typing error")

@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 import pytest
 from tests.learning.live import PLANT
+from tests.learning.openlineage import read, runs
 from tests.learning.test_live_anomaly import DETECTOR, ODD
 from tests.learning.test_live_failure import FAILS
 from tests.runtime.doors import bearer
@@ -19,6 +20,7 @@ from tests.runtime.reloading import until
 from typer.testing import CliRunner
 
 from gemel.client import Client
+from gemel.core.event import Event
 from gemel.core.time import SECOND
 from gemel.doors.cli.main import app
 from gemel.doors.serving import Served, served
@@ -110,6 +112,54 @@ async def test_they_are_told_as_signals_on_all_ways(running: Served, tmp_path: P
     told = (await asyncio.to_thread(CliRunner().invoke, app, given)).stdout
     assert "within 20 s (warned)" in " ".join(told.split())
     assert "watching" in told
+
+    # A person has the detector fitted again: the new model scores beside it, and raises nothing.
+    watch = daemon.rooms.watches["odd"]
+
+    async def command(*words: str) -> str:
+        given = [*words, "--data", str(daemon.folder)]
+        result = await asyncio.to_thread(CliRunner().invoke, app, given)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    await command("models", "fit", "odd", "--because", "it has much more to learn from")
+    await until(lambda: watch.report()["candidate"])
+    first, shown = watch.champion, json.loads(await command("models", "show", "odd", "--json"))
+    second = shown["candidate"]["model"]
+    assert (shown["model"], second != first) == (first, True)
+    assert shown["candidate"]["evidence"]["rows"]["all"] > 1_000
+    assert second in await command("models", "show", "odd")
+    async with httpx.AsyncClient(base_url=running.url, trust_env=False) as http:
+        page = (await http.get("/models", headers=wall)).text
+        assert "a new model is in shadow" in page
+        assert second[:8] in page
+        assert second[:8] not in (await http.get("/health", headers=wall)).text
+        refused = await http.post("/api/models/odd/fit", headers=viewer)
+        assert refused.status_code == 403
+        # What it notices is no finding of the twin, and can be answered.
+        now, noticed = system_clock(), {"detector": "odd", "model": second, "title": "odd"}
+        event = Event("shadow_finding", "press", now, "odd shadow", now, now, noticed)
+        daemon.pipeline.emit([event])
+        await until(lambda: daemon.store.events("shadow_finding"))
+        assert event.id not in (await http.get("/api/findings", headers=viewer)).text
+        await command("labels", "answer", event.id, "wrong")
+        await until(lambda: daemon.store.events("label"))
+        (told,) = daemon.store.events("label")
+        assert (told.payload["finding"], told.payload["detector"]) == (event.id, "odd")
+    await command("models", "champion", "odd", second, "--reason", "it knows more")
+    assert watch.champion == second
+    assert watch.report()["former"]["model"] == first
+    await until(lambda: sum(e.payload["task"] == "odd" for e in daemon.store.events("model")) == 5)
+    steps = json.loads(await command("models", "history", "odd", "--json"))
+    assert [s["step"] for s in reversed(steps)] == [
+        "fitted", "champion", "fitted", "shadow", "champion"
+    ]  # fmt: skip
+    out = tmp_path / "lineage.ndjson"
+    await command("models", "lineage", "odd", "--out", str(out))
+    runs([read(line) for line in out.read_text().splitlines()])
+    assert "champions/odd" in out.read_text()
+    assert "signals/press/odd" in out.read_text(), "its score"
+    assert any(e.draft.kind == "model promoted" for e in daemon.rooms.journal.entries())
 
     # The same as a detector: it tells no score any more, and keeps its model.
     model = daemon.rooms.watches["odd"].model_id

@@ -330,9 +330,9 @@ class AsyncClient:
         """What learns: champions, shadows, drift, and what is proposed about models."""
         return _plain(await self.get("/api/models"))
 
-    async def fit(self, task: str) -> Plain:
-        """Have a task fitted again now."""
-        return _plain(await self.post(_of("models", task, "fit"), {}))
+    async def fit(self, task: str, because: str = "") -> Plain:
+        """Have a task or a detector fitted again now; `because` says what has changed."""
+        return _plain(await self.post(_of("models", task, "fit"), {"because": because}))
 
     async def stop_fit(self, task: str) -> Plain:
         """Give up the fit that runs."""

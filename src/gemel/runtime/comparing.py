@@ -17,7 +17,7 @@ from gemel.runtime.links import wanted_of
 from gemel.runtime.live_tasks import source_of
 from gemel.twin.alarms import looks_at
 from gemel.twin.decisions import targets
-from gemel.twin.learning import Normal, chosen_signals
+from gemel.twin.learning import Condition, Normal, chosen_signals
 from gemel.twin.mirror.names import Names, Resolver
 from gemel.twin.operations import surroundings
 
@@ -205,6 +205,9 @@ def _detectors(plan: Plan, places: Mapping[str, int], signals: Mapping[str, Plan
             watch.normal, plan.signals, watch.asset,
         )  # fmt: skip
         inputs = [plan.signals[place].path for _, place in normal.inputs]
+        if watch.event:
+            event = Condition.of(watch.event, plan.signals, dict(places), watch.asset)
+            inputs += [plan.signals[place].path for _, place in event.inputs]
         meanings = _meanings([*normal.names, *inputs], signals)
         found[name] = (watch, detector, plan.scores.get(name), meanings)
     return found

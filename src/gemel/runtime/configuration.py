@@ -353,6 +353,8 @@ def _trial(document: Document, plan: Plan) -> Iterator[Advice]:
             Normal.of(
                 (), numbers, watch.step, watch.lateness, watch.normal, plan.signals, watch.asset
             )
+            if watch.event:
+                Condition.of(watch.event, plan.signals, numbers, watch.asset)
         except ConfigurationError as error:
             section = "tasks" if name in plan.scores else "detectors"
             where = _line(document, (section, name), error.message)

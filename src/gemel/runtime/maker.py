@@ -16,12 +16,14 @@ from gemel.runtime.configuration import Plan
 from gemel.twin.alarms import Alarms
 from gemel.twin.decisions import Adviser
 from gemel.twin.learning import DetectorWatch
+from gemel.twin.learning.detecting.renewing import Desk
 from gemel.twin.learning.diagnosis import upstream
 from gemel.twin.mirror import Mirror
 from gemel.twin.operations import Calendar, Operations
 
 if TYPE_CHECKING:
     from gemel.twin.learning.live.learner import Learner
+    from gemel.twin.learning.live.registry import Registry
     from gemel.twin.learning.live.request import Request
     from gemel.twin.mirror.features import Shaper
 
@@ -40,7 +42,7 @@ class Maker:
     asker: Executor
     """Asks those that take their time."""
     folder: Path
-    """Where models of tasks are kept."""
+    """Where models are kept."""
     complete: Callable[[], bool]
     submit: Callable[[Proposal], None]
     tell: Callable[[Frame], None]
@@ -77,6 +79,7 @@ class Maker:
         """A detector at work, with the model that is kept for its settings."""
         settings, detector = plan.watches[name]
         score = plan.scores.get(name)
+        desk = None if self.replayed else Desk(self.registry, self.request)
         return DetectorWatch(
             name, settings, detector, plan.signals, dict(numbers), self.store, self.executor,
             self.clock, self.complete, replayed=self.replayed,
@@ -84,18 +87,24 @@ class Maker:
                 settings.asset, {path: asset.after for path, asset in plan.plant.assets.items()}
             ),
             score=score, tell=None if score is None else self.tell,
+            desk=desk,
         )  # fmt: skip
 
     def learner(self, plan: Plan, numbers: Mapping[str, int], name: str) -> Learner:
         """A task at work, with the models that are kept for its settings."""
         from gemel.twin.learning.live.learner import Learner  # see live_tasks
-        from gemel.twin.learning.live.registry import Registry  # this too
 
         return Learner(
-            plan.tasks[name], plan.signals, numbers, self.store, Registry(self.folder / "models"),
+            plan.tasks[name], plan.signals, numbers, self.store, self.registry(),
             fitter=self.executor, asker=self.asker, clock=self.clock, complete=self.complete,
             tell=self.tell, request=self.request,
         )  # fmt: skip
+
+    def registry(self) -> Registry:
+        """Where models are kept."""
+        from gemel.twin.learning.live.registry import Registry  # see live_tasks
+
+        return Registry(self.folder / "models")
 
     def adviser(
         self,

@@ -26,7 +26,7 @@ from gemel.core.plant import PlantSignal, Signal
 from gemel.parts.historians.base import Store
 from gemel.runtime.comparing import Changes, PlanChange, compare, needs_restart, outline
 from gemel.runtime.configuration import Plan, load
-from gemel.runtime.rooms import connectors_of, told_alarms
+from gemel.runtime.rooms import connectors_of, renewed, told_alarms
 from gemel.runtime.watching import Watcher
 from gemel.twin.alarms import Alarms
 from gemel.twin.decisions import Adviser, Target, targets
@@ -98,7 +98,7 @@ async def reload(daemon: Daemon, plan: Plan, actor: str) -> PlanChange:
     rooms.shapers = _shapers(daemon, plan, ready)
     rooms.watches = {name: ready.watches.get(name) or rooms.watches[name] for name in plan.watches}
     rooms.learners = _learners(daemon, plan, ready)
-    rooms.promotions.learners = rooms.learners
+    rooms.promotions.renewed = renewed(rooms.watches, rooms.learners)
     rooms.advisers = swapped.advisers
     rooms.decisions.follow(
         ready.targets, connectors_of(plan, ready.numbers), frozenset(changes["commands"].kept)
@@ -178,7 +178,8 @@ def _swap(daemon: Daemon, plan: Plan, changes: Changes, ready: _Ready) -> _Swapp
         events += rooms.watches[name].end()
     for name in changes["detectors"].changed:
         taken = ready.watches[name].take_over(rooms.watches[name], now)
-        events += [_started("detector", name, now, fresh=not taken), *taken]
+        fresh = ready.watches[name].model is None
+        events += [_started("detector", name, now, fresh=fresh), *taken]
     for name in changes["features"].changed:
         events.append(_started("feature", name, now, fresh=True))
     for name in changes["tasks"].ended:

@@ -43,10 +43,11 @@ from gemel.twin.operations import Operations
 
 if TYPE_CHECKING:
     from gemel.twin.learning.live.learner import Learner
+    from gemel.twin.learning.live.renewed import Renewed
     from gemel.twin.learning.live.request import Request
     from gemel.twin.mirror.features import Shaper
 
-__all__ = ["Rooms", "connectors_of", "told_alarms"]
+__all__ = ["Rooms", "connectors_of", "renewed", "told_alarms"]
 
 log = logging.getLogger("gemel.rooms")
 
@@ -136,7 +137,9 @@ class Rooms:
             emit=pipeline.emit,
         )
         await decisions.restore()
-        promotions = Promotions(learners, decisions.ledger, clock, pipeline.between, pipeline.emit)
+        promotions = Promotions(
+            renewed(watches, learners), decisions.ledger, clock, pipeline.between, pipeline.emit
+        )
         lots = Lots(journal, clock, pipeline.emit)
         await lots.restore()
         advisers = {
@@ -183,6 +186,13 @@ class Rooms:
         await self.decisions.close()
         await asyncio.to_thread(self.keep, store)
         self.journal.close()
+
+
+def renewed(
+    watches: Mapping[str, DetectorWatch], learners: Mapping[str, Learner]
+) -> dict[str, Renewed]:
+    """All whose models people decide about. A task goes before a detector of the same name."""
+    return {**watches, **learners}
 
 
 def told_alarms(store: Store, now: int) -> Sequence[Event]:

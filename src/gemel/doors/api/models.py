@@ -39,6 +39,16 @@ class Wanted(BaseModel):
     reason: str = Field(min_length=1, max_length=1_000)
 
 
+class Because(BaseModel):
+    """Why a model is to be fitted again."""
+
+    because: str = Field(
+        "",
+        max_length=1_000,
+        description="What has changed, where scores of a detector have crept up and it is no fault",
+    )
+
+
 class Said(BaseModel):
     """What somebody says of a finding."""
 
@@ -97,9 +107,9 @@ def _lineage(
     steps = daemon.store.events("model", limit=_STEPS)
     if task is not None:
         known = {str(e.payload["task"]) for e in steps if "task" in e.payload}
-        known |= set(daemon.plan.tasks)
+        known |= {*daemon.plan.tasks, *daemon.plan.watches}
         if task not in known:
-            raise Unknown(f"no task '{task}'; {did_you_mean(task, known)}")
+            raise Unknown(f"no task or detector '{task}'; {did_you_mean(task, known)}")
         steps = [e for e in steps if e.payload.get("task") == task]
     where = namespace or namespace_of(daemon.plan.plant.plant)
     plant = Plantwide(where, daemon.planned, Registry(daemon.folder / "models").size)
@@ -124,9 +134,11 @@ async def forecasts(daemon: Running, _: Viewer) -> list[dict[str, Any]]:
 
 
 @router.post("/models/{task}/fit")
-async def fit(task: str, daemon: Running, actor: Engineer) -> dict[str, Any]:
-    """Fit again now; the model that comes of it goes into shadow."""
-    await daemon.rooms.promotions.refit(task, actor)
+async def fit(
+    task: str, daemon: Running, actor: Engineer, said: Because | None = None
+) -> dict[str, Any]:
+    """Fit a task or a detector again now; the model that comes of it goes into shadow."""
+    await daemon.rooms.promotions.refit(task, actor, said.because if said else "")
     return _report(daemon, task)
 
 
@@ -160,7 +172,7 @@ async def decline(id: str, why: Reason, daemon: Running, actor: Engineer) -> dic
 async def labels(daemon: Running, _: Viewer) -> dict[str, Any]:
     """What people said of findings, and how often detectors were wrong."""
     now = daemon.clock()
-    findings, said = await _findings(daemon)
+    findings, said = await _findings(daemon, "finding")
     first = {
         watch.name: max(int(watch.model.evidence()["window"][1]), now - _BACK)
         for watch in daemon.rooms.watches.values()
@@ -217,7 +229,8 @@ def _diagnosis(event: Event, daemon: Daemon) -> dict[str, Any]:
 @router.post("/findings/{id}/answer")
 async def answer(id: str, said: Said, daemon: Running, actor: Operator) -> dict[str, Any]:
     """Say whether a finding was right, wrong, or known and no fault, and what it was."""
-    findings, labels = await _findings(daemon)
+    # What a model in shadow noticed is answered as well: by that it is compared.
+    findings, labels = await _findings(daemon, "finding", "shadow_finding")
     finding = next((e for e in findings if id in (e.id, e.supersedes)), None)
     if finding is None:
         raise Unknown(f"there is no finding '{id}' in the last {_BACK // DAY} days")
@@ -230,13 +243,13 @@ async def answer(id: str, said: Said, daemon: Running, actor: Operator) -> dict[
     return {"id": event.id, "time": isoformat(event.time), **event.payload}
 
 
-async def _findings(daemon: Daemon) -> tuple[list[Event], list[Event]]:
+async def _findings(daemon: Daemon, *kinds: str) -> tuple[list[Event], list[Event]]:
     start = daemon.clock() - _BACK
 
     def read() -> tuple[list[Event], list[Event]]:
         events = daemon.store.events
         return (
-            events("finding", start=start, limit=_MOST),
+            [e for kind in kinds for e in events(kind, start=start, limit=_MOST)],
             events("label", start=start, limit=_MOST),
         )
 
@@ -244,7 +257,7 @@ async def _findings(daemon: Daemon) -> tuple[list[Event], list[Event]]:
 
 
 def _report(daemon: Daemon, task: str) -> dict[str, Any]:
-    return daemon.rooms.learners[task].report()
+    return daemon.rooms.promotions.renewed[task].report()
 
 
 def plain_promotion(promotion: Promotion) -> dict[str, Any]:

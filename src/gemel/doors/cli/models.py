@@ -11,6 +11,7 @@ import typer
 
 from gemel.client import Client
 from gemel.core.errors import ConfigurationError, did_you_mean
+from gemel.core.time import isoformat
 from gemel.doors.cli.options import AsJson, DataFolder
 
 __all__ = ["labels", "models"]
@@ -25,7 +26,7 @@ Reason = Annotated[str, typer.Option("--reason", help="Stands in the journal")]
 @models.command("list")
 def list_models(data: DataFolder = Path("gemel-data"), as_json: AsJson = False) -> None:
     """Every task: what it tells, its champion, what is in shadow, what is proposed; and every
-    detector with its score."""
+    detector with its score, and what its findings cost beside those of a model in shadow."""
     found = _ask(data, "/api/models")
     if as_json:
         typer.echo(json.dumps(found, indent=2))
@@ -44,14 +45,19 @@ def list_models(data: DataFolder = Path("gemel-data"), as_json: AsJson = False) 
     else:
         console.print("the plant file has no tasks")
     if found["detectors"]:
-        watching = telling.table("detector", "state", "score, limit", "model")
+        watching = telling.table("detector", "state", "score, limit", "champion", "in shadow")
         for one in found["detectors"]:
             _, *last = one["last"] or [None]
             watching.add_row(
-                one["name"], f"{one['state']} {one['reason']}".strip(),
+                one["name"], f"{one['state']} {one['reason']} {one.get('renewing', '')}".strip(),
                 ", ".join(f"{value:.4g}" for value in last), one["model"],
+                _model(one.get("candidate")),
             )  # fmt: skip
         console.print(watching)
+        for one in found["detectors"]:
+            for beside in ("shadow", "watched"):
+                if compared := one.get(beside):
+                    console.print(f"{one['name']}: {compared['sentence']}", highlight=False)
     for item in found["proposals"]:
         if item["waiting"]:
             request = item["request"]
@@ -60,6 +66,36 @@ def list_models(data: DataFolder = Path("gemel-data"), as_json: AsJson = False) 
                 f"{request['reason']}",
                 highlight=False,
             )
+
+
+@models.command()
+def show(task: TaskOf, data: DataFolder = Path("gemel-data"), as_json: AsJson = False) -> None:
+    """One task or detector: its champion, what stands beside it, how they compare, and which
+    findings wait for an answer."""
+    found = _ask(data, "/api/models")
+    one = _known(task, found)
+    if as_json:
+        typer.echo(json.dumps(one, indent=2))
+        return
+    from gemel.doors.cli import telling
+
+    shown = telling.table("", "")
+    champion = one["model"] if "model" in one else _model(one["champion"])
+    shown.add_row("state", f"{one['state']} {one['reason']} {one.get('renewing', '')}".strip())
+    shown.add_row("champion", champion)
+    roles = {"candidate": ("shadow", "in shadow"), "former": ("watched", "before")}
+    for role, (beside, name) in roles.items():
+        if one.get(role):
+            shown.add_row(name, _model(one[role]))
+            shown.add_row("", (one[beside] or {}).get("sentence", "no period yet"))
+    shown.add_row("drift", (one.get("drift") or {}).get("state", "not watched"))
+    console = telling.console()
+    console.print(shown)
+    for beside in ("shadow", "watched"):
+        for item in (one.get(beside) or {}).get("open") or ():
+            whose = "the champion" if item["champion"] else "the model in shadow"
+            when = isoformat(item["time"])
+            console.print(f"not answered: {item['id']} of {when} by {whose}", highlight=False)
 
 
 @models.command()
@@ -111,9 +147,18 @@ def lineage(
 
 
 @models.command()
-def fit(task: TaskOf, data: DataFolder = Path("gemel-data")) -> None:
-    """Fit a task again now; what comes of it goes into shadow."""
-    _tell(data, f"/api/models/{task}/fit", {})
+def fit(
+    task: TaskOf,
+    because: Annotated[
+        str,
+        typer.Option(
+            help="What has changed, where a detector's scores have crept up and it is no fault"
+        ),
+    ] = "",
+    data: DataFolder = Path("gemel-data"),
+) -> None:
+    """Fit a task or a detector again now; what comes of it goes into shadow."""
+    _tell(data, f"/api/models/{task}/fit", {"because": because})
     typer.echo(f"{task} is being fitted; `gemel models list` says how far it is")
 
 
@@ -263,10 +308,11 @@ def _tell(data: Path, path: str, body: Any) -> Any:
     return _running(data).post(path, body)
 
 
-def _known(task: str, found: Any) -> None:
-    names = [t["name"] for t in found["tasks"]]
-    if task not in names:
-        raise ConfigurationError(f"no task '{task}'; {did_you_mean(task, names)}")
+def _known(task: str, found: Any) -> Any:
+    known = {one["name"]: one for one in (*found["detectors"], *found["tasks"])}
+    if task not in known:
+        raise ConfigurationError(f"no task or detector '{task}'; {did_you_mean(task, known)}")
+    return known[task]
 
 
 def _told(task: Any) -> str:

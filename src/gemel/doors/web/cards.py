@@ -11,7 +11,7 @@ from gemel.doors.web import diagnosis
 from gemel.doors.web.markup import Child, Html, button, data, figure, form, h, label, words
 from gemel.doors.web.viewer import Viewer
 
-__all__ = ["act", "advice", "finding", "outcome", "proposal"]
+__all__ = ["act", "advice", "answer", "finding", "outcome", "proposal"]
 
 
 def advice(viewer: Viewer, proposals: Plain | None, findings: list[Plain]) -> Html:
@@ -167,12 +167,12 @@ def finding(viewer: Viewer, event: Plain) -> Html:
         h("p", told, " · ",
           h("a", "Which lots?", href=f"/quality?finding={_query(event['id'])}#suspects"),
           cls="why"),
-        _answer(viewer, event),
+        answer(viewer, event["id"]),
         cls="card",
     )  # fmt: skip
 
 
-def _answer(viewer: Viewer, event: Plain) -> Html | None:
+def answer(viewer: Viewer, finding: str) -> Html | None:
     """Right, wrong or known: what a person says of a finding."""
     if not viewer.may("operator"):
         return None
@@ -190,7 +190,7 @@ def _answer(viewer: Viewer, event: Plain) -> Html | None:
         "div",
         h("details", h("summary", "Answer", cls="button"),
           h("form", fields, h("div", buttons, cls="buttons"), data_action="answer",
-            data_finding=event["id"])),
+            data_finding=finding)),
         cls="buttons",
     )  # fmt: skip
 
@@ -224,11 +224,11 @@ def act(viewer: Viewer) -> None:
             raise Refused(envelope["sentence"])
         return f"The envelope allows it: {envelope['sentence'] or 'within its limits'}"
 
-    async def answer(told: Plain) -> str:
+    async def say(told: Plain) -> str:
         said = await viewer.client.answer(told["finding"], told["answer"], told.get("cause", ""))
         return f"Kept: {said['answer']}" + (f", {said['cause']}" if said["cause"] else "")
 
-    viewer.on("answer", answer)
+    viewer.on("answer", say)
     viewer.on("approve", approve)
     viewer.on("decline", decline)
     viewer.on("try", try_value)

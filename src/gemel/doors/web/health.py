@@ -159,7 +159,10 @@ def _detectors(detectors: list[Plain]) -> Html:
                 _score(d.get("last")),
                 href=f"/trends?signal={quote(d['score'], safe='')}",
             ),
-            h("code", str(d.get("model") or "")[:8]),
+            join(
+                h("code", str(d.get("model") or "")[:8]),
+                h("a", " another in shadow", href="/models") if d.get("candidate") else None,
+            ),
         )
         for d in detectors
     ]

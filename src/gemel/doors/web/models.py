@@ -6,7 +6,9 @@ from typing import Any
 from urllib.parse import quote
 
 from gemel.client.asynchronous import Plain
+from gemel.doors.web import cards
 from gemel.doors.web.chances import chances
+from gemel.doors.web.detectors import detectors as shown_detectors
 from gemel.doors.web.frame import Surroundings
 from gemel.doors.web.markup import (
     Child,
@@ -55,14 +57,14 @@ async def build(around: Surroundings) -> Html:
     await facts.ask()
     proposals = Part("proposals", _proposals(viewer, facts.models))
     tasks = Part("tasks", _tasks(viewer, facts.models["tasks"]))
-    detectors = Part("detectors", _detectors(viewer, facts.models["detectors"]))
+    detectors = Part("detectors", shown_detectors(viewer, facts.models["detectors"]))
     steps = Part("steps", _steps(viewer, facts.models["steps"]))
 
     async def look_again() -> None:
         await facts.ask()
         proposals.show(_proposals(viewer, facts.models))
         tasks.show(_tasks(viewer, facts.models["tasks"]))
-        detectors.show(_detectors(viewer, facts.models["detectors"]))
+        detectors.show(shown_detectors(viewer, facts.models["detectors"]))
         steps.show(_steps(viewer, facts.models["steps"]))
 
     viewer.refresh(look_again)
@@ -259,27 +261,6 @@ def _wishes(viewer: Viewer, task: Plain) -> Html | None:
     )
 
 
-def _detectors(viewer: Viewer, detectors: list[Plain]) -> Html:
-    if not detectors:
-        return Html("")
-    rows = [
-        (
-            d["title"],
-            d["state"] + (f": {d['reason']}" if d.get("reason") else ""),
-            _window(viewer, d.get("evidence") or {}),
-            h("code", str(d.get("model") or "")[:8]),
-        )
-        for d in detectors
-    ]
-    return panel("What watches?", table(("Detector", "State", "Learned from", "Model"), rows),
-                 aside=f"{len(rows)}")  # fmt: skip
-
-
-def _window(viewer: Viewer, evidence: Plain) -> str:
-    window = evidence.get("window")
-    return f"{viewer.clock(window[0])} to {viewer.clock(window[1])}" if window else "—"
-
-
 def _steps(viewer: Viewer, steps: list[Plain]) -> Html:
     if not steps:
         return Html("")
@@ -313,7 +294,7 @@ def _act(viewer: Viewer) -> None:
         return "Declined; the reason is kept"
 
     async def fit(told: Plain) -> str:
-        await client.fit(told["task"])
+        await client.fit(told["task"], told.get("because", ""))
         return "It is being fitted; the new model goes into shadow"
 
     async def stop(told: Plain) -> str:
@@ -330,3 +311,4 @@ def _act(viewer: Viewer) -> None:
     }  # fmt: skip
     for name, handler in actions.items():
         viewer.on(name, handler)
+    cards.act(viewer)

@@ -11,17 +11,15 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from gemel.core.errors import GemelError, Refused, Unknown, did_you_mean
 from gemel.core.event import Event, make_id
 from gemel.core.time import Clock
 from gemel.twin.decisions.ledger import Ledger, Steps
 from gemel.twin.decisions.people import SYSTEM, Actor, must
+from gemel.twin.learning.live.renewed import Renewed
 from gemel.twin.learning.live.request import Request
-
-if TYPE_CHECKING:
-    from gemel.twin.learning.live.learner import Learner
 
 __all__ = ["Promotion", "Promotions"]
 
@@ -49,18 +47,19 @@ class Promotion:
 class Promotions:
     """All decisions about models. Every call comes from the event loop.
 
-    between  runs work in the compute thread, which alone may change a learner
+    renewed  by name: tasks that learn, and detectors at work
+    between  runs work in the compute thread, which alone may change one of them
     """
 
     def __init__(
         self,
-        learners: Mapping[str, Learner],
+        renewed: Mapping[str, Renewed],
         ledger: Ledger,
         clock: Clock,
         between: Callable[[Callable[[], list[Event]]], Awaitable[list[Event]]],
         emit: Callable[[Iterable[Event]], None],
     ) -> None:
-        self.learners = learners
+        self.renewed = renewed
         self._ledger = ledger
         self._clock = clock
         self._between = between
@@ -101,10 +100,10 @@ class Promotions:
         found = self._waiting(name)
         request = found.request
         await self._note("model declined", request, actor.name, reason, role=actor.role)
-        learner, now = self._learner(request.task), self._clock()
+        one, now = self._renewed(request.task), self._clock()
         self._emit(
             await self._between(
-                lambda: learner.drop(request.model, actor.name, reason, now, request.evidence)
+                lambda: one.drop(request.model, actor.name, reason, now, request.evidence)
             )
         )
         self._put(found, "declined", actor.name, reason)
@@ -116,23 +115,25 @@ class Promotions:
         must(actor, "engineer", "make a model champion")
         if not reason.strip():
             raise Refused("to make a model champion without a comparison needs a reason")
-        learner = self._learner(task)
-        fitted = await asyncio.to_thread(learner.registry.get, model)
-        if fitted.task.get("task") != learner.form.task.task:
-            raise Refused(f"model {model} is of a task '{fitted.task.get('task')}'")
+        one = self._renewed(task)
+        fitted = await asyncio.to_thread(one.registry.get, model)
+        if why := one.unfit(fitted):
+            raise Refused(f"model {model} cannot be champion of {task}: {why}")
         request = Request(
-            task, learner.form.use.asset, learner.form.use.title or task, "promote", model,
-            learner.champion, reason, {}, alone=False,
+            task, one.asset, one.title, "promote", model, one.champion, reason, {},
+            alone=False,
         )  # fmt: skip
         await self._hold(request, actor.name, reason, role=actor.role)
 
-    async def refit(self, task: str, actor: Actor) -> None:
-        """Fit again now."""
+    async def refit(self, task: str, actor: Actor, because: str = "") -> None:
+        """Fit again now. `because` is what the actor says of what has changed: a detector learns
+        from rows whose scores have crept up only if somebody says why that is no fault."""
         must(actor, "engineer", "have a model fitted")
-        learner = self._learner(task)
+        one = self._renewed(task)
+        await asyncio.to_thread(getattr, one, "registry")  # says so where none is renewed
 
         def want() -> list[Event]:
-            learner.want(f"as {actor.name} wished")
+            one.want(f"as {actor.name} wished", because.strip())
             return []
 
         await self._between(want)
@@ -140,10 +141,10 @@ class Promotions:
     async def stop(self, task: str, actor: Actor) -> None:
         """Give up the fit that runs."""
         must(actor, "engineer", "stop a fit")
-        learner = self._learner(task)
+        one = self._renewed(task)
 
         def stop() -> list[Event]:
-            learner.stop_fitting()
+            one.stop_fitting()
             return []
 
         await self._between(stop)
@@ -160,13 +161,13 @@ class Promotions:
 
     async def _hold(self, request: Request, actor: str, reason: str, **payload: Any) -> None:
         """First the journal, then the twin."""
-        learner, now = self._learner(request.task), self._clock()
+        one, now = self._renewed(request.task), self._clock()
         kind = "model promoted" if request.kind == "promote" else "model returned"
         await self._note(kind, request, actor, reason, **payload)
         returned = request.kind == "return"
         self._emit(
             await self._between(
-                lambda: learner.promote(
+                lambda: one.promote(
                     request.model,
                     actor,
                     reason,
@@ -200,8 +201,8 @@ class Promotions:
             raise Refused(f"it is {found.state} already: {found.said}")
         return found
 
-    def _learner(self, task: str) -> Learner:
-        learner = self.learners.get(task)
-        if learner is None:
-            raise Unknown(f"no task '{task}'; {did_you_mean(task, self.learners)}")
-        return learner
+    def _renewed(self, task: str) -> Renewed:
+        one = self.renewed.get(task)
+        if one is None:
+            raise Unknown(f"no task or detector '{task}'; {did_you_mean(task, self.renewed)}")
+        return one

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -19,10 +19,13 @@ import numpy as np
 from gemel.core.errors import DataError, GemelError
 from gemel.core.event import Event, Payload
 from gemel.core.frame import Values
+from gemel.core.plant import PlantSignal
 from gemel.core.time import DAY, SECOND
 from gemel.parts.detectors.base import Window
 from gemel.parts.diagnosers.base import Case, Diagnosis, Example
 from gemel.parts.historians.base import Store
+from gemel.twin.learning.chosen import measured
+from gemel.twin.learning.findings import WatchSettings
 from gemel.twin.learning.windows import Normal, recorded
 
 __all__ = ["Alike", "Deviation", "Diagnosed", "Diagnoses", "Likely", "Scene", "upstream"]
@@ -140,6 +143,24 @@ class _Due:
     def first(self) -> str:
         """Id of the finding as it opened."""
         return self.finding.supersedes or self.finding.id
+
+
+def scene_of(
+    settings: WatchSettings, normal: Normal, signals: Sequence[PlantSignal],
+    numbers: Mapping[str, int], before: Sequence[Sequence[str]],
+) -> Scene:  # fmt: skip
+    """What a finding is diagnosed by: its own signals, and those of the assets upstream."""
+    steps = tuple(
+        tuple(s.path for s in signals if s.asset in step and measured(s) and not s.told_by)
+        for step in before
+    )
+    further = [path for step in steps for path in step if path not in normal.names]
+    every = replace(
+        normal, names=(*normal.names, *further),
+        numbers=(*normal.numbers, *(numbers[path] for path in further)),
+    )  # fmt: skip
+    anything = replace(every, condition=None)
+    return Scene(settings.asset, normal.names, every, anything, steps, settings.learn)
 
 
 class Diagnoses:

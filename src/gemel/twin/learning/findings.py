@@ -10,6 +10,7 @@ from pydantic import Field
 from gemel.core.event import Payload
 from gemel.core.settings import Settings
 from gemel.core.time import MINUTE, SECOND, Duration
+from gemel.twin.learning.detecting.settings import DetectorRenewal, EventCosts
 
 __all__ = ["Contribution", "Finding", "WatchSettings", "because"]
 
@@ -35,6 +36,22 @@ class WatchSettings(Settings):
     hold: Duration = Field(
         10 * SECOND, ge=0, description="A finding opens after this long above the limit"
     )
+    event: str = Field(
+        "",
+        description="Expression that is true while the asset really is in trouble, e.g. "
+        "\"state == 'Aborted'\": what findings are held against, beside answers of people",
+    )
+    costs: EventCosts = Field(
+        EventCosts(), description="What findings cost: by this models are compared"
+    )
+    renewal: DetectorRenewal = Field(
+        DetectorRenewal(), description="When it is fitted again; only when a person asks if empty"
+    )
+
+    @property
+    def looks(self) -> dict[str, Any]:
+        """What a model depends on. The rest may change, and the model stays."""
+        return self.model_dump(mode="json", exclude={"event", "costs", "renewal"})
 
     @classmethod
     def split(cls, settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

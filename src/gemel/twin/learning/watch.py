@@ -4,6 +4,8 @@ The life of a watch: *learning* until history holds enough normal operation, the
 model is kept with its evidence and taken up again after a restart, as long as the settings are the
 same. A finding opens when the score stays above its limit for `hold`, and closes likewise; it says
 since when, which signals contribute, on which data the model stands.
+
+How it is renewed: `twin.learning.detecting`.
 """
 
 from __future__ import annotations
@@ -13,23 +15,31 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from gemel.core.errors import DataError, GemelError
+from gemel.core.errors import DataError, GemelError, Refused
 from gemel.core.event import Event
 from gemel.core.frame import Frame
 from gemel.core.plant import PlantSignal
 from gemel.core.time import SECOND, Clock
 from gemel.parts.detectors.base import Detector, Model, Score, Scorer, Window
 from gemel.parts.historians.base import Store
-from gemel.twin.learning.chosen import chosen_signals, measured
-from gemel.twin.learning.diagnosis import Diagnoses, Scene
-from gemel.twin.learning.findings import Contribution, Finding, WatchSettings, because
+from gemel.twin.learning.chosen import chosen_signals
+from gemel.twin.learning.detecting.noticing import Noticing
+from gemel.twin.learning.detecting.renewing import Desk, Renewing
+from gemel.twin.learning.detecting.steps import Steps
+from gemel.twin.learning.detecting.troubles import Troubles
+from gemel.twin.learning.diagnosis import Diagnoses, scene_of
+from gemel.twin.learning.findings import WatchSettings
 from gemel.twin.learning.windows import Normal, NormalRows, recorded
+
+if TYPE_CHECKING:
+    from gemel.twin.learning.detecting.candidate import Made
+    from gemel.twin.learning.live.registry import Registry, Step
+    from gemel.twin.learning.tasks.base import Fitted
 
 __all__ = ["DetectorWatch"]
 
@@ -40,18 +50,6 @@ _ENOUGH: Final = 0.7
 """Of the wanted rows; stops and gaps may take the rest."""
 _HIGHEST: Final = 1e9
 """Times its limit; a higher score is not told apart."""
-
-
-@dataclass(slots=True)
-class _Run:
-    """A stretch of rows above the limit."""
-
-    start: int
-    last: int
-    highest: float
-    score: Score
-    row: int
-    event: Event | None = None
 
 
 class DetectorWatch:
@@ -73,11 +71,13 @@ class DetectorWatch:
         before: Sequence[Sequence[str]] = (),
         score: str | None = None,
         tell: Callable[[Frame], None] | None = None,
+        desk: Desk | None = None,
     ) -> None:
         """`complete` says whether history is: nothing is learned while a gap is being refilled.
 
         `before` are the assets upstream, the farthest first: where the cause of a finding may be.
         `score` is the path of a signal by which the score over its limit is told, to `tell`.
+        Without `desk` its models are in no registry, and are not renewed.
 
         With `replayed`, samples go by faster than a model can be fitted beside them, and their
         times are long past: it learns from the first `learn` of normal rows that pass, and what
@@ -104,39 +104,73 @@ class DetectorWatch:
         )  # fmt: skip
         self._diagnoses = None
         if not replayed:  # what history holds of a recording is not there yet when it goes by
-            scene = _scene(settings, self._normal, signals, numbers, before)
+            scene = scene_of(settings, self._normal, signals, numbers, before)
             self._diagnoses = Diagnoses(name, scene, store, executor)
         self._digest = hashlib.blake2b(
             json.dumps(
-                [settings.model_dump(mode="json"), detector.model_dump(mode="json"),
-                 self._normal.names]
+                [settings.looks, detector.model_dump(mode="json"), self._normal.names]
             ).encode(), digest_size=8,
         ).hexdigest()  # fmt: skip
         self.basis = (
-            settings.model_copy(update={"title": "", "hold": 0}), detector, self._normal.names,
+            settings.looks | {"title": "", "hold": 0}, detector, self._normal.names,
             self._normal.inputs,
         )  # fmt: skip
         """What a model of this watch rests on; equal where a model of one serves the other."""
         self._rows = NormalRows(self._normal, store)
-        self.signals = frozenset(self._rows.aligner.numbers)
+        self._troubles = Troubles.of(name, settings, signals, numbers, store, clock)
+        looks_at = self._troubles.signals if self._troubles is not None else frozenset[int]()
+        self.signals = frozenset(self._rows.aligner.numbers) | looks_at
         self._scorer: Scorer | None = None
-        self._fitting: Future[Model | None] | None = None
+        self._noticing: Noticing | None = None
+        self._fitting: Future[_Fitted | None] | None = None
         self._next_try = 0
         self._passed: list[Window] | None = [] if replayed else None
-        self._above: _Run | None = None
-        self._below_since: int | None = None
         told = store.events("finding", settings.asset, start=clock(), limit=1_000)
         self._left = next((e for e in told if e.source == name and e.lasts), None)
         """A finding that was open when the twin stopped."""
-        self._take_up()
+        self._desk, self._began = desk, 0
+        self._steps = Steps(name, settings, self._normal, numbers, score)
+        self._renewing: Renewing | None = None
+        kept = store.kept(f"model/{name}")
+        if kept is not None and kept["settings"] != self._digest:
+            kept = None
+        if desk is not None:
+            self._renewing = Renewing(
+                self, settings, detector, self._normal, store, desk, executor, clock, complete,
+                None if kept is None else kept.get("renewal"), self._steps,
+            )  # fmt: skip
+        if kept is not None:
+            self._set(self._detector.load(kept["model"]), kept.get("name") or _hash(kept["model"]))
 
     # What doors ask
+
+    @property
+    def title(self) -> str:
+        """Name for people."""
+        return self.settings.title or self.name
+
+    @property
+    def asset(self) -> str:
+        """What its findings are about."""
+        return self.settings.asset
+
+    @property
+    def champion(self) -> str:
+        """The model that speaks; empty before the first."""
+        return self.model_id
+
+    @property
+    def registry(self) -> Registry:
+        """Where its models are. Raises `Refused` where it is not renewed."""
+        if self._desk is None:
+            raise Refused(f"detector '{self.name}' learns from what is replayed; it is not renewed")
+        return self._desk.registry()
 
     def report(self) -> dict[str, Any]:
         """For the page Health."""
         return {
             "name": self.name,
-            "title": self.settings.title or self.name,
+            "title": self.title,
             "asset": self.settings.asset,
             "state": self.state,
             "reason": self.reason,
@@ -144,8 +178,11 @@ class DetectorWatch:
             "model": self.model_id,
             "evidence": None if self.model is None else self.model.evidence(),
             "last": None if self.last is None else list(self.last),
-            "open": self._above is not None and self._above.event is not None,
+            "open": self._noticing is not None and self._noticing.open,
             "score": self._score,
+            "renewal": self.settings.renewal.model_dump(mode="json"),
+            "event": self.settings.event,
+            **({} if self._renewing is None else self._renewing.report()),
         }
 
     # Watcher
@@ -154,9 +191,12 @@ class DetectorWatch:
         """Score the rows that the samples close."""
         window = self._rows.push(frame)
         events: list[Event] = []
+        if self._troubles is not None:
+            events += self._troubles.feed(frame)
         if self._passed is not None and self.state == "learning":
-            window, events = self._gather(window)
-        if self._scorer is None or not len(window):
+            window, begun = self._gather(window)
+            events += begun
+        if self._scorer is None or self._noticing is None or not len(window):
             return events
         score = self._scorer(window)
         known = np.flatnonzero(~np.isnan(score.value))
@@ -164,9 +204,11 @@ class DetectorWatch:
             i = known[-1]
             self.last = (int(score.time[i]), float(score.value[i]), float(score.limit[i]))
             self._say(score, known)
-        found = [event for i in known for event in self._judge(score, int(i))]
+        found = [event for i in known for event in self._noticing.judge(score, int(i))]
         if self._diagnoses is not None:
             self._diagnoses.take(found, self._clock())
+        if self._renewing is not None:
+            events += self._renewing.feed(window, score)
         return events + found
 
     def _say(self, score: Score, rows: npt.NDArray[np.int64]) -> None:
@@ -182,8 +224,9 @@ class DetectorWatch:
 
     def tick(self, now: int) -> Iterable[Event]:
         """Try to learn, until there is a model; then say what findings are."""
-        if self.state == "watching" and self._diagnoses is not None:
-            return self._diagnoses.tick(now)
+        if self.state == "watching":
+            said = [] if self._diagnoses is None else self._diagnoses.tick(now)
+            return said if self._renewing is None else [*said, *self._renewing.tick(now)]
         if self.state != "learning" or self._passed is not None:
             return ()
         if self._fitting is None:
@@ -196,34 +239,91 @@ class DetectorWatch:
         elif self._fitting.done():
             fitting, self._fitting = self._fitting, None
             try:
-                model = fitting.result()
+                fitted = fitting.result()
             except GemelError as error:
                 self.state, self.reason = "failed", str(error)
                 return ()
-            if model is not None:
-                return self._begin(model, now)
+            if fitted is not None:
+                return self._begin(*fitted, now)
         return ()
 
     # Another plant file
 
     def end(self) -> list[Event]:
         """It watches no more: a finding that is open ends with the last row above the limit."""
-        run, self._above = self._above, None
-        left, self._left = self._left, None
-        if left is not None:
-            now = self._clock()
-            return [replace(left.ended(now), known=now)]
-        return [] if run is None or run.event is None else [self._closed(run)]
+        ended = [] if self._noticing is None else self._noticing.end()
+        return ended if self._renewing is None else [*ended, *self._renewing.end()]
 
     def take_over(self, former: DetectorWatch, now: int) -> list[Event]:
-        """Use the model of a watch of the same name, where it rests on the same."""
+        """Use the models of a watch of the same name, where they rest on the same."""
         if self.model is not None or former.model is None or former.basis != self.basis:
             return []
-        return self._begin(former.model, now)
+        self._set(former.model, former.model_id)
+        if self._renewing is not None and former._renewing is not None:
+            self._renewing.follow(former._renewing)
+        self.keep()
+        payload = {"detector": self.name, "model": self.model_id,
+                   "evidence": former.model.evidence()}  # fmt: skip
+        return [Event("model", self.settings.asset, now, self.name, now, payload=payload)]
+
+    # Decided above; see `gemel.twin.learning.live.renewed`
+
+    def unfit(self, fitted: Fitted) -> str:
+        """Why a model of the registry cannot be its champion."""
+        kind, names = fitted.task.get("task"), tuple(fitted.task.get("names", ()))
+        if kind != "detector":
+            return f"it is of a task '{kind}'"
+        if fitted.task["detector"] != self._detector.model_dump(mode="json"):
+            return "it was fitted with other settings of the detector"
+        return "" if names == self._normal.names else f"it looks at {', '.join(names[:5])}"
+
+    def promote(
+        self, model: str, actor: str, reason: str, now: int, *,
+        returned: bool = False, evidence: Mapping[str, Any] | None = None,
+    ) -> list[Event]:  # fmt: skip
+        """Another champion; the one before scores beside it for a while, unless it `returned`."""
+        renewing, scorer, former = self._renewing, self._scorer, self.model_id
+        if renewing is None or scorer is None or model == former:
+            return []
+        fitted = self.registry.get(model)
+        events = [] if self._noticing is None else self._noticing.end()
+        shadow, ended = renewing.crown(model, scorer, now, returned=returned)
+        if shadow is not None:  # it has scored these rows already, and goes on
+            self._set(shadow.model, model, shadow.scorer)
+        else:
+            self._set(self._detector.load(fitted.model), model)
+        self.keep()
+        step: Step = "returned" if returned else "champion"
+        told = self._steps(step, model, reason, actor, now, former=former, evidence=evidence)
+        return [*events, *ended, told]
+
+    def drop(
+        self, model: str, actor: str, reason: str, now: int,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> list[Event]:  # fmt: skip
+        """The candidate is not wanted."""
+        renewing = self._renewing
+        if renewing is None or (present := renewing.shadows.get("candidate")) is None:
+            return []
+        if present.name != model:
+            return []
+        events = renewing.drop(model)
+        self.keep()
+        return [*events, self._steps("dropped", model, reason, actor, now, evidence=evidence)]
+
+    def want(self, reason: str, because: str = "") -> None:
+        """Fit again, as soon as it goes."""
+        if self._renewing is not None:
+            self._renewing.want(reason, because)
+
+    def stop_fitting(self) -> None:
+        """Give up the fit that runs."""
+        if self._renewing is not None:
+            self._renewing.stop_fitting()
 
     # Learning
 
-    def _fit(self, now: int) -> Model | None:
+    def _fit(self, now: int) -> _Fitted | None:
         """In the executor: a model, or None while history is too short."""
         settings = self.settings
         window = recorded(self._normal, self._store, now - 2 * settings.learn, now)
@@ -232,12 +332,14 @@ class DetectorWatch:
             share = len(window) / wanted
             self.reason = f"has {share:.0%} of the normal operation to learn from"
             return None
-        self.reason = "is being fitted"
+        self.reason, self._began = "is being fitted", now
+        rows = window.rows(slice(-wanted, None))
         try:
-            return self._detector.fit(window.rows(slice(-wanted, None)))
+            model = self._detector.fit(rows)
         except DataError as error:
             self.reason = str(error)
             raise
+        return model, None if self._renewing is None else self._renewing.keep(model, rows)
 
     def _gather(self, window: Window) -> tuple[Window, list[Event]]:
         """Of a replay: learn as soon as enough rows have passed. Gives the rows after them."""
@@ -260,104 +362,53 @@ class DetectorWatch:
         except GemelError as error:
             self.state, self.reason = "failed", str(error)
             return window.rows(slice(0, 0)), []
-        return window.rows(slice(wanted - before, None)), self._begin(model, self._clock())
+        return window.rows(slice(wanted - before, None)), self._begin(model, None, self._clock())
 
-    def _begin(self, model: Model, now: int) -> list[Event]:
-        saved = model.save()
-        self._set(model, saved)
-        self._store.keep(f"model/{self.name}", {"settings": self._digest, "model": saved})
-        payload = {"detector": self.name, "model": self.model_id, "evidence": model.evidence()}
-        return [Event("model", self.settings.asset, now, self.name, now, payload=payload)]
+    def _begin(self, model: Model, made: Made | None, now: int) -> list[Event]:
+        """The first champion."""
+        self._set(model, _hash(model.save()) if made is None else made.name)
+        if self._renewing is not None:
+            self._renewing.begun(now)
+        self.keep()
+        if made is None:
+            payload = {"detector": self.name, "model": self.model_id, "evidence": model.evidence()}
+            return [Event("model", self.settings.asset, now, self.name, now, payload=payload)]
+        why = "the first; there is none to compare it with"
+        return [
+            self._steps(
+                "fitted", made.name, "fitted the first", "gemel", now, made=made, began=self._began
+            ),
+            self._steps("champion", made.name, why, "gemel", now, made=made),
+        ]
 
-    def _take_up(self) -> None:
-        kept = self._store.kept(f"model/{self.name}")
-        if kept is not None and kept["settings"] == self._digest:
-            self._set(self._detector.load(kept["model"]), kept["model"])
+    def keep(self) -> None:
+        """Keep the model, and who stands beside it, on disk."""
+        if self.model is None:
+            return
+        state = {"settings": self._digest, "model": self.model.save(), "name": self.model_id}
+        if self._renewing is not None:
+            state["renewal"] = self._renewing.state()
+        self._store.keep(f"model/{self.name}", state)
 
-    def _set(self, model: Model, saved: dict[str, Any]) -> None:
-        text = json.dumps(saved, sort_keys=True)
-        self.model_id = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-        self.model = model
-        self._scorer = model.start()
+    def rename(self, name: str) -> None:
+        """The model is known by another hash: it was fitted before there was a registry of it."""
+        self.model_id = name
+        if self._noticing is not None:
+            self._noticing.model = name
+
+    def _set(self, model: Model, name: str, scorer: Scorer | None = None) -> None:
+        left, self._left = self._left, None
+        self.model_id, self.model = name, model
+        self._scorer = scorer or model.start()
+        self._noticing = Noticing(
+            self.name, self.settings, self._normal.names, name, self._clock, left=left
+        )
         self.state, self.reason = "watching", ""
 
-    # Findings
 
-    def _judge(self, score: Score, i: int) -> list[Event]:
-        time, hold = int(score.time[i]), self.settings.hold
-        left, self._left = self._left, None
-        if left is not None:
-            if not score.alarm[i]:
-                return [replace(left.ended(time), known=self._clock())]
-            highest = float(left.payload["highest"])
-            self._above = _Run(left.time, time, highest, score, i, left)
-        if score.alarm[i]:
-            self._below_since = None
-            value = float(score.value[i])
-            if self._above is None:
-                self._above = _Run(time, time, value, score, i)
-            run = self._above
-            run.last, run.score, run.row = time, score, i
-            run.highest = max(run.highest, value)
-            if run.event is None and time - run.start >= hold:
-                run.event = self._event(run, None)
-                return [run.event]
-        elif self._above is not None:
-            if self._below_since is None:
-                self._below_since = time
-            if time - self._below_since >= hold:
-                run, self._above = self._above, None
-                if run.event is not None:
-                    return [self._closed(run)]
-        return []
-
-    def _closed(self, run: _Run) -> Event:
-        first = run.event
-        assert first is not None  # noqa: S101 - only an open finding is closed
-        closed = self._event(run, run.last)
-        return replace(closed, sequence=1, supersedes=first.id, payload={
-            **closed.payload, "contributions": first.payload["contributions"],
-        })  # fmt: skip
-
-    def _event(self, run: _Run, end: int | None) -> Event:
-        shares = np.nan_to_num(run.score.contribution[run.row])
-        order = np.argsort(-shares)[:5]
-        names = self._normal.names
-        contributions = tuple(
-            Contribution(signal=names[j], share=round(float(shares[j]), 4))
-            for j in order
-            if shares[j] > 0.02
-        )
-        title = self.settings.title or self.name
-        finding = Finding(
-            title=title,
-            detector=self.name,
-            score=float(run.score.value[run.row]),
-            limit=float(run.score.limit[run.row]),
-            highest=run.highest,
-            contributions=contributions,
-            model=self.model_id,
-            because=because(contributions, self.settings.asset),
-        )
-        return Event(
-            "finding", self.settings.asset, run.start, self.name, self._clock(), end,
-            finding.model_dump(), lasts=end is None,
-        )  # fmt: skip
+_Fitted = tuple[Model, "Made | None"]
 
 
-def _scene(
-    settings: WatchSettings, normal: Normal, signals: Sequence[PlantSignal],
-    numbers: Mapping[str, int], before: Sequence[Sequence[str]],
-) -> Scene:  # fmt: skip
-    """What a finding is diagnosed by: its own signals, and those of the assets upstream."""
-    steps = tuple(
-        tuple(s.path for s in signals if s.asset in step and measured(s) and not s.told_by)
-        for step in before
-    )
-    further = [path for step in steps for path in step if path not in normal.names]
-    every = replace(
-        normal, names=(*normal.names, *further),
-        numbers=(*normal.numbers, *(numbers[path] for path in further)),
-    )  # fmt: skip
-    anything = replace(every, condition=None)
-    return Scene(settings.asset, normal.names, every, anything, steps, settings.learn)
+def _hash(saved: Mapping[str, Any]) -> str:
+    text = json.dumps(saved, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -204,8 +204,10 @@ class _Task:
             fields={"value": {"inputFields": fields("column")}},
             dataset=fields("condition"),
         )
-        told = self._fits[model].tells if model in self._fits else ()
-        paths = told or [f"{self.asset}/{self.name}{side}" for side in SIDES]
+        fitted = self._fits.get(model)
+        told = fitted.tells if fitted is not None else ()
+        sides = () if fitted is not None and fitted.finds else SIDES
+        paths = told or [f"{self.asset}/{self.name}{side}" for side in sides]
         outputs = [self._datasets.signal(path, about=dict([comes])) for path in paths]
         return [self._datasets.champion(self.name, model), *inputs], outputs
 

@@ -35,6 +35,7 @@ from gemel.twin.learning.live.registry import ModelStep, Registry, Step, step_ev
 from gemel.twin.learning.live.request import Request
 from gemel.twin.learning.live.roles import Change, Roles
 from gemel.twin.learning.live.rows import LiveRows, Rows, Source, Units
+from gemel.twin.learning.tasks import Fitted
 
 __all__ = ["Learner"]
 
@@ -135,6 +136,16 @@ class Learner:
         }
 
     @property
+    def asset(self) -> str:
+        """What it tells something about."""
+        return self.form.use.asset
+
+    def unfit(self, fitted: Fitted) -> str:
+        """Why a model of the registry cannot be its champion."""
+        kind = fitted.task.get("task")
+        return "" if kind == self.form.task.task else f"it is of a task '{kind}'"
+
+    @property
     def continues(self) -> str | None:
         """Path of the signal whose future it tells, if it tells one."""
         return self._source.paths[0] if self.form.continues else None
@@ -206,9 +217,9 @@ class Learner:
         self._keep()
         return [self._event("dropped", model, reason, actor, now, evidence=evidence)]
 
-    def want(self, reason: str) -> None:
+    def want(self, reason: str, because: str = "") -> None:
         """Fit again, as soon as it goes."""
-        self._wanted, self._next_fit = reason, 0
+        self._wanted, self._next_fit = f"{reason}: {because}" if because else reason, 0
 
     def stop_fitting(self) -> None:
         """Give up the fit that runs; the rows are still there for another."""

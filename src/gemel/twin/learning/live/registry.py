@@ -51,6 +51,8 @@ class ModelStep(Payload):
     """Paths of the signals that say which rows count."""
     tells: tuple[str, ...] = ()
     """Paths of the signals that it tells as champion; a value and its interval if empty."""
+    finds: bool = False
+    """Whether it opens findings: then it tells only what stands in `tells`, perhaps nothing."""
 
 
 class Registry:

@@ -11,7 +11,7 @@ from gemel.core.frame import Times, Values
 from gemel.twin.learning.renewal.drift.base import DriftModel, DriftWatch
 from gemel.twin.learning.renewal.drift.cusum import Cusum
 
-__all__ = ["Errors", "reference"]
+__all__ = ["Errors", "beginning", "reference"]
 
 _KEPT: Final = 20_000
 _DETECTOR: Final = Cusum(run_length=100_000)
@@ -51,7 +51,7 @@ class Errors:
         row = self._watch.update(losses)
         if row is not None:
             upto = len(self._losses) - len(losses) + row + 1
-            self.since = int(self._times[self._beginning(upto)])
+            self.since = int(self._times[beginning(self._losses[:upto])])
 
     def report(self) -> dict[str, Any]:
         """For pages."""
@@ -62,11 +62,12 @@ class Errors:
             "evidence": None if self._model is None else self._model.evidence(),
         }
 
-    def _beginning(self, upto: int) -> int:
-        """Where two levels, one before and one after, fit the losses best: the least squares
-        estimate of a change of the mean."""
-        losses = self._losses[:upto]
-        before = np.arange(1, upto)
-        sums = np.cumsum(losses)[:-1]
-        apart = (losses.sum() * before / upto - sums) ** 2 / (before * (upto - before))
-        return int(apart.argmax()) + 1 if upto > 1 else 0
+
+def beginning(values: Values) -> int:
+    """Where two levels, one before and one after, fit float64[n] best: the least squares estimate
+    of a change of the mean."""
+    upto = len(values)
+    before = np.arange(1, upto)
+    sums = np.cumsum(values)[:-1]
+    apart = (values.sum() * before / upto - sums) ** 2 / (before * (upto - before))
+    return int(apart.argmax()) + 1 if upto > 1 else 0

@@ -20,6 +20,7 @@ from gemel.core.settings import Settings
 from gemel.core.time import SECOND, Duration, parse_duration
 from gemel.parts.detectors import Detector
 from gemel.twin.learning.chosen import chosen_signals
+from gemel.twin.learning.detecting.settings import DetectorRenewal, EventCosts
 from gemel.twin.learning.findings import WatchSettings
 from gemel.twin.learning.live.forms.base import told_signals
 from gemel.twin.learning.tasks.anomaly import AnomalyTask
@@ -36,7 +37,7 @@ _FILES_ONLY: Final = {
     "changepoint": "in the twin, answers to findings say what was right",
     "split": "nothing is judged with labels here; the limit is set on held-out rows",
 }
-_RENEWED: Final = ("renewal", "window", "least", "every", "failed", "renewed", "interval")
+_OF_TASKS: Final = ("window", "least", "every", "failed", "renewed", "interval")
 _ROWS: Final = re.compile(r"(\d+) rows?")
 
 
@@ -61,6 +62,15 @@ class AnomalyUse(Settings):
     hold: Duration = Field(
         10 * SECOND, ge=0, description="A finding opens after this long above the limit"
     )
+    event: str = Field(
+        "", description="Expression that is true while the asset really is in trouble"
+    )
+    costs: EventCosts = Field(
+        EventCosts(), description="What findings cost: by this models are compared"
+    )
+    renewal: DetectorRenewal = Field(
+        DetectorRenewal(), description="When it is fitted again; only when a person asks if empty"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +87,11 @@ class AnomalyForm:
         for field, why in _FILES_ONLY.items():
             if settings.get(field):
                 raise ConfigurationError(f"{field}: {why}; leave it out")
-        for field in _RENEWED:
+        for field in _OF_TASKS:
             if field in settings:
                 raise ConfigurationError(
-                    f"{field}: what is normal is learned once, and not renewed by itself: a slow "
-                    "fault would become normal; `learn` says how much is learned from"
+                    f"{field}: is of other tasks; `learn` says how much is learned from at first, "
+                    "`renewal` when and from which window later, by default only when a person asks"
                 )
         mine = {k: v for k, v in settings.items() if k in AnomalyUse.model_fields}
         own = {k: v for k, v in settings.items() if k not in mine}
@@ -116,7 +126,8 @@ class AnomalyForm:
                 raise ConfigurationError("ignore: no signal is left to look at")
         words: dict[str, Any] = {
             "title": use.title, "signals": chosen, "step": use.step, "lateness": use.lateness,
-            "normal": use.when, "hold": use.hold,
+            "normal": use.when, "hold": use.hold, "event": use.event, "costs": use.costs,
+            "renewal": use.renewal,
         }  # fmt: skip
         if use.learn is not None:
             words["learn"] = use.learn

@@ -1,0 +1,416 @@
+"""The renewal of a detector at work: when it is fitted again, what stands beside it, what to ask.
+
+    a person, or schedule or drift where the plant file says so
+        ─▶ fit on normal rows of the window ─▶ candidate in shadow ─▶ compared by cost of events
+                                                    better ─▶ proposed; worse ─▶ dropped
+    the champion before ─▶ scores beside the new one for `watch` ─▶ returns if that costs less
+
+In the compute thread, but for fits and comparisons, which read history in an executor.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from gemel.core.errors import GemelError
+from gemel.core.event import Event
+from gemel.core.time import DAY, MINUTE, SECOND, Clock
+from gemel.parts.detectors.base import Detector, Model, Score, Scorer, Window
+from gemel.parts.historians.base import Store
+from gemel.twin.learning.detecting.rates import Rates
+from gemel.twin.learning.detecting.shadow import Role, Shadow, start
+from gemel.twin.learning.detecting.steps import Steps
+from gemel.twin.learning.findings import WatchSettings
+from gemel.twin.learning.live.request import Request
+from gemel.twin.learning.windows import Normal
+
+if TYPE_CHECKING:
+    from gemel.twin.learning.detecting.candidate import Made, Scene
+    from gemel.twin.learning.detecting.comparing import Compared
+    from gemel.twin.learning.live.registry import Registry
+
+__all__ = ["Desk", "Renewing"]
+
+log = logging.getLogger("gemel.learning")
+
+_RETRY: Final = 5 * SECOND
+_LONGEST: Final = 4
+"""So many times the shadow's time a candidate scores at most, if answers could not change much."""
+_AGAIN: Final = 10
+"""After a fit that did not go, it is tried so often in the time between two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What renewal needs from outside.
+
+    registry  opened when it is needed: what it stands on takes a tenth of a second to load
+    request   takes what is to be decided about models
+    """
+
+    registry: Callable[[], Registry]
+    request: Callable[[Request], None]
+
+
+class _Champion(Protocol):
+    """What it asks of the watch that it renews."""
+
+    name: str
+
+    @property
+    def champion(self) -> str: ...
+
+    @property
+    def model(self) -> Model | None: ...
+
+    @property
+    def title(self) -> str: ...
+
+    def rename(self, name: str) -> None: ...
+
+    def keep(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What a look into history gave, and of which models since when."""
+
+    asked: dict[Role, tuple[str, int]]
+    compared: dict[Role, Compared]
+    drift: dict[str, Any]
+
+
+class Renewing:
+    """Fits, shadows and comparisons of one watch."""
+
+    def __init__(
+        self, watch: _Champion, settings: WatchSettings, detector: Detector, normal: Normal,
+        store: Store, desk: Desk, executor: Executor, clock: Clock,
+        complete: Callable[[], bool], kept: Mapping[str, Any] | None,
+        steps: Steps,
+    ) -> None:  # fmt: skip
+        self._watch, self._settings, self._detector = watch, settings, detector
+        self._normal, self._store, self._desk = normal, store, desk
+        self._executor, self._clock, self._complete = executor, clock, complete
+        self._steps = steps
+        self.shadows: dict[Role, Shadow] = {}
+        self.compared: dict[Role, Compared] = {}
+        self.reason = ""
+        self.drift: dict[str, Any] = {"state": "not watched"}
+        self._promised: float | None = getattr(detector, "false_alarm_rate", None)
+        self._wanted = self._because = ""
+        self._fitted_at = int((kept or {}).get("fitted_at", 0))
+        self._not_before = self._next_look = 0
+        self._stop = False
+        self._fitting: Future[tuple[Made, str]] | None = None
+        self._looking: Future[_Looked] | None = None
+        self._asked: set[tuple[str, str]] = set()
+        counts = self._store.kept(f"model/{watch.name}/rates")
+        period = self._settings.costs.period
+        fits = counts is not None and counts["period"] == period
+        self._rates = Rates(period, counts["counts"] if counts is not None and fits else None)
+        for role in ("candidate", "former"):
+            if (kept or {}).get(role):
+                self._take_up(role, *(kept or {})[role])
+
+    # What the watch tells it
+
+    def feed(self, window: Window, score: Score | None) -> list[Event]:
+        """Rows that the champion has scored, so that all score the same."""
+        if score is not None and self._rates.add(score):
+            self._store.keep(
+                f"model/{self._watch.name}/rates",
+                {"period": self._settings.costs.period, "counts": self._rates.counts},
+            )
+        return [e for shadow in self.shadows.values() for e in shadow.feed(window)]
+
+    def keep(self, model: Model, rows: Window) -> Made:
+        """Put the first model in the registry. In the executor."""
+        from gemel.twin.learning.detecting import candidate  # see Desk.registry
+
+        return candidate.keep(self._scene(), self._desk.registry(), model, rows, {})
+
+    def _scene(self) -> Scene:
+        from gemel.twin.learning.detecting.candidate import Scene  # see Desk.registry
+
+        return Scene(self._watch.name, self._settings, self._detector, self._normal, self._store)
+
+    def begun(self, now: int) -> None:
+        """There is a first model."""
+        self._fitted_at = now
+
+    def crown(self, name: str, scorer: Scorer, now: int, *, returned: bool) -> tuple[
+        Shadow | None, list[Event]
+    ]:  # fmt: skip
+        """The champion gives way to model `name`: what is in shadow of that, and Events of what
+        ends. The champion, with its `scorer`, is the former from now on, unless it `returned`."""
+        events, found = [], None
+        for role, shadow in list(self.shadows.items()):
+            if shadow.name == name:
+                found = shadow
+            if shadow.name == name or role == "former" or returned:
+                events += self.shadows.pop(role).noticing.end()
+        champion = self._watch.model
+        if champion is not None and not returned:
+            self.shadows["former"] = start(
+                self._watch.champion, champion, champion.evidence(), self._watch.name,
+                self._settings, self._store, self._clock, now, scorer,
+            )  # fmt: skip
+        for shadow in self.shadows.values():
+            shadow.since = now  # beside another champion: it is compared from here on
+        self._changed()
+        return found, events
+
+    def drop(self, name: str) -> list[Event]:
+        """A candidate goes."""
+        shadow = self.shadows.get("candidate")
+        if shadow is None or shadow.name != name:
+            return []
+        del self.shadows["candidate"]
+        self._changed()
+        return shadow.noticing.end()
+
+    def want(self, reason: str, because: str) -> None:
+        """Fit again, as soon as it goes."""
+        self._wanted, self._because, self._not_before = reason, because, 0
+
+    def stop_fitting(self) -> None:
+        """Give up the fit that runs."""
+        self._stop = self._fitting is not None
+
+    def end(self) -> list[Event]:
+        """It watches no more."""
+        self._stop = True
+        return [e for shadow in self.shadows.values() for e in shadow.noticing.end()]
+
+    def follow(self, other: Renewing) -> None:
+        """Go on with the models that another one has, of a watch whose models serve here."""
+        self._fitted_at = other._fitted_at
+        for role, shadow in other.shadows.items():
+            self.shadows[role] = start(
+                shadow.name, shadow.model, shadow.evidence, self._watch.name, self._settings,
+                self._store, self._clock, shadow.since,
+            )  # fmt: skip
+
+    def state(self) -> dict[str, Any]:
+        """JSON-able. Comparisons are made anew from history."""
+        found: dict[str, Any] = {"fitted_at": self._fitted_at}
+        for role, shadow in self.shadows.items():
+            found[role] = [shadow.name, shadow.since]
+        return found
+
+    @property
+    def fitting(self) -> bool:
+        """Whether a fit runs."""
+        return self._fitting is not None
+
+    def report(self) -> dict[str, Any]:
+        """For pages."""
+
+        def about(role: Role) -> dict[str, Any] | None:
+            shadow = self.shadows.get(role)
+            return None if shadow is None else {
+                "model": shadow.name, "since": shadow.since, "evidence": dict(shadow.evidence),
+                "open": shadow.noticing.open,
+            }  # fmt: skip
+
+        return {
+            "candidate": about("candidate"), "former": about("former"), "drift": self.drift,
+            "shadow": (c := self.compared.get("candidate")) and c.report(),
+            "watched": (f := self.compared.get("former")) and f.report(),
+            "renewing": self.reason, "fitting": self.fitting,
+        }  # fmt: skip
+
+    # Time passes
+
+    def tick(self, now: int) -> list[Event]:
+        """Look at what was done elsewhere, and give out what is to be done."""
+        events = [*self._collect_fit(now), *self._collect_look(now)]
+        former = self.shadows.get("former")
+        if former is not None and now - former.since >= self._settings.renewal.watch:
+            del self.shadows["former"]
+            self._changed()
+            self._watch.keep()
+            events += former.noticing.end()
+        self._wish(now)
+        self._start_fit(now)
+        self._start_look(now)
+        return events
+
+    def _wish(self, now: int) -> None:
+        """Whether it is time to fit again, where the plant file says so. What is in shadow is not
+        overtaken by that: else it would never be compared."""
+        renewal = self._settings.renewal
+        if self._wanted or "candidate" in self.shadows or now < self._not_before:
+            return
+        if renewal.every is not None and now - self._fitted_at >= renewal.every:
+            self._wanted = "on schedule"
+        elif renewal.on_drift and self.drift["state"] == "drifted":
+            self._wanted = "more rows are above the limit than was promised"
+
+    def _start_fit(self, now: int) -> None:
+        if self._fitting is not None or not self._wanted or now < self._not_before:
+            return
+        self._not_before = now + _RETRY
+        if not self._complete():
+            self.reason = "waits until history is refilled"
+            return
+        champion = self._watch.model
+        if champion is None:
+            self._wanted, self.reason = "", "there is no model yet to be renewed"
+            return
+        self._stop = False
+        self._fitting = self._executor.submit(
+            self._fit, champion, self._watch.champion, now, self._because
+        )
+
+    def _fit(self, champion: Model, name: str, now: int, because: str) -> tuple[Made, str]:
+        """In the executor: a model, and the name of the champion in the registry."""
+        from gemel.twin.learning.detecting import candidate  # see Desk.registry
+        from gemel.twin.learning.live.fitting import Stopped  # see Desk.registry
+
+        def progress(sentence: str) -> None:
+            self.reason = sentence
+            if self._stop:
+                raise Stopped("the fit was stopped")
+
+        registry = self._desk.registry()
+        if name not in registry.names():
+            name = candidate.kept(self._scene(), registry, champion)
+        usual = (registry.get(name).evidence.get("level") or {}).get("high")
+        start = now - self._settings.renewal.window
+        made = candidate.renew(
+            self._scene(), registry, champion, usual, start, now, because, progress
+        )
+        return made, name
+
+    def _collect_fit(self, now: int) -> list[Event]:
+        if self._fitting is None or not self._fitting.done():
+            return []
+        fitting, self._fitting = self._fitting, None
+        why, self._wanted, self._because = self._wanted, "", ""
+        renewal = self._settings.renewal
+        try:
+            made, champion = fitting.result()
+        except GemelError as error:
+            self.reason = str(error)
+            self._not_before = now + max((renewal.every or DAY) // _AGAIN, _RETRY)
+            return []
+        self.reason, self._fitted_at = "", now
+        self._watch.rename(champion)
+        events = [self._steps("fitted", made.name, f"fitted {why}", "gemel", now, made=made)]
+        present = self.shadows.get("candidate")
+        if made.name == champion or (present is not None and made.name == present.name):
+            self.reason = "the same model came of it"
+            self._watch.keep()
+            return events
+        if present is not None:
+            events += [*self.drop(present.name),
+                       self._steps("dropped", present.name, "a newer one takes its place in shadow",
+                                   "gemel", now)]  # fmt: skip
+        self.shadows["candidate"] = start(
+            made.name, made.model, made.evidence, self._watch.name, self._settings, self._store,
+            self._clock, now,
+        )  # fmt: skip
+        self._changed()
+        self._watch.keep()
+        reason = f"fitted {why}; scores beside the champion and raises nothing"
+        return [*events, self._steps("shadow", made.name, reason, "gemel", now, made=made)]
+
+    # Comparing
+
+    def _start_look(self, now: int) -> None:
+        if self._looking is not None or now < self._next_look or self._watch.model is None:
+            return
+        often = self._settings.costs.period
+        self._next_look = now + (min(often, MINUTE) if self.shadows else often)
+        shadows = {role: (s.name, s.since) for role, s in self.shadows.items()}
+        self._looking = self._executor.submit(self._look, shadows, now)
+
+    def _look(self, shadows: dict[Role, tuple[str, int]], now: int) -> _Looked:
+        """In the executor."""
+        from gemel.twin.learning.detecting.apart import Apart  # it loads with the first look
+        from gemel.twin.learning.detecting.comparing import compare  # this too
+
+        settings = self._settings
+        compared = {
+            role: compare(self._store, self._watch.name, settings.asset, name, settings.costs,
+                          since, now)
+            for role, (name, since) in shadows.items()
+        }  # fmt: skip
+        apart = Apart.read(self._store, self._watch.name, settings.asset, settings.renewal,
+                           now - settings.renewal.window, now)  # fmt: skip
+        return _Looked(shadows, compared, self._rates.drift(self._promised, apart.abnormal))
+
+    def _collect_look(self, now: int) -> list[Event]:
+        if self._looking is None or not self._looking.done():
+            return []
+        looking, self._looking = self._looking, None
+        try:
+            looked = looking.result()
+        except GemelError as error:
+            self.reason = f"history cannot be read: {error}"
+            return []
+        self.drift = looked.drift
+        events = []
+        for role, found in looked.compared.items():
+            shadow = self.shadows.get(role)
+            if shadow is not None and looked.asked[role] == (shadow.name, shadow.since):
+                self.compared[role] = found
+                events += self._decide(role, shadow, found, now)
+        return events
+
+    def _decide(self, role: Role, shadow: Shadow, found: Compared, now: int) -> list[Event]:
+        """Ask above for what a comparison wants; a candidate that is worse goes."""
+        renewal, lasted = self._settings.renewal, now - shadow.since
+        if role == "former":
+            if found.verdict == "better":
+                why = f"the model before costs less: {found.reason}"
+                self._ask(Request(self._watch.name, self._settings.asset, self._watch.title,
+                                  "return", shadow.name, self._watch.champion, why,
+                                  found.evidence(), alone=True))  # fmt: skip
+            return []
+        if lasted < renewal.shadow:
+            return []
+        if found.verdict == "better":
+            # Scores that crept up were explained by a person: then a person decides as well.
+            alone = renewal.promote == "alone" and "crept up since" not in shadow.evidence
+            why = f"it costs less than the champion: {found.reason}"
+            self._ask(Request(self._watch.name, self._settings.asset, self._watch.title, "promote",
+                              shadow.name, self._watch.champion, why, found.evidence(),
+                              alone))  # fmt: skip
+            return []
+        late = lasted >= _LONGEST * renewal.shadow and found.settled
+        if found.verdict == "worse" or late:
+            events = self.drop(shadow.name)
+            self._watch.keep()
+            return [*events, self._steps("dropped", shadow.name, found.reason, "gemel", now,
+                                         evidence=found.evidence())]  # fmt: skip
+        return []
+
+    def _ask(self, request: Request) -> None:
+        if (request.kind, request.model) not in self._asked:
+            self._asked.add((request.kind, request.model))
+            self._desk.request(request)
+
+    def _changed(self) -> None:
+        """Who is compared with whom has changed."""
+        self._asked.clear()
+        self.compared.clear()
+        self._next_look = 0
+
+    def _take_up(self, role: Role, name: str, since: int) -> None:
+        try:
+            fitted = self._desk.registry().get(name)
+            model = self._detector.load(fitted.model)
+        except GemelError as error:
+            log.warning("detector '%s': its %s is gone: %s", self._watch.name, role, error)
+            return
+        self.shadows[role] = start(
+            name, model, fitted.evidence, self._watch.name, self._settings, self._store,
+            self._clock, since,
+        )  # fmt: skip
