@@ -186,6 +186,8 @@ def _swap(daemon: Daemon, plan: Plan, changes: Changes, ready: _Ready) -> _Swapp
     for name in changes["tasks"].changed:
         fresh = not (name in ready.learners and ready.learners[name].champion)
         events.append(_started("task", name, now, fresh=fresh))
+    for name in changes["pictures"].changed:
+        events.append(_started("inspection", name, now, fresh=True))
     for name in changes["reasoners"].changed:
         events.append(_started("reasoner", name, now, fresh=name not in kept_states))
     watches = {n: ready.watches.get(n) or rooms.watches[n] for n in plan.watches}

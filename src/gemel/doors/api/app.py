@@ -31,6 +31,7 @@ from gemel.doors.api import (
     live,
     lots,
     models,
+    pictures,
     planning,
     plant,
     plant_file,
@@ -66,7 +67,18 @@ def create_app(daemon: Daemon, access: Access) -> FastAPI:
     )
     app.state.daemon = daemon
     app.state.access = access
-    rooms = (alarms, decisions, models, quality, lots, planning, schedules, upkeep, supply)
+    rooms = (
+        alarms,
+        decisions,
+        models,
+        quality,
+        pictures,
+        lots,
+        planning,
+        schedules,
+        upkeep,
+        supply,
+    )
     for module in (session, plant, live, history, ingest, *rooms, plant_file):
         app.include_router(module.router, prefix="/api")
     app.include_router(plant.metrics)
