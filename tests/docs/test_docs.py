@@ -33,6 +33,7 @@ from gemel.parts.historians import HISTORIANS
 from gemel.runtime.configuration import check
 from gemel.twin.alarms.settings import AlarmRules, AlarmSettings
 from gemel.twin.learning import WatchSettings
+from gemel.twin.learning.live.forms import InspectionUse
 from gemel.twin.learning.live.settings import Renewal, TaskUse
 from gemel.twin.operations import OperationsSettings
 from gemel.virtual import options
@@ -180,6 +181,7 @@ def models() -> list[type[Any]]:
         OperationsSettings,
         WatchSettings,
         TaskUse,
+        InspectionUse,
         Renewal,
         Line,
         Distribution,

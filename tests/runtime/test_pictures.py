@@ -250,7 +250,7 @@ async def test_what_is_no_picture_is_refused_in_words_and_the_twin_goes_on(twin:
     assert noise["over"] > 3
     assert "64 x 64 pixels; the template has 112 x 96" in small["note"]
     assert fine["media"] == "image/bmp"
-    assert covered["has"] == ["original"]
+    assert covered["has"] == ["original", "view"]
     (report,) = await twin.get()
     assert (report["refused"], report["failed"]) == (6, 2)
     # A picture that failed is a bad sample: who looks at the signal knows that nothing is known.

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from gemel.core.errors import Unknown
-from gemel.core.time import isoformat, parse_time, zone
+from gemel.core.event import make_id
+from gemel.core.time import DAY, isoformat, parse_time, zone
 from gemel.doors.api.access import Operator, Running, Viewer
 from gemel.doors.api.ingest import read_body
+from gemel.runtime.daemon import Daemon
 from gemel.runtime.pictures.ledger import Picture
 
 router = APIRouter(tags=["pictures"])
 
-LARGEST = 64 * 1024 * 1024
+Id: TypeAlias = Annotated[str, Path(pattern=r"^([0-9]{1,18}|[0-9a-f]{64})$")]
+
+_BACK: Final = 7 * DAY
+LARGEST: Final = 64 * 1024 * 1024
 _KEEP = {
     # What a number means never changes; but it is for who is logged in, not for a proxy.
     "Cache-Control": "private, max-age=31536000, immutable",
@@ -40,7 +47,8 @@ async def pictures(
 ) -> list[dict[str, Any]]:
     """The pictures of a task that are kept, the newest first."""
     found = await daemon.pictures.listed(task, limit, before, state, finding)
-    return [_plain(one) for one in found]
+    answers = await _answers(daemon, found)
+    return [_plain(one, answers) for one in found]
 
 
 @router.post("/pictures/{task}")
@@ -62,19 +70,20 @@ async def send(
         now, local = daemon.clock(), zone(daemon.plan.plant.plant.time_zone)
         moment = None if time is None else parse_time(time, local, now)
         picture, fresh = await work.take(body, name, moment)
-    return {**_plain(picture), "repeated": not fresh}
+    return {**_plain(picture, {}), "repeated": not fresh}
 
 
 @router.get("/pictures/{task}/{id}")
-async def picture(task: str, id: int, daemon: Running, _: Viewer) -> dict[str, Any]:
-    """What is known of one picture."""
-    return _plain(await daemon.pictures.picture(task, id))
+async def picture(task: str, id: Id, daemon: Running, _: Viewer) -> dict[str, Any]:
+    """What is known of one picture, by its number or the hash of its content."""
+    one = await daemon.pictures.picture(task, id)
+    return _plain(one, await _answers(daemon, [one]))
 
 
 @router.get("/pictures/{task}/{id}/{what}")
 async def content(
     task: str,
-    id: int,
+    id: Id,
     what: Literal["original", "view", "heat"],
     daemon: Running,
     _: Viewer,
@@ -87,22 +96,41 @@ async def content(
              "heat": (one.heat, "image/png")}  # fmt: skip
     hash, media = kinds[what]
     if not hash:
-        raise Unknown(f"picture {id} of task '{task}' is {one.state} and has no {what}")
+        raise Unknown(f"picture {one.id} of task '{task}' is {one.state} and has no {what}")
     headers = {**_KEEP, "ETag": f'"{hash}"'}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     ending = media.partition("/")[2]
-    headers["Content-Disposition"] = f'inline; filename="{what}-{id}.{ending}"'
+    headers["Content-Disposition"] = f'inline; filename="{what}-{one.id}.{ending}"'
     body = await daemon.pictures.content(hash)
     return Response(body, media_type=media, headers=headers)
 
 
-def _plain(one: Picture) -> dict[str, Any]:
+async def _answers(daemon: Daemon, pictures: Sequence[Picture]) -> dict[str, str]:
+    """What people said of the findings of these pictures, by the id with which each began."""
+    first = min((one.time for one in pictures if one.finding), default=None)
+    if first is None:
+        return {}
+    labels = await asyncio.to_thread(
+        # A finding may have begun long before the first of these.
+        daemon.store.events,
+        "label",
+        start=first - _BACK,
+        limit=10_000,
+    )
+    return {
+        make_id(str(e.payload["detector"]), "finding", e.subject, e.time): str(e.payload["answer"])
+        for e in labels
+    }
+
+
+def _plain(one: Picture, answers: dict[str, str]) -> dict[str, Any]:
     return {
         "id": one.id, "task": one.task, "name": one.name, "source": one.source,
         "time": isoformat(one.time), "received": isoformat(one.received), "state": one.state,
         "score": one.score, "limit": one.bound, "over": one.over, "note": one.note,
-        "model": one.model, "finding": one.finding, "hash": one.hash, "media": one.media,
+        "model": one.model, "finding": one.finding, "answer": answers.get(one.finding, ""),
+        "hash": one.hash, "media": one.media,
         "width": one.width, "height": one.height, "bytes": one.bytes,
         "has": [what for what, hash in (("original", one.hash), ("view", one.view),
                                         ("heat", one.heat)) if hash],

@@ -11,7 +11,7 @@ from gemel.doors.web import diagnosis
 from gemel.doors.web.markup import Child, Html, button, data, figure, form, h, label, words
 from gemel.doors.web.viewer import Viewer
 
-__all__ = ["act", "advice", "finding", "outcome", "proposal"]
+__all__ = ["act", "advice", "answer", "finding", "outcome", "proposal"]
 
 
 def advice(viewer: Viewer, proposals: Plain | None, findings: list[Plain]) -> Html:
@@ -161,19 +161,33 @@ def finding(viewer: Viewer, event: Plain) -> Html:
         h("p", h("b", payload.get("title") or "Not as usual"), f" · since {viewer.clock(since)}",
           cls="what"),
         spark,
+        _picture(payload),
         h("dl", rows, cls="facts") if rows and event.get("diagnosis") is None else None,
         h("p", payload["because"], cls="why") if payload.get("because") and not rows else None,
         diagnosis.shown(viewer, event.get("diagnosis")),
         h("p", told, " · ",
           h("a", "Which lots?", href=f"/quality?finding={_query(event['id'])}#suspects"),
           cls="why"),
-        _answer(viewer, event),
+        answer(viewer, event["id"]),
         cls="card",
     )  # fmt: skip
 
 
-def _answer(viewer: Viewer, event: Plain) -> Html | None:
-    """Right, wrong or known: what a person says of a finding."""
+def _picture(payload: Plain) -> Html | None:
+    """The picture that shows it best, where it was found in pictures."""
+    if not payload.get("picture"):
+        return None
+    place = f"/api/pictures/{_query(payload['detector'])}/{payload['picture']}"
+    return h(
+        "a",
+        [h("img", src=f"{place}/{what}", alt="", cls=cls, onerror="this.remove()")
+         for what, cls in (("view", None), ("heat", "heat"))],
+        href=f"/quality#pictures-{payload['detector']}", cls="shot",
+    )  # fmt: skip
+
+
+def answer(viewer: Viewer, name: str) -> Html | None:
+    """Right, wrong or known: what a person says of the finding of this id."""
     if not viewer.may("operator"):
         return None
     words_of = {
@@ -190,7 +204,7 @@ def _answer(viewer: Viewer, event: Plain) -> Html | None:
         "div",
         h("details", h("summary", "Answer", cls="button"),
           h("form", fields, h("div", buttons, cls="buttons"), data_action="answer",
-            data_finding=event["id"])),
+            data_finding=name)),
         cls="buttons",
     )  # fmt: skip
 
@@ -224,11 +238,11 @@ def act(viewer: Viewer) -> None:
             raise Refused(envelope["sentence"])
         return f"The envelope allows it: {envelope['sentence'] or 'within its limits'}"
 
-    async def answer(told: Plain) -> str:
+    async def say(told: Plain) -> str:
         said = await viewer.client.answer(told["finding"], told["answer"], told.get("cause", ""))
         return f"Kept: {said['answer']}" + (f", {said['cause']}" if said["cause"] else "")
 
-    viewer.on("answer", answer)
+    viewer.on("answer", say)
     viewer.on("approve", approve)
     viewer.on("decline", decline)
     viewer.on("try", try_value)

@@ -267,29 +267,34 @@ class AtWork:
         given = replace(picture, model=self.task.model_id)
         if not picture.hash:
             return _failed(given, picture.note)
-        body = self._tools.artifacts.get(picture.hash)
+        artifacts = self._tools.artifacts
+        body = artifacts.get(picture.hash)
         try:
             image, _ = decode_image(body, picture.name or "the picture")
             height, width = image.shape
-            given = replace(given, width=width, height=height)
+            view = draw_view(image)
+            given = replace(
+                given, width=width, height=height, view=artifacts.put(view, durable=False),
+                bytes=len(body) + len(view),
+            )  # fmt: skip
             _must_show_something(image)
             told = self.task.model.inspect(image)
             if not np.isfinite(told.score):
                 raise DataError("the model gives no score for it")
-            view, heat = draw_view(image), draw_heat(told.map, told.limit)
+            heat = draw_heat(told.map, told.limit)
         except DataError as error:
             return _failed(given, str(error))
+        except Unavailable:
+            raise
         except Exception as error:
             # A model that fails must not end the task: the next picture may be fine.
             log.exception("task '%s': picture %d", self.task.name, picture.id)
             return _failed(given, f"the model failed: {type(error).__name__}: {error}")
-        keep = self._tools.artifacts.put
         place = next((name for name, _, _ in places(told, image)), "")
         given = replace(
             given, state="rejected" if told.rejected else "good", score=told.score,
             bound=told.limit, over=told.over, note=self._odd(width, height),
-            view=keep(view, durable=False), heat=keep(heat, durable=False),
-            bytes=len(body) + len(view) + len(heat),
+            heat=artifacts.put(heat, durable=False), bytes=given.bytes + len(heat),
         )  # fmt: skip
         return _Looked(given, _verdict(given, place))
 
@@ -395,8 +400,8 @@ def _must_show_something(image: Image) -> None:
     low, high = np.quantile(image, [0.01, 0.99])
     if high - low < _FLAT:
         raise DataError(
-            f"it is grey all over ({(low + high) / 2:.0%} of white): is the camera covered, or the "
-            "light off?"
+            f"it is grey all over ({(low + high) / 2:.0%} of white): the camera may be covered, or "
+            "the light off"
         )
 
 

@@ -74,6 +74,7 @@ class Picture:
     told: int = 0
 
 
+_HASH: Final = 64
 _COLUMNS: Final = tuple(field.name for field in fields(Picture))
 _ALL: Final = f"select {', '.join(_COLUMNS)} from picture"
 
@@ -172,11 +173,17 @@ class Ledger:
 
     # What is asked
 
-    def get(self, task: str, id: int) -> Picture:
-        """Raises `Unknown`."""
-        rows = self._pictures("where task = ? and id = ?", (task, id))
+    def get(self, task: str, id: int | str) -> Picture:
+        """By its number, or the newest of a hash. Raises `Unknown`."""
+        if len(str(id)) == _HASH:
+            newest = "where task = ? and hash = ? order by id desc limit 1"
+            rows = self._pictures(newest, (task, id))
+        else:
+            rows = self._pictures("where task = ? and id = ?", (task, int(id)))
         if not rows:
-            raise Unknown(f"task '{task}' has no picture {id}; it may be too old to be kept")
+            raise Unknown(
+                f"task '{task}' has no picture {str(id)[:16]}; it may be too old to be kept"
+            )
         return rows[0]
 
     def listed(

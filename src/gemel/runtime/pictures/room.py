@@ -143,8 +143,8 @@ class Pictures:
         ledger = self._of(name).ledger
         return await asyncio.to_thread(ledger.listed, name, limit, before, state, finding)
 
-    async def picture(self, name: str, id: int) -> Picture:
-        """One picture. Raises `Unknown`."""
+    async def picture(self, name: str, id: str) -> Picture:
+        """One picture, by its number or the hash of its content. Raises `Unknown`."""
         return await asyncio.to_thread(self._of(name).ledger.get, name, id)
 
     async def content(self, hash: str) -> bytes:
