@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
@@ -32,6 +33,7 @@ log = logging.getLogger("gemel.pictures")
 
 REST_S: Final = 1.0
 """How long is waited after what may mend itself, and between looks at findings."""
+_LONGEST_S: Final = 10.0
 _AHEAD: Final = MINUTE
 """A picture that claims to be taken so much later than now has a wrong clock."""
 _FLAT: Final = 2 / 255
@@ -252,7 +254,9 @@ class AtWork:
             picture = await self._patiently(lambda: ledger.next(self.task.name))
             if picture is None:
                 self.waiting = 0
-                await self._new.wait()
+                with contextlib.suppress(TimeoutError):
+                    # Now and then without being told: a former task may have taken one at its end.
+                    await asyncio.wait_for(self._new.wait(), _LONGEST_S)
                 continue
             try:
                 looked = await loop.run_in_executor(self._tools.executor, self._judge, picture)
@@ -302,9 +306,13 @@ class AtWork:
         sizes = self.task.sizes
         if not sizes or (width, height) in sizes:
             return ""
-        known = " and ".join(f"{w} x {h}" for w, h in sizes[:3])
-        more = f" and {len(sizes) - 3} other sizes" if len(sizes) > 3 else ""
-        return f"is {width} x {height} pixels; the model learned from {known}{more}"
+        known = " and ".join(f"{w} x {h}" for w, h in sizes)
+        if self.task.vary:
+            (least, lowest), (most, highest) = sizes
+            if least <= width <= most and lowest <= height <= highest:
+                return ""
+            known = f"{least} to {most} x {lowest} to {highest}"
+        return f"is {width} x {height} pixels; the model learned from {known}"
 
     async def _tell(self, looked: _Looked) -> None:
         """Say it: as an Event, as a finding, as a sample; then it is done with."""

@@ -35,6 +35,8 @@ class Pictures:
         self._daemon, self._executor = daemon, executor
         self._tools: Tools | None = None
         self._changing = asyncio.Lock()
+        self._active = False
+        """Not in a replay."""
         self._receiving = 0
         self._removed = 0.0
         self.tasks: dict[str, AtWork] = {}
@@ -42,6 +44,7 @@ class Pictures:
     async def run(self) -> None:
         """Until cancelled: what the plan says is at work."""
         loop = asyncio.get_running_loop()
+        self._active = True
         while True:
             try:
                 await self.renew()
@@ -54,12 +57,13 @@ class Pictures:
             await asyncio.sleep(LOOK_S)
 
     async def renew(self) -> None:
-        """Make what the plan has; tasks that are equal go on, what ended tells what it has to."""
-        wanted = self._daemon.plan.pictures
-        running = {name: one.task for name, one in self.tasks.items()}
-        if wanted == running:
-            return
+        """Make what the plan has: at once by whoever changes it, or soon after. Tasks that are
+        equal go on, what ended tells what it has to."""
         async with self._changing:
+            wanted = self._daemon.plan.pictures
+            running = {name: one.task for name, one in self.tasks.items()}
+            if not self._active or wanted == running:
+                return
             tools = await asyncio.to_thread(self._open)
             for name in [n for n, task in running.items() if wanted.get(n) != task]:
                 ended = self.tasks.pop(name)
@@ -77,6 +81,7 @@ class Pictures:
 
     async def stop(self) -> None:
         """Come to rest; what is open goes on at the next start."""
+        self._active = False
         for one in self.tasks.values():
             await one.stop()
 

@@ -26,6 +26,7 @@ class PictureTask:
     folder   where pictures come from, if from a folder
     model_id hash of the model's file, 16 hexadecimal digits
     sizes    of the pictures that were learned from, width and height; empty if unknown
+    vary     whether sizes are only the smallest and the largest width and height of many
     """
 
     name: str
@@ -35,6 +36,7 @@ class PictureTask:
     folder: Path | None
     model_id: str
     sizes: tuple[tuple[int, int], ...]
+    vary: bool
     model: Model = field(compare=False, repr=False)
 
 
@@ -77,5 +79,6 @@ def read_picture_task(form: InspectionForm, told: PlantSignal, base: Path) -> Pi
     return PictureTask(
         form.name, form.title, use, told.path, base / use.folder if use.folder else None,
         hashlib.sha256(text.encode()).hexdigest()[:16],
-        tuple((int(width), int(height)) for width, height in sizes), model,
+        tuple((int(width), int(height)) for width, height in sizes),
+        bool(fitted.evidence.get("sizes vary")), model,
     )  # fmt: skip

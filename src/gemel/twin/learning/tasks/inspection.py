@@ -23,6 +23,7 @@ from gemel.twin.learning.tasks.base import Explained, Figure, Fitted, Progress, 
 
 __all__ = ["InspectionTask", "places"]
 
+_SIZES: Final = 5
 _MAP: Final = 128
 """Most cells on a side of a map that is laid over its mask: enough for the figure, and a thousand
 pictures fit in memory."""
@@ -53,7 +54,7 @@ class InspectionTask(Task):
         album = self._album(gallery, pictures).take(np.flatnonzero(good))
         model = self.inspector().fit(album)
         protocol = self._protocol(gallery, "fitted on all pictures of good parts")
-        evidence = model.evidence() | {"sizes": [list(size) for size in sorted(pictures.sizes)]}
+        evidence = model.evidence() | _sizes(pictures.sizes)
         return Fitted(self.record(), model.save(), evidence, protocol.record())
 
     def backtest(self, table: Table, progress: Progress) -> Report:
@@ -246,6 +247,14 @@ class _Judged:
                 }
             )  # fmt: skip
         return rows
+
+
+def _sizes(seen: set[tuple[int, int]]) -> dict[str, Any]:
+    """JSON-able: each width and height in pixels; of many the smallest and the largest."""
+    if len(seen) <= _SIZES:
+        return {"sizes": [list(size) for size in sorted(seen)]}
+    ends = [[end(side) for side in zip(*seen, strict=True)] for end in (min, max)]
+    return {"sizes": ends, "sizes vary": True}
 
 
 def _units(
