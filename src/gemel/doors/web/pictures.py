@@ -133,7 +133,7 @@ def shot(task: str, picture: str, has: list[str]) -> Html:
         return h("p", "no picture to show", cls="shot none")
     view = h("img", src=f"{place}/view", alt="", loading="lazy", onerror="this.remove()")
     heat = h("img", src=f"{place}/heat", alt="", loading="lazy", cls="heat",
-             onerror="this.remove()")  # fmt: skip
+             onerror="this.remove()") if "heat" in has else None  # fmt: skip
     return h("a", view, heat, href=f"{place}/original", target="_blank", rel="noopener",
              cls="shot", title="As it came")  # fmt: skip
 
