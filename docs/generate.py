@@ -39,7 +39,7 @@ from gemel.twin.alarms.settings import AlarmSettings
 from gemel.twin.learning import WatchSettings
 from gemel.twin.learning.lineage import facets
 from gemel.twin.learning.lineage.openlineage import STANDARD
-from gemel.twin.learning.live.forms import AnomalyUse
+from gemel.twin.learning.live.forms import AnomalyUse, InspectionUse
 from gemel.twin.learning.live.settings import TaskUse
 from gemel.twin.mirror.features import FeatureUse
 from gemel.twin.operations import OperationsSettings
@@ -334,6 +334,8 @@ def parts() -> str:
             text += [prose(TaskUse.__doc__ or "") + "\n", use.table(), *use.tables(4)]
             text.append("### Use of a task `anomaly` { #use-of-a-task-anomaly }\n")
             text += [prose(AnomalyUse.__doc__ or "") + "\n", Schema(AnomalyUse).table()]
+            text.append("### Use of a task `inspection` { #use-of-a-task-inspection }\n")
+            text += [prose(InspectionUse.__doc__ or "") + "\n", Schema(InspectionUse).table()]
         if name == "operators":
             text.append("### Use of features { #use-of-features }\n")
             text += [prose(FeatureUse.__doc__ or "") + "\n", Schema(FeatureUse).table()]

@@ -26,6 +26,7 @@ from gemel.core.event import Event
 from gemel.doors import serving
 from gemel.runtime.configuration import load
 from tests.browser.fakes import Room, add_fakes
+from tests.runtime.camera import trained
 
 CHROMIUM = Path("/usr/bin/chromium")
 FOUND = CHROMIUM.exists()
@@ -66,6 +67,12 @@ assets:
         signal: speed
         armed: true
         envelope: {low: 6000, high: 26000}
+tasks:
+  surface:
+    task: inspection
+    title: '<script>window.broken=1</script>Surface'
+    asset: line2/rinser
+    model: plates.model
 lines:
   line2:
     stations:
@@ -112,6 +119,7 @@ class Running:
         self.found: Plant | None = None
         self._file = folder / "plant.yaml"
         self._file.write_text(PLANT, encoding="utf-8")
+        (folder / "plates.model").write_text(trained(), encoding="utf-8")
         self._data = folder / "data"
         self._ready = threading.Event()
         self._task: asyncio.Task[None] | None = None

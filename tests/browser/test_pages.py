@@ -11,6 +11,7 @@ from playwright.async_api import Browser, expect
 
 from gemel.core import quality as q
 from gemel.core.event import Event
+from tests.runtime.camera import bad, good
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -196,6 +197,38 @@ async def test_the_product_is_charted_and_a_suspect_lot_held_and_released(
         await lot.locator("input[name=password]").fill("correct horse battery")
         await lot.get_by_role("button", name="Sign").click()
         await expect(lot).to_contain_text("Version 1, released for delivery, signed by Ada")
+
+
+async def test_pictures_show_where_they_differ_and_are_judged(plant: Any, open_page: Any) -> None:
+    def send(body: bytes, name: str) -> None:
+        plant.client.request("POST", "/api/pictures/surface", params={"name": name}, content=body)
+
+    async with open_page("/quality?span=1h", role="operator") as page:
+        panel = page.locator("#pictures-surface")
+        await expect(panel).to_contain_text("No picture has come yet")
+        await asyncio.to_thread(send, good(100), "fine")
+        await asyncio.to_thread(send, bad(1), "<img src=x onerror='window.broken=1'>")
+        odd = panel.locator("article", has_text="rejected")
+        await expect(odd).to_contain_text("window.broken")
+        await expect(panel.locator("article")).to_have_count(2)
+        loaded = "image => image.complete && image.naturalWidth > 0"
+        for image in await panel.locator("img").all():
+            await image.scroll_into_view_if_needed()
+            async with asyncio.timeout(30):
+                while not await image.evaluate(loaded):  # noqa: ASYNC110 - it has no event
+                    await asyncio.sleep(0.05)
+        heat = odd.locator("img.heat")
+        await expect(heat).to_be_visible()
+        await panel.get_by_label("Where it differs").uncheck()
+        await expect(heat).to_be_hidden()
+        await odd.get_by_text("Answer").click()
+        await odd.get_by_label("What was it?").fill("a scratch")
+        await odd.get_by_role("button", name="Right").click()
+        await expect(odd).to_contain_text("Right: it was so")
+        await panel.get_by_role("link", name="Rejected").click()
+        await expect(panel.locator("article")).to_have_count(1)
+        await panel.get_by_role("link", name="Which lots?").click()
+        await expect(page.locator("#suspects")).to_be_visible()
 
 
 async def test_alternatives_are_played_side_by_side(plant: Any, open_page: Any) -> None:

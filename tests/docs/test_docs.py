@@ -34,6 +34,7 @@ from gemel.runtime.configuration import check
 from gemel.twin.alarms.settings import AlarmRules, AlarmSettings
 from gemel.twin.learning import WatchSettings
 from gemel.twin.learning.detecting.settings import DetectorRenewal, EventCosts
+from gemel.twin.learning.live.forms import InspectionUse
 from gemel.twin.learning.live.settings import Renewal, TaskUse
 from gemel.twin.operations import OperationsSettings
 from gemel.virtual import options
@@ -183,6 +184,7 @@ def models() -> list[type[Any]]:
         DetectorRenewal,
         EventCosts,
         TaskUse,
+        InspectionUse,
         Renewal,
         Line,
         Distribution,

@@ -29,7 +29,8 @@ Things = dict[str, Any]
 _SHOWN: Final = 100
 _WORDS: Final = {
     "connectors": "connector", "assets": "asset", "signals": "signal", "commands": "command",
-    "features": "feature", "detectors": "detector", "tasks": "task", "reasoners": "rule",
+    "features": "feature", "detectors": "detector", "tasks": "task",
+    "pictures": "inspection", "reasoners": "rule",
     "alarms": "alarm", "machines": "machine",
 }  # fmt: skip
 
@@ -175,6 +176,7 @@ def outline(plan: Plan) -> dict[str, Things]:
         },
         "detectors": _detectors(plan, places, signals),
         "tasks": _tasks(plan, places, signals),
+        "pictures": dict(plan.pictures),
         "reasoners": _reasoners(plan, signals),
         "alarms": {
             name: (plan.alarms[name], _meanings(paths, signals))

@@ -36,6 +36,7 @@ from gemel.twin.operations import Machine, OperationsSettings, machines
 
 if TYPE_CHECKING:
     from gemel.core.line import Line
+    from gemel.runtime.pictures.task import PictureTask
     from gemel.twin.learning.live.forms import Form
     from gemel.twin.mirror.features import Features, Made
     from gemel.twin.planning.plans.settings import PlanSettings
@@ -58,9 +59,11 @@ class Plan:
     watches: dict[str, tuple[WatchSettings, Detector]] = field(default_factory=dict)
     """Detectors at work: those of `detectors`, and those that tasks become."""
     tasks: dict[str, Form] = field(default_factory=dict)
-    """Without those that have become detectors."""
+    """Without those that have become detectors or look at pictures."""
     scores: dict[str, str] = field(default_factory=dict)
     """Of detectors that were tasks: the path of the signal that tells their score."""
+    pictures: dict[str, PictureTask] = field(default_factory=dict)
+    """Tasks that look at pictures."""
     alarms: dict[str, AlarmSettings] = field(default_factory=dict)
     reasoners: dict[str, Reasoner] = field(default_factory=dict)
     operations: OperationsSettings = field(default_factory=OperationsSettings)
@@ -289,8 +292,8 @@ def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
             where = _line(document, ("features", name), error.message)
             raise ConfigurationError(f"feature '{name}': {error.message}", where) from None
     watches = {name: _build_watch(name, s) for name, s in plant.detectors.items()}
-    signals, tasks, scores = read_tasks(
-        plant, signals, watches, lambda path, message: _line(document, path, message)
+    signals, tasks, scores, pictures = read_tasks(
+        plant, signals, watches, lambda path, message: _line(document, path, message), folder
     )
     alarms = {name: AlarmSettings.read(s) for name, s in plant.alarms.items()}
     shifts = document.data.get("shifts")
@@ -312,7 +315,7 @@ def _plan(document: Document, path: Path, plant: Plant | None) -> Plan:
     operations = OperationsSettings.read(plant.operations, document.where(("operations",)))
     return Plan(
         path.resolve(), digest, plant, signals, connectors, features, watches, tasks, scores,
-        alarms, reasoners, operations, machines(plant.assets, signals, operations), lines,
+        pictures, alarms, reasoners, operations, machines(plant.assets, signals, operations), lines,
         schedules(plant, lines, paths, folder, document.where, connectors),
         upkeeps(plant, paths, folder, document.where),
         supplies(plant, paths, folder, document.where),

@@ -34,6 +34,7 @@ from gemel.runtime.comparing import PlanChange
 from gemel.runtime.configuration import Plan
 from gemel.runtime.experimenting import Experimenting
 from gemel.runtime.links import Links, log_failure
+from gemel.runtime.pictures.room import Pictures
 from gemel.runtime.pipeline import Pipeline
 from gemel.runtime.planning import Planning
 from gemel.runtime.reloading import deadbands, declare, last_known, limit, reload
@@ -92,6 +93,7 @@ class Daemon:
         self._asker = ThreadPoolExecutor(1, "gemel.ask")
         self._planner = ThreadPoolExecutor(1, "gemel.plan")
         self._looker = ThreadPoolExecutor(1, "gemel.look")
+        self._inspector = ThreadPoolExecutor(1, "gemel.inspect")
         self.upkeeping = Upkeeping(self, self._looker)
         self.supplying = Supplying(self, self._looker)
         self._tasks: list[asyncio.Task[None]] = []
@@ -103,6 +105,7 @@ class Daemon:
     rooms: Rooms
     planning: Planning
     experimenting: Experimenting
+    pictures: Pictures
     connectors: Links
     """Their life."""
 
@@ -148,8 +151,10 @@ class Daemon:
             self._begin(self.planning.run(), "planning")
             self.experimenting = await asyncio.to_thread(Experimenting, self)
             self._begin(self.experimenting.run(), "experiments")
+            self.pictures = Pictures(self, self._inspector)
             if connect:
                 self.connect()
+                self._begin(self.pictures.run(), "pictures")
                 self._begin(self.planning.jobs.run(), "job orders")
             try:
                 yield self
@@ -171,7 +176,9 @@ class Daemon:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, self.connectors.stop(), return_exceptions=True)
+        await self.pictures.stop()
         await self.pipeline.stop()
+        await self.pictures.close()
         await self.rooms.close(self.store)
         self.planning.stop()
         self.planning.jobs.close()
@@ -287,6 +294,7 @@ class Daemon:
             problems.append(f"history is not written: {self.pipeline.storage_problem}")
         failed = {**self.pipeline.shapers.failed, **self.pipeline.watchers.failed}
         problems += [f"{name} has failed: {why}" for name, why in failed.items()]
+        problems += self.pictures.problems()
         problems += [f"segment {d['segment']}: {d['what']}" for d in report["damaged"]]
         return {
             "state": "good" if not problems else "impaired",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import warnings
 from pathlib import Path
 from typing import Any, Final
@@ -11,10 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from gemel.core.errors import ConfigurationError, DataError
-from gemel.core.image import Gallery, Image, grey, stretched
+from gemel.core.image import Gallery, Image, fitted, grey, stretched
 from gemel.runtime.tables import read_table
 
-__all__ = ["SUFFIXES", "read_gallery", "read_image", "write_heat"]
+__all__ = [
+    "SUFFIXES", "decode_image", "draw_heat", "draw_view", "read_gallery", "read_image",
+    "require_library", "write_heat",
+]  # fmt: skip
 
 SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 _FORMATS: Final = ("PNG", "JPEG", "BMP", "TIFF")
@@ -35,28 +39,46 @@ def read_image(path: Path) -> Image:
         size = path.stat().st_size
         if size > _MOST_BYTES:
             raise DataError(f"{path}: {size:,} bytes; at most {_MOST_BYTES:,} are read")
+        return _decode(pillow, path, str(path))[0]
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such image") from None
+
+
+def decode_image(body: bytes, where: str) -> tuple[Image, str]:
+    """The grey values in the bytes of such a file, and their media type. Raises as `read_image`."""
+    pillow = _library()
+    if not body:
+        raise DataError(f"{where}: is empty")
+    return _decode(pillow, io.BytesIO(body), where)
+
+
+def _decode(pillow: Any, source: Path | io.BytesIO, where: str) -> tuple[Image, str]:
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of its own limits: ours are lower
-            with pillow.open(path, formats=_FORMATS) as file:
+            with pillow.open(source, formats=_FORMATS) as file:
                 width, height = file.size
                 if width * height > _MOST_PIXELS:
                     raise DataError(
-                        f"{path}: {width} x {height} pixels; at most {_MOST_PIXELS:,} are read: "
+                        f"{where}: {width} x {height} pixels; at most {_MOST_PIXELS:,} are read: "
                         "scale it down, or cut it in pieces"
                     )
+                media = str(pillow.MIME[file.format])
                 pixels = _pixels(file)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such image") from None
-    except DataError:
+    except (DataError, FileNotFoundError):
         raise
     except Exception as error:  # noqa: BLE001 - decoders raise nearly anything for a broken file
         if isinstance(error, pillow.DecompressionBombError):
             raise DataError(
-                f"{path}: claims far more pixels than the {_MOST_PIXELS:,} that are read"
+                f"{where}: claims far more pixels than the {_MOST_PIXELS:,} that are read"
+            ) from None
+        if isinstance(error, pillow.UnidentifiedImageError):
+            raise DataError(
+                f"{where}: not an image that can be read; {', '.join(_FORMATS)} are"
             ) from None
         said = str(error).strip().split("\n")[0]
-        raise DataError(f"{path}: not an image that can be read: {said}") from None
-    return grey(pixels, str(path))
+        raise DataError(f"{where}: not an image that can be read: {said}") from None
+    return grey(pixels, where), media
 
 
 def read_gallery(path: Path, image: str | None = None) -> Gallery:
@@ -89,16 +111,44 @@ def write_heat(path: Path, image: Image, heat: npt.NDArray[np.float64], limit: f
     """The image with what is above the limit in red, as a PNG file beside the image itself."""
     pillow = _library()
     height, width = image.shape
-    over = stretched(heat, height, width)
-    low = min(float(np.median(heat)), limit - 1e-9)
-    share = np.clip((over - low) / (limit - low), 0, 1.5) / 1.5
-    share = np.where(share > 0.4, share, 0)[:, :, None] * 0.75
+    share = _hot(stretched(heat, height, width), float(np.median(heat)), limit, 0.4)[:, :, None]
     plain = np.repeat(np.asarray(image, np.float64)[:, :, None] * 255, 3, axis=2)
     both = np.concatenate([plain, plain * (1 - share) + _HOT * share], axis=1)
     try:
         pillow.fromarray(np.clip(both, 0, 255).astype(np.uint8)).save(path, format="PNG")
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def draw_view(image: Image, longest: int = 640) -> bytes:
+    """What an inspector sees, as a small JPEG in grey."""
+    pixels = np.clip(fitted(image, longest) * 255, 0, 255).astype(np.uint8)
+    return _bytes(_library().fromarray(pixels), "JPEG", quality=88)
+
+
+def draw_heat(heat: npt.NDArray[np.float64], limit: float) -> bytes:
+    """A PNG to be laid over a picture from edge to edge, a pixel for each cell: red where a cell
+    is above the limit, nothing elsewhere."""
+    share = _hot(heat, float(np.median(heat)), limit, 2 / 3)
+    pixels = np.empty((*heat.shape, 4), np.uint8)
+    pixels[:, :, :3] = _HOT
+    pixels[:, :, 3] = np.clip(share * 255, 0, 255)
+    return _bytes(_library().fromarray(pixels, "RGBA"), "PNG")
+
+
+def _hot(
+    heat: npt.NDArray[np.float64], middle: float, limit: float, least: float
+) -> npt.NDArray[np.float64]:
+    """How much red each cell gets, 0 to 0.75: none up to `least`, where 2/3 is the limit."""
+    low = min(middle, limit - 1e-9)
+    share = np.clip((heat - low) / (limit - low), 0, 1.5) / 1.5
+    return np.asarray(np.where(share > least, share, 0) * 0.75)
+
+
+def _bytes(picture: Any, form: str, **more: Any) -> bytes:
+    room = io.BytesIO()
+    picture.save(room, format=form, **more)
+    return room.getvalue()
 
 
 def _gallery(
@@ -142,6 +192,11 @@ def _pixels(file: Any) -> npt.NDArray[Any]:
         return deep.astype(np.uint16)
     told = np.asarray(file.convert("L" if file.mode in ("1", "L", "LA") else "RGB"))
     return told.astype(np.uint8)
+
+
+def require_library() -> None:
+    """Raises `ConfigurationError` where pictures cannot be read."""
+    _library()
 
 
 def _library() -> Any:

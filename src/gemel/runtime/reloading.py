@@ -11,6 +11,7 @@ which it came. Reasons: docs/design/reload.md.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gemel.core.catalogue import Catalogue
-from gemel.core.errors import DataError, Refused
+from gemel.core.errors import DataError, GemelError, Refused
 from gemel.core.event import Event, Payload
 from gemel.core.plant import PlantSignal, Signal
 from gemel.parts.historians.base import Store
@@ -111,6 +112,8 @@ async def reload(daemon: Daemon, plan: Plan, actor: str) -> PlanChange:
     now = daemon.clock()
     event = Event("plan", "plant", now, "runtime", now, payload=told.model_dump(mode="json"))
     daemon.pipeline.emit([event, *swapped.events])
+    with contextlib.suppress(GemelError):  # it is tried again, and says why
+        await daemon.pictures.renew()
     log.info("the plant file was read again by %s: %s", actor, told.sentence)
     await asyncio.to_thread(daemon.keep_plan)
     return told
@@ -187,6 +190,8 @@ def _swap(daemon: Daemon, plan: Plan, changes: Changes, ready: _Ready) -> _Swapp
     for name in changes["tasks"].changed:
         fresh = not (name in ready.learners and ready.learners[name].champion)
         events.append(_started("task", name, now, fresh=fresh))
+    for name in changes["pictures"].changed:
+        events.append(_started("inspection", name, now, fresh=True))
     for name in changes["reasoners"].changed:
         events.append(_started("reasoner", name, now, fresh=name not in kept_states))
     watches = {n: ready.watches.get(n) or rooms.watches[n] for n in plan.watches}

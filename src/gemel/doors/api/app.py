@@ -32,6 +32,7 @@ from gemel.doors.api import (
     live,
     lots,
     models,
+    pictures,
     planning,
     plant,
     plant_file,
@@ -68,7 +69,8 @@ def create_app(daemon: Daemon, access: Access) -> FastAPI:
     app.state.daemon = daemon
     app.state.access = access
     rooms = (
-        alarms, decisions, models, quality, lots, planning, experiments, schedules, upkeep, supply,
+        alarms, decisions, models, quality, pictures, lots, planning, experiments,
+        schedules, upkeep, supply,
     )  # fmt: skip
     for module in (session, plant, live, history, ingest, *rooms, plant_file):
         app.include_router(module.router, prefix="/api")

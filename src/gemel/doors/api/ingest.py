@@ -25,7 +25,7 @@ async def push(name: str, request: Request, daemon: Running, _: Operator) -> dic
     (application/x-ndjson), ``{"signal": path, "time": ISO or ns, "value": …}`` each. 503 means not
     stored: send it again; what was stored before is recognised.
     """
-    body = await _body(request)
+    body = await read_body(request, LARGEST)
     answer = await daemon.receive(name, body, request.headers.get("content-type", ""))
     if not answer.stored and answer.rejected:
         first = next(iter(answer.rejected))
@@ -33,18 +33,18 @@ async def push(name: str, request: Request, daemon: Running, _: Operator) -> dic
     return {"stored": answer.stored, "rejected": answer.rejected}
 
 
-async def _body(request: Request) -> bytes | memoryview:
-    """The body, each part of it copied once, while it is warm; 413 beyond `LARGEST`."""
+async def read_body(request: Request, most: int) -> bytes | memoryview:
+    """The body, each part of it copied once, while it is warm; 413 beyond `most` bytes."""
     told = request.headers.get("content-length", "")
     announced = int(told) if told.isdigit() else None
-    if announced is not None and announced > LARGEST:
-        raise HTTPException(413, f"the body has {told} bytes, at most {LARGEST}; send it in parts")
+    if announced is not None and announced > most:
+        raise HTTPException(413, f"the body has {told} bytes, at most {most:,} are taken")
     whole = np.empty(announced or 0, np.uint8).data
     parts: list[bytes] = []
     length = 0
     async for part in request.stream():
-        if length + len(part) > (LARGEST if announced is None else announced):
-            raise HTTPException(413, f"the body has more than {LARGEST} bytes; send it in parts")
+        if length + len(part) > (most if announced is None else announced):
+            raise HTTPException(413, f"the body has more than {most:,} bytes")
         if announced is None:
             parts.append(part)
         else:

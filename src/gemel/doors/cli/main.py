@@ -34,6 +34,7 @@ from gemel.doors.cli.options import (
     TimeColumn,
     UnitColumn,
 )
+from gemel.doors.cli.pictures import pictures
 from gemel.doors.cli.whatif import whatif
 
 __all__ = ["app", "main"]
@@ -52,6 +53,7 @@ app.add_typer(access.tokens, name="tokens")
 app.add_typer(models.models, name="models")
 app.add_typer(models.labels, name="labels")
 app.add_typer(lots, name="lots")
+app.add_typer(pictures, name="pictures")
 app.add_typer(planning.plan, name="plan")
 app.add_typer(plans.plans, name="plans")
 app.add_typer(experiments.experiments, name="experiments")

@@ -161,6 +161,7 @@ def finding(viewer: Viewer, event: Plain) -> Html:
         h("p", h("b", payload.get("title") or "Not as usual"), f" · since {viewer.clock(since)}",
           cls="what"),
         spark,
+        _picture(payload),
         h("dl", rows, cls="facts") if rows and event.get("diagnosis") is None else None,
         h("p", payload["because"], cls="why") if payload.get("because") and not rows else None,
         diagnosis.shown(viewer, event.get("diagnosis")),
@@ -169,6 +170,19 @@ def finding(viewer: Viewer, event: Plain) -> Html:
           cls="why"),
         answer(viewer, event["id"]),
         cls="card",
+    )  # fmt: skip
+
+
+def _picture(payload: Plain) -> Html | None:
+    """The picture that shows it best, where it was found in pictures."""
+    if not payload.get("picture"):
+        return None
+    place = f"/api/pictures/{_query(payload['detector'])}/{payload['picture']}"
+    return h(
+        "a",
+        [h("img", src=f"{place}/{what}", alt="", cls=cls, onerror="this.remove()")
+         for what, cls in (("view", None), ("heat", "heat"))],
+        href=f"/quality#pictures-{payload['detector']}", cls="shot",
     )  # fmt: skip
 
 

@@ -116,7 +116,8 @@ class Lots:
         title = f"Which lots were at {words(told['asset'])}, {span}?"
         notes = [h("p", f"{note}.", cls="faint") for note in told["notes"]]
         if not told["items"]:
-            return panel(title, h("p", "No lot was there.", cls="empty"), notes)
+            told_none = h("p", "No lot was there.", cls="empty")
+            return panel(title, told_none, notes, id="suspects")
         hold = None
         if viewer.may("operator"):
             given: dict[str, Any] = {n: self._query[n] for n in ("asset", "start", "end", "finding")

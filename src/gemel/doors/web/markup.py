@@ -20,7 +20,7 @@ __all__ = [
     "lasts", "many", "moment", "panel", "table", "words",
 ]  # fmt: skip
 
-_VOID = {"input", "br", "hr"}
+_VOID = {"input", "br", "hr", "img"}
 
 
 class Html(str):

@@ -11,6 +11,7 @@ from gemel.doors.web.control_chart import control_chart, histogram, short
 from gemel.doors.web.frame import Surroundings
 from gemel.doors.web.lots import Lots
 from gemel.doors.web.markup import Child, Html, figure, h, join, many, panel, table, words
+from gemel.doors.web.pictures import Pictures
 from gemel.doors.web.viewer import Part, Viewer
 
 __all__ = ["build"]
@@ -28,7 +29,10 @@ async def build(around: Surroundings) -> Html:
     if span not in dict(_SPANS):
         span = "8h"
     lots = Lots(around)
-    items, _ = await asyncio.gather(viewer.client.quality(f"-{span}"), lots.ask(f"-{span}"))
+    pictures = Pictures(around)
+    items, *_ = await asyncio.gather(
+        viewer.client.quality(f"-{span}"), lots.ask(f"-{span}"), pictures.ask()
+    )
     shown = Part("quality", _all(viewer, items, span))
     shown_lots = Part("lots", lots.html())
     lots.act()
@@ -49,7 +53,7 @@ async def build(around: Surroundings) -> Html:
 
     viewer.refresh(look_at_lots)
     viewer.refresh(look_again)
-    return join(shown_lots.html, shown.html)
+    return join(pictures.html(), shown_lots.html, shown.html)
 
 
 def _all(viewer: Viewer, items: list[Plain], span: str) -> Html:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from math import exp
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 import numpy as np
@@ -25,6 +26,7 @@ __all__ = ["Album", "Inspection", "Inspector", "Model"]
 
 T = TypeVar("T")
 
+_HIGHEST: Final = 1e9
 _ROOM: Final = 2**30
 """Bytes of what is made from pictures and kept."""
 
@@ -81,16 +83,26 @@ class Inspection:
     limit  above it, the part is rejected
     map    float64[rows, columns]: how far from good each cell of the picture is; cells lie on it
            from edge to edge
+    odds   whether score, limit and map are logarithms of odds, which may be negative
     """
 
     score: float
     limit: float
     map: Values
+    odds: bool = False
 
     @property
     def rejected(self) -> bool:
         """Whether the score is above the limit."""
         return self.score > self.limit
+
+    @property
+    def over(self) -> float:
+        """The score in units of its limit, 1 at the limit and at most 1e9: so scores of models
+        with other limits can be told in one signal. Of odds it is their ratio."""
+        if self.odds:
+            return min(exp(min(self.score - self.limit, 100.0)), _HIGHEST)
+        return min(self.score / max(self.limit, 1e-9), _HIGHEST)
 
 
 class Model(Protocol):

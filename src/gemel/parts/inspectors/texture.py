@@ -152,7 +152,7 @@ class _Model:
 
     def inspect(self, image: Image) -> Inspection:
         told = _told(self.trees, in_context(self.looks.describe(image)))
-        return Inspection(top(told, self.looks.top), self.limit, told)
+        return Inspection(top(told, self.looks.top), self.limit, told, odds=True)
 
     def save(self) -> dict[str, Any]:
         return {

@@ -81,6 +81,8 @@ class Finding(Payload):
     learned: tuple[int, int] | None = None
     """Data window of the model, ns UTC."""
     because: str = ""
+    picture: str = ""
+    """Of an inspection: hash of the picture that shows it best."""
 
 
 def because(contributions: Sequence[Contribution], asset: str) -> str:

@@ -21,8 +21,9 @@ from gemel.twin.learning.evaluation.protocol import digest
 from gemel.twin.learning.evaluation.region_scores import per_region_overlap
 from gemel.twin.learning.tasks.base import Explained, Figure, Fitted, Progress, Report, Task
 
-__all__ = ["InspectionTask"]
+__all__ = ["InspectionTask", "places"]
 
+_SIZES: Final = 5
 _MAP: Final = 128
 """Most cells on a side of a map that is laid over its mask: enough for the figure, and a thousand
 pictures fit in memory."""
@@ -49,9 +50,12 @@ class InspectionTask(Task):
         gallery = _gallery(table)
         good, _ = self._labels(gallery)
         progress(f"fitting on {good.sum()} pictures of good parts")
-        model = self._part().fit(self._album(gallery).take(np.flatnonzero(good)))
+        pictures = _Pictures(gallery)
+        album = self._album(gallery, pictures).take(np.flatnonzero(good))
+        model = self.inspector().fit(album)
         protocol = self._protocol(gallery, "fitted on all pictures of good parts")
-        return Fitted(self.record(), model.save(), model.evidence(), protocol.record())
+        evidence = model.evidence() | _sizes(pictures.sizes)
+        return Fitted(self.record(), model.save(), evidence, protocol.record())
 
     def backtest(self, table: Table, progress: Progress) -> Report:
         gallery = _gallery(table)
@@ -61,7 +65,7 @@ class InspectionTask(Task):
             raise Refused("pictures are split by unit or, where each is of another part, by row")
         album = self._album(gallery)
         rows = Rows(gallery.rows, album.unit if self.unit else None, label=good.astype(np.int64))
-        folds, part = split.cut(rows), self._part()
+        folds, part = split.cut(rows), self.inspector()
         score, limit = np.full((2, gallery.rows), np.nan)
         fold_of = np.zeros(gallery.rows, np.int64)
         maps: list[Values] = [np.zeros((1, 1))] * gallery.rows
@@ -85,7 +89,7 @@ class InspectionTask(Task):
 
     def score(self, fitted: Fitted, table: Table) -> Table:
         gallery = _gallery(table)
-        model = self._part().load(fitted.model)
+        model = self.inspector().load(fitted.model)
         told = [model.inspect(gallery.picture(row)) for row in range(gallery.rows)]
         columns: dict[str, npt.NDArray[Any]] = {
             gallery.image: gallery[gallery.image],
@@ -98,17 +102,18 @@ class InspectionTask(Task):
     def explain(self, fitted: Fitted, table: Table, row: int) -> Explained:
         gallery = _gallery(table)
         image = gallery.picture(row)
-        told = self._part().load(fitted.model).inspect(image)
+        told = self.inspector().load(fitted.model).inspect(image)
         name = gallery[gallery.image][row]
         word = "rejected" if told.rejected else "good"
         answer = f"{name}: {word} (score {told.score:.3g}, limit {told.limit:.3g})"
         return Explained(
-            answer, float(np.median(told.map)), tuple(_places(told, image)), "of score",
+            answer, float(np.median(told.map)), tuple(places(told, image)), "of score",
             "the middle of this picture",
             image, told.map, told.limit,
         )  # fmt: skip
 
-    def _part(self) -> Inspector:
+    def inspector(self) -> Inspector:
+        """The inspector that the description names."""
         return INSPECTORS.build({"kind": "texture", **self.model}, "model")
 
     def _labels(self, gallery: Gallery) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.str_]]:
@@ -123,10 +128,10 @@ class InspectionTask(Task):
             )
         return good, label
 
-    def _album(self, gallery: Gallery) -> Album:
+    def _album(self, gallery: Gallery, pictures: _Pictures | None = None) -> Album:
         alone = np.arange(gallery.rows)
         unit = gallery.codes(self.unit)[0].astype(np.int64) if self.unit else alone
-        return Album(_Pictures(gallery), unit)
+        return Album(pictures or _Pictures(gallery), unit)
 
     def _overlap(
         self,
@@ -156,13 +161,13 @@ class InspectionTask(Task):
         return Figure("AU-PRO", value, note="of heat maps, up to 30 % false pixels; by chance 0.15")
 
     def _protocol(self, gallery: Gallery, split: str) -> Protocol:
-        settings = {**self._part().model_dump(mode="json"), "kind": self.model.get("kind")}
+        settings = {**self.inspector().model_dump(mode="json"), "kind": self.model.get("kind")}
         units = len(np.unique(gallery[self.unit])) if self.unit else 0
         name = self.model.get("kind", "texture")
         return Protocol(
             "inspection", gallery.digest, gallery.rows, units, f"{split}; learned from good only",
             f"{name} {digest(settings)}",
-            threshold=f"held-out good parts, {self._part().rejects:g} of them rejected",
+            threshold=f"held-out good parts, {self.inspector().rejects:g} of them rejected",
         )  # fmt: skip
 
 
@@ -171,12 +176,16 @@ class _Pictures(Sequence[Image]):
 
     def __init__(self, gallery: Gallery) -> None:
         self._gallery = gallery
+        self.sizes: set[tuple[int, int]] = set()
+        """Width and height of those that were read, in pixels."""
 
     def __len__(self) -> int:
         return self._gallery.rows
 
     def __getitem__(self, row: Any) -> Any:
-        return self._gallery.picture(row)
+        image = self._gallery.picture(row)
+        self.sizes.add((image.shape[1], image.shape[0]))
+        return image
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +249,14 @@ class _Judged:
         return rows
 
 
+def _sizes(seen: set[tuple[int, int]]) -> dict[str, Any]:
+    """JSON-able: each width and height in pixels; of many the smallest and the largest."""
+    if len(seen) <= _SIZES:
+        return {"sizes": [list(size) for size in sorted(seen)]}
+    ends = [[end(side) for side in zip(*seen, strict=True)] for end in (min, max)]
+    return {"sizes": ends, "sizes vary": True}
+
+
 def _units(
     good: npt.NDArray[np.bool_], fold_of: npt.NDArray[np.int64], maps: list[Values]
 ) -> tuple[dict[int, float], dict[int, float]]:
@@ -255,7 +272,7 @@ def _units(
     return shift, scale
 
 
-def _places(told: Inspection, image: Image) -> list[tuple[str, float, str]]:
+def places(told: Inspection, image: Image) -> list[tuple[str, float, str]]:
     """The cells that differ most, none beside another: where they lie, and by how much."""
     left = told.map.copy()
     rows, columns = left.shape

@@ -10,6 +10,7 @@ from gemel.twin.learning.live.forms.anomaly import AnomalyForm, AnomalyUse
 from gemel.twin.learning.live.forms.base import SIDES, Ahead, Follow, Followed, Form
 from gemel.twin.learning.live.forms.failure import FailureForm
 from gemel.twin.learning.live.forms.forecast import ForecastForm
+from gemel.twin.learning.live.forms.inspection import InspectionForm, InspectionUse
 from gemel.twin.learning.live.forms.quality import QualityForm
 from gemel.twin.learning.live.forms.remaining_life import LifeForm
 from gemel.twin.learning.live.settings import TaskUse
@@ -24,6 +25,8 @@ __all__ = [
     "Follow",
     "Followed",
     "Form",
+    "InspectionForm",
+    "InspectionUse",
     "form_of",
 ]
 
@@ -35,20 +38,22 @@ FORMS: Final[Mapping[str, type[Form]]] = {
 }
 
 
-def form_of(name: str, settings: dict[str, Any]) -> Form | AnomalyForm:
+def form_of(name: str, settings: dict[str, Any]) -> Form | AnomalyForm | InspectionForm:
     """An entry of `tasks:`. Raises `ConfigurationError` that says what would work."""
     if settings.get("task") == _WATCH:
         return AnomalyForm.read(name, settings)
+    if settings.get("task") == _PICTURES:
+        return InspectionForm.read(name, settings)
     mine, own = TaskUse.split(settings)
     use = TaskUse.read(mine)
+    known = ", ".join([*FORMS, _WATCH, _PICTURES])
     if "task" in own and own["task"] not in FORMS:
-        known = ", ".join([*FORMS, _WATCH])
         read_task(own)  # says what is wrong, if it is not a task at all
         raise ConfigurationError(
             f"task '{own['task']}' works on files so far; in a plant file: {known}"
         )
     if "task" not in own:
-        raise ConfigurationError(f"`task` is missing; one of: {', '.join([*FORMS, _WATCH])}")
+        raise ConfigurationError(f"`task` is missing; one of: {known}")
     form = FORMS[own["task"]]
     for field, of in _OF.items():
         if field in mine and own["task"] not in of:
@@ -60,6 +65,8 @@ def form_of(name: str, settings: dict[str, Any]) -> Form | AnomalyForm:
 
 _WATCH: Final = "anomaly"
 """The task that becomes a watch."""
+_PICTURES: Final = "inspection"
+"""The task that looks at pictures."""
 _LIVED: Final = ("remaining_life", "failure")
 _MEASURED: Final = ("quality", "forecast")
 _OF: Final = {"failed": _LIVED, "renewed": _LIVED, "interval": ("forecast",), "adapt": _MEASURED}

@@ -1,0 +1,424 @@
+"""One task at work: pictures are taken from its folder, looked at one by one, and told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from gemel.core.errors import DataError, GemelError, Unavailable
+from gemel.core.event import Event, Payload
+from gemel.core.frame import Frame
+from gemel.core.image import Image
+from gemel.core.time import MINUTE, SECOND, Clock
+from gemel.parts.historians.base import Store
+from gemel.runtime.images import decode_image, draw_heat, draw_view
+from gemel.runtime.pictures.artifacts import Artifacts
+from gemel.runtime.pictures.folder import Folder, Found
+from gemel.runtime.pictures.ledger import Ledger, Picture
+from gemel.runtime.pictures.task import PictureTask
+from gemel.runtime.pipeline import Pipeline
+from gemel.twin.learning.live.rejects import Rejects, Verdict
+from gemel.twin.learning.tasks.inspection import places
+
+__all__ = ["AtWork", "Counters", "PictureTold", "Tools"]
+
+log = logging.getLogger("gemel.pictures")
+
+REST_S: Final = 1.0
+"""How long is waited after what may mend itself, and between looks at findings."""
+_LONGEST_S: Final = 10.0
+_AHEAD: Final = MINUTE
+"""A picture that claims to be taken so much later than now has a wrong clock."""
+_FLAT: Final = 2 / 255
+"""A picture whose darkest and brightest hundredth are nearer shows nothing."""
+_AT_ONCE: Final = 50
+"""So many files are taken between two looks at the rest of the world."""
+
+
+class PictureTold(Payload):
+    """What was said of a picture. Kind ``picture``; the subject is the asset."""
+
+    task: str
+    picture: str
+    """Hash of its content, under which it is kept for a while."""
+    name: str
+    state: str
+    """good, rejected or failed."""
+    score: float | None
+    limit: float | None
+    over: float | None
+    """Score in units of its limit."""
+    model: str
+    note: str
+    finding: str
+
+
+@dataclass(slots=True)
+class Counters:
+    """Since the task began, in this process."""
+
+    received: int = 0
+    repeated: int = 0
+    """Sent again, and recognised."""
+    refused: int = 0
+    """Not taken: no picture, or no room; whoever sent it was told."""
+    good: int = 0
+    rejected: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What all tasks share."""
+
+    store: Store
+    pipeline: Pipeline
+    ledger: Ledger
+    artifacts: Artifacts
+    executor: Executor
+    """Looks at pictures, one after the other."""
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    picture: Picture
+    verdict: Verdict | None
+    """None where it could not be looked at."""
+
+
+class AtWork:
+    """`begin` in the event loop, `stop` there, too."""
+
+    def __init__(self, task: PictureTask, number: int, tools: Tools) -> None:
+        self.task, self.counters = task, Counters()
+        self.problem = ""
+        """What keeps it from its work now."""
+        self.last: Picture | None = None
+        self.waiting = 0
+        self._number, self._tools = number, tools
+        use = task.use
+        self._rejects = Rejects(task.name, task.title, use.asset, task.model_id, use.join)
+        self._folder: Folder | None = None
+        self._room = asyncio.Event()
+        self._new = asyncio.Event()
+        self._told: list[int] = []
+        self._running: list[asyncio.Task[None]] = []
+
+    def begin(self) -> None:
+        """Start."""
+        self._running = [
+            asyncio.create_task(self._run(), name=f"gemel.pictures.{self.task.name}")
+        ]  # fmt: skip
+
+    async def stop(self) -> list[Event]:
+        """Come to rest; what is still to be said if the task ends for good."""
+        for one in self._running:
+            one.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        return self._rejects.end(self._tools.clock())
+
+    @property
+    def left(self) -> int:
+        """New files that are still in the folder."""
+        return 0 if self._folder is None else self._folder.left
+
+    # What is sent
+
+    async def take(
+        self, body: bytes, name: str, time: int | None
+    ) -> tuple[Picture, bool]:  # fmt: skip
+        """Take a picture that somebody sends; it is on disk when this returns, with whether it is
+        new. Raises `DataError` for what is no picture, `Unavailable` when too many wait."""
+        now, counters = self._tools.clock(), self.counters
+        try:
+            if time is not None and time > now + _AHEAD:
+                raise DataError("the picture claims to be of the future; is the clock right?")
+            most = self.task.use.backlog
+            if self.waiting >= most:
+                raise Unavailable(
+                    f"{self.waiting:,} pictures of task '{self.task.name}' wait already, at most "
+                    f"{most:,} do; send it again later"
+                )
+            where = f"'{name}'" if name else "the picture"
+            _, media = await asyncio.to_thread(decode_image, body, where)
+            new = Picture(
+                0, self.task.name, "api", name, now if time is None else time, now, "", media,
+                len(body),
+            )  # fmt: skip
+            number, fresh = await asyncio.to_thread(
+                self._keep, replace(new), body, time is not None
+            )
+        except GemelError:
+            counters.refused += 1
+            raise
+        if fresh:
+            counters.received += 1
+            self.waiting += 1
+            self._new.set()
+        else:
+            counters.repeated += 1
+        picture = await asyncio.to_thread(self._tools.ledger.get, self.task.name, number)
+        return picture, fresh
+
+    def _keep(self, new: Picture, body: bytes, timed: bool) -> tuple[int, bool]:
+        kept = replace(new, hash=self._tools.artifacts.put(body))
+        return self._tools.ledger.add(kept, timed=timed)
+
+    # What a camera writes
+
+    async def _run(self) -> None:
+        ledger, name = self._tools.ledger, self.task.name
+        await self._patiently(self._restore)
+        self.waiting = await asyncio.to_thread(ledger.count, name, "waiting")
+        if self.task.folder is not None:
+            taken = await asyncio.to_thread(ledger.files, name)
+            self._folder = Folder(self.task.folder, taken, self.task.use.settle)
+        async with asyncio.TaskGroup() as group:
+            if self._folder is not None:
+                group.create_task(self._gather(self._folder))
+            group.create_task(self._inspect())
+            group.create_task(self._settle())
+
+    async def _patiently(self, work: Callable[[], Any]) -> Any:
+        """Do something in a thread, again and again until the disk lets it happen."""
+        while True:
+            try:
+                done = await asyncio.to_thread(work)
+            except GemelError as error:
+                self._trouble(str(error))
+                await asyncio.sleep(REST_S)
+            else:
+                return done
+
+    async def _gather(self, folder: Folder) -> None:
+        """Take what a camera writes, for ever."""
+        while True:
+            room = min(self.task.use.backlog - self.waiting, _AT_ONCE)
+            began, count = self._tools.clock(), 0
+            try:
+                count = await asyncio.to_thread(self._look, folder, room)
+                self._trouble("")
+            except GemelError as error:
+                self._trouble(str(error))
+            if count:
+                self.counters.received += count
+                self.waiting = await asyncio.to_thread(
+                    self._tools.ledger.count, self.task.name, "waiting"
+                )
+                self._new.set()
+            # A folder of 100,000 files takes a while to list: most of the time nothing is done.
+            rest = 3 * (self._tools.clock() - began) / SECOND
+            full = self.waiting >= self.task.use.backlog
+            await asyncio.sleep(max(rest, 0.1 if count and not full else self._every))
+
+    @property
+    def _every(self) -> float:
+        return self.task.use.every / SECOND
+
+    def _look(self, folder: Folder, room: int) -> int:
+        tools, now = self._tools, self._tools.clock()
+        found, gone = folder.look(room, now)
+        if gone:
+            tools.ledger.gone(self.task.name, gone)
+        for one in found:
+            self._take_file(one, now)
+            folder.taken[one.name] = one.seen
+        return len(found)
+
+    def _take_file(self, one: Found, now: int) -> None:
+        size, changed = one.seen
+        # A share may have a clock of its own, and no picture is of the future.
+        new = Picture(
+            0, self.task.name, "folder", one.name, min(changed, now), now, "", one.media, size,
+            note=one.problem,
+        )  # fmt: skip
+        if not one.problem:
+            new = replace(new, hash=self._tools.artifacts.put(one.body))
+        self._tools.ledger.add(new, one.seen)
+
+    # What is looked at
+
+    async def _inspect(self) -> None:
+        """Look at what waits, for ever."""
+        loop, ledger = asyncio.get_running_loop(), self._tools.ledger
+        while True:
+            self._new.clear()
+            picture = await self._patiently(lambda: ledger.next(self.task.name))
+            if picture is None:
+                self.waiting = 0
+                with contextlib.suppress(TimeoutError):
+                    # Now and then without being told: a former task may have taken one at its end.
+                    await asyncio.wait_for(self._new.wait(), _LONGEST_S)
+                continue
+            try:
+                looked = await loop.run_in_executor(self._tools.executor, self._judge, picture)
+            except GemelError as error:  # the disk is full; the picture waits
+                self._trouble(str(error))
+                await asyncio.sleep(REST_S)
+                continue
+            await self._tell(looked)
+
+    def _judge(self, picture: Picture) -> _Looked:
+        """In the executor. Raises what concerns the disk; what concerns the picture is told."""
+        given = replace(picture, model=self.task.model_id)
+        if not picture.hash:
+            return _failed(given, picture.note)
+        artifacts = self._tools.artifacts
+        body = artifacts.get(picture.hash)
+        try:
+            image, _ = decode_image(body, picture.name or "the picture")
+            height, width = image.shape
+            view = draw_view(image)
+            given = replace(
+                given, width=width, height=height, view=artifacts.put(view, durable=False),
+                bytes=len(body) + len(view),
+            )  # fmt: skip
+            _must_show_something(image)
+            told = self.task.model.inspect(image)
+            if not np.isfinite(told.score):
+                raise DataError("the model gives no score for it")
+            heat = draw_heat(told.map, told.limit)
+        except DataError as error:
+            return _failed(given, str(error))
+        except Unavailable:
+            raise
+        except Exception as error:
+            # A model that fails must not end the task: the next picture may be fine.
+            log.exception("task '%s': picture %d", self.task.name, picture.id)
+            return _failed(given, f"the model failed: {type(error).__name__}: {error}")
+        place = next((name for name, _, _ in places(told, image)), "")
+        given = replace(
+            given, state="rejected" if told.rejected else "good", score=told.score,
+            bound=told.limit, over=told.over, note=self._odd(width, height),
+            heat=artifacts.put(heat, durable=False), bytes=given.bytes + len(heat),
+        )  # fmt: skip
+        return _Looked(given, _verdict(given, place))
+
+    def _odd(self, width: int, height: int) -> str:
+        sizes = self.task.sizes
+        if not sizes or (width, height) in sizes:
+            return ""
+        known = " and ".join(f"{w} x {h}" for w, h in sizes)
+        if self.task.vary:
+            (least, lowest), (most, highest) = sizes
+            if least <= width <= most and lowest <= height <= highest:
+                return ""
+            known = f"{least} to {most} x {lowest} to {highest}"
+        return f"is {width} x {height} pixels; the model learned from {known}"
+
+    async def _tell(self, looked: _Looked) -> None:
+        """Say it: as an Event, as a finding, as a sample; then it is done with."""
+        tools, now = self._tools, self._tools.clock()
+        picture, events = looked.picture, list[Event]()
+        if looked.verdict is not None:
+            events, finding = self._rejects.take(looked.verdict, now)
+            picture = replace(picture, finding=finding)
+        await self._patiently(lambda: tools.ledger.judged(picture))
+        self.last, self.waiting = picture, max(self.waiting - 1, 0)
+        setattr(self.counters, picture.state, getattr(self.counters, picture.state) + 1)
+        tools.pipeline.emit([*events, self._event(picture, now)])
+        value = np.nan if picture.over is None else picture.over
+        frame = Frame.of(
+            np.array([self._number], np.int32), np.array([picture.time], np.int64),
+            np.array([value]), received=now, source=f"task {self.task.name}",
+        )  # fmt: skip
+        done = await tools.pipeline.submit(frame)
+        done.add_done_callback(lambda future: self._stored(picture.id, future))
+
+    def _event(self, picture: Picture, now: int) -> Event:
+        told = PictureTold(
+            task=self.task.name, picture=picture.hash, name=picture.name, state=picture.state,
+            score=picture.score, limit=picture.bound, over=picture.over, model=picture.model,
+            note=picture.note, finding=picture.finding,
+        )  # fmt: skip
+        return Event(
+            "picture", self.task.use.asset, picture.time, self.task.name, now, picture.time,
+            told.model_dump(mode="json"), sequence=picture.id,
+        )  # fmt: skip
+
+    def _stored(self, id: int, done: asyncio.Future[None]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            self._told.append(id)
+
+    async def _settle(self) -> None:
+        """For ever: note what has reached history, and end findings to which nothing comes."""
+        while True:
+            await asyncio.sleep(REST_S)
+            await self.note()
+            if not self.waiting:
+                self._tools.pipeline.emit(self._rejects.tick(self._tools.clock()))
+
+    async def note(self) -> None:
+        """Note which pictures have reached history."""
+        told, self._told = self._told, []
+        if told:
+            try:
+                await asyncio.to_thread(self._tools.ledger.told, told)
+            except GemelError as error:
+                self._told += told
+                self._trouble(str(error))
+
+    def _restore(self) -> None:
+        """Take up the finding that was open when the twin stopped."""
+        tools, name = self._tools, self.task.name
+        asset, now = self.task.use.asset, tools.clock()
+        told = tools.store.events("finding", asset, start=now, limit=1_000)
+        opened = next((e for e in told if e.source == name and e.lasts), None)
+        if opened is None:
+            return
+        rows = tools.ledger.listed(name, 10_000, finding=opened.id)
+        self._rejects.go_on(opened, [_verdict(row, "") for row in rows], now)
+
+    def _trouble(self, said: str) -> None:
+        if said and said != self.problem:
+            log.error("task '%s': %s", self.task.name, said)
+        self.problem = said
+
+    # What is asked
+
+    def report(self, kept: tuple[int, int]) -> dict[str, Any]:
+        """JSON-able; `kept` are pictures and bytes in the data folder."""
+        use = self.task.use
+        return {
+            "task": self.task.name, "title": self.task.title, "asset": use.asset,
+            "signal": self.task.signal, "folder": use.folder, "model": self.task.model_id,
+            "waiting": self.waiting, "backlog": use.backlog, "left_in_folder": self.left,
+            **asdict(self.counters), "kept": kept[0], "kept_bytes": kept[1],
+            "problem": self.problem,
+        }  # fmt: skip
+
+    def problems(self) -> Iterable[str]:
+        """What is wrong now, in sentences."""
+        if self.problem:
+            yield f"task '{self.task.name}': {self.problem}"
+        if self.last is not None and self.last.state == "failed":
+            name = self.last.name or self.last.id
+            yield f"task '{self.task.name}': the last picture, {name}, failed: {self.last.note}"
+
+
+def _must_show_something(image: Image) -> None:
+    low, high = np.quantile(image, [0.01, 0.99])
+    if high - low < _FLAT:
+        raise DataError(
+            f"it is grey all over ({(low + high) / 2:.0%} of white): the camera may be covered, or "
+            "the light off"
+        )
+
+
+def _failed(picture: Picture, why: str) -> _Looked:
+    return _Looked(replace(picture, state="failed", note=why), None)
+
+
+def _verdict(picture: Picture, place: str) -> Verdict:
+    return Verdict(
+        picture.time, picture.name, picture.state == "rejected", picture.score or 0.0,
+        picture.bound or 0.0, picture.over or 0.0, place, picture.hash,
+    )  # fmt: skip
