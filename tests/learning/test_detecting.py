@@ -8,7 +8,8 @@ import pytest
 from tests.learning.detecting import WATCH, Pressed
 
 from gemel.core.event import Event
-from gemel.core.time import DAY, MINUTE
+from gemel.core.time import DAY, MINUTE, SECOND
+from gemel.twin.learning.detecting.rates import Rates, not_watched
 from gemel.twin.learning.labels import Answer
 
 
@@ -214,3 +215,10 @@ def test_better_is_promoted_alone_only_where_the_plant_file_says_so(tmp_path: Pa
     (request,) = pressed.requests
     assert (request.kind, request.alone) == ("promote", True)
     assert request.evidence["events"] >= 5
+
+
+def test_what_is_said_of_the_rate_has_one_shape_from_the_start() -> None:
+    known = Rates(3_600 * SECOND, [[hour, 3_600, 3] for hour in range(40)])
+    assert known.drift(0.001, ())["state"] == "steady"
+    assert not_watched().keys() <= known.drift(0.001, ()).keys()
+    assert not_watched() == Rates(SECOND).drift(None, ())

@@ -10,7 +10,7 @@ from gemel.parts.detectors.base import Score
 from gemel.twin.learning.detecting.apart import Spans
 from gemel.twin.learning.evaluation.dependent import mean_interval
 
-__all__ = ["Rates"]
+__all__ = ["Rates", "not_watched"]
 
 _KEPT: Final = 168
 """Periods; a week of hours."""
@@ -18,6 +18,14 @@ _LEAST: Final = 20
 _TIMES: Final = 3.0
 """Limits are set on few rows: twice the promised rate is no sign of anything."""
 _SURE: Final = 0.98
+
+
+def not_watched(promised: float | None = None, periods: int = 0) -> dict[str, Any]:
+    """What is said of the share of rows above the limit while it is not known."""
+    return {
+        "promised": promised, "periods": periods, "share": None, "low": None, "high": None,
+        "state": "not watched",
+    }  # fmt: skip
 
 
 class Rates:
@@ -52,8 +60,7 @@ class Rates:
             if rows and not any(first < (number + 1) * width and last >= number * width
                                 for first, last in abnormal)
         ]  # fmt: skip
-        found: dict[str, Any] = {"promised": promised, "periods": len(free), "share": None,
-                                 "low": None, "high": None, "state": "not watched"}  # fmt: skip
+        found = not_watched(promised, len(free))
         if promised is None or len(free) < _LEAST:
             return found
         share = mean_interval(np.array([share for _, share in free]), share=_SURE, repeats=400)

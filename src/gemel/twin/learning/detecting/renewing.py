@@ -21,7 +21,7 @@ from gemel.core.event import Event
 from gemel.core.time import DAY, MINUTE, SECOND, Clock
 from gemel.parts.detectors.base import Detector, Model, Score, Scorer, Window
 from gemel.parts.historians.base import Store
-from gemel.twin.learning.detecting.rates import Rates
+from gemel.twin.learning.detecting.rates import Rates, not_watched
 from gemel.twin.learning.detecting.shadow import Role, Shadow, start
 from gemel.twin.learning.detecting.steps import Steps
 from gemel.twin.learning.findings import WatchSettings
@@ -100,7 +100,7 @@ class Renewing:
         self.shadows: dict[Role, Shadow] = {}
         self.compared: dict[Role, Compared] = {}
         self.reason = ""
-        self.drift: dict[str, Any] = {"state": "not watched"}
+        self.drift = not_watched()
         self._promised: float | None = getattr(detector, "false_alarm_rate", None)
         self._wanted = self._because = ""
         self._fitted_at = int((kept or {}).get("fitted_at", 0))
