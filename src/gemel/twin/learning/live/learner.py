@@ -46,6 +46,7 @@ _MOST: Final = 200_000
 """Rows of one unit that are kept in memory; the oldest give way."""
 _LOOKS: Final = 1_000
 """In one window of history it is looked so often at most whether there is enough to learn from."""
+_UNASKED: Final = "cannot be asked: "
 _GROWN: Final = 4
 _BACK: Final = 600 * SECOND
 """Where rows are told by themselves, so much history says whether they count."""
@@ -361,8 +362,10 @@ class Learner:
         try:
             said = asking.result()
         except GemelError as error:
-            self.reason = f"cannot be asked: {error}"
+            self.reason = f"{_UNASKED}{error}"
             return []
+        if self.reason.startswith(_UNASKED):
+            self.reason = ""
         if said.models["champion"] != self.champion:
             return []  # another one became champion meanwhile, and is asked about the next rows
         self._publish(said)
