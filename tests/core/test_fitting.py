@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -25,7 +27,7 @@ STILL = np.array([6.0, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35])
 NOTHING = np.zeros(0)
 
 
-def law(name: str, seen: Values, running: Values = NOTHING):  # type: ignore[no-untyped-def]
+def law(name: str, seen: Values, running: Values = NOTHING) -> Any:
     found = law_of(name, seen, running)
     assert found is not None
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from gemel.twin.learning.lineage.openlineage import line
 from gemel.twin.learning.live.forms.base import Followed
 from gemel.twin.learning.live.rows import Rows
 from gemel.twin.learning.live.shadow import Duel
+from gemel.twin.learning.tasks.failure import FailureTask
 
 FAILS = """\
   fails:
@@ -370,5 +370,6 @@ def test_horizons_become_names(tmp_path: Path) -> None:
     plan = load(path)
     told = [planned.path for planned in plan.signals if planned.told_by == "fails"]
     assert told[:2] == ["press/fails_within_0_5_h", "press/fails_within_24_h"]
-    month = replace(plan.tasks["fails"]).task.month  # type: ignore[attr-defined]
-    assert month == 3_600
+    task = plan.tasks["fails"].task
+    assert isinstance(task, FailureTask)
+    assert task.month == 3_600

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,8 +37,8 @@ class Wave:
     def run(self, seconds: int) -> None:
         self.press.run(seconds, wear=lambda _: self.at(self.press.now))
 
-    def until(self, true: object, most: int = 4_000) -> None:
-        self.press.until(true, most, wear=lambda _: self.at(self.press.now))  # type: ignore[arg-type]
+    def until(self, true: Callable[[], Any], most: int = 4_000) -> None:
+        self.press.until(true, most, wear=lambda _: self.at(self.press.now))
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gemel.runtime.daemon import Daemon
     from gemel.runtime.outbox import Outbox
     from gemel.twin.planning.plans import Book, PlanSettings, Version
-    from gemel.twin.planning.plans.jobs import Posted, Sending
+    from gemel.twin.planning.plans.jobs import Posted, PostState, Sending
 
 __all__ = ["JobWays"]
 
@@ -245,8 +245,8 @@ class JobWays:
         if current.version != entry.version:  # another plan was released meanwhile
             await self._keep([current.now("waiting", now, has=has)])
         elif outcome.accepted:
-            state = "cancelled" if call.command == "Cancel" else "accepted"
-            await self._keep([current.now(state, now, has=has)])  # type: ignore[arg-type] # a literal
+            state: PostState = "cancelled" if call.command == "Cancel" else "accepted"
+            await self._keep([current.now(state, now, has=has)])
         else:
             await self._keep([current.now("refused", now, outcome.reason, has=has)])
 

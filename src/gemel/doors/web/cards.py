@@ -209,6 +209,18 @@ def answer(viewer: Viewer, finding: str) -> Html | None:
     )  # fmt: skip
 
 
+def another_model(name: str) -> Html:
+    """A form that makes another model the champion of a task or a detector."""
+    champion = form(
+        "make-champion",
+        label("Model (16 digits)", "model", required=True, pattern="[0-9a-f]{16}", maxlength=16),
+        label("Reason", "reason", required=True, maxlength=200),
+        submit="Make champion",
+        task=name,
+    )
+    return h("details", h("summary", "Another model", cls="button"), champion)
+
+
 def _query(path: str) -> str:
     return quote(path, safe="")
 

@@ -151,17 +151,10 @@ def _wishes(viewer: Viewer, one: Plain) -> Html | None:
         return h("div", button("Stop the fit", "stop-fit", task=one["name"]), cls="buttons")
     because = label("What has changed, and is no fault?", "because", maxlength=200,
                     placeholder="may stay empty")  # fmt: skip
-    champion = form(
-        "make-champion",
-        label("Model (16 digits)", "model", required=True, pattern="[0-9a-f]{16}", maxlength=16),
-        label("Reason", "reason", required=True, maxlength=200),
-        submit="Make champion",
-        task=one["name"],
-    )
     return h(
         "div",
         h("details", h("summary", "Fit again", cls="button"),
           form("fit", because, submit="Fit", task=one["name"])),
-        h("details", h("summary", "Another model", cls="button"), champion),
+        cards.another_model(one["name"]),
         cls="buttons",
     )  # fmt: skip

@@ -244,19 +244,12 @@ def _figures(evidence: Plain) -> Html | None:
 def _wishes(viewer: Viewer, task: Plain) -> Html | None:
     if not viewer.may("engineer"):
         return None
-    champion = form(
-        "make-champion",
-        label("Model (16 digits)", "model", required=True, pattern="[0-9a-f]{16}", maxlength=16),
-        label("Reason", "reason", required=True, maxlength=200),
-        submit="Make champion",
-        task=task["name"],
-    )
     return h(
         "div",
         button("Stop the fit", "stop-fit", task=task["name"])
         if task["state"] == "fitting"
         else button("Fit again", "fit", task=task["name"]),
-        h("details", h("summary", "Another model", cls="button"), champion),
+        cards.another_model(task["name"]),
         cls="buttons",
     )
 

@@ -13,7 +13,7 @@ there, and else perhaps.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -235,5 +235,9 @@ def _way(
     return tuple(reversed(steps))
 
 
-_source: Final[Callable[[Link], str]] = lambda link: link.source  # noqa: E731
-_target: Final[Callable[[Link], str]] = lambda link: link.target  # noqa: E731
+def _source(link: Link) -> str:
+    return link.source
+
+
+def _target(link: Link) -> str:
+    return link.target

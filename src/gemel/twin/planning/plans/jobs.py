@@ -17,7 +17,17 @@ from gemel.core.settings import Settings
 from gemel.core.time import MILLISECOND
 from gemel.twin.planning.plans.version import Version
 
-__all__ = ["Posted", "Sending", "call_of", "orders_of", "posted", "read_back", "shown", "to_clear"]
+__all__ = [
+    "PostState",
+    "Posted",
+    "Sending",
+    "call_of",
+    "orders_of",
+    "posted",
+    "read_back",
+    "shown",
+    "to_clear",
+]
 
 PostState: TypeAlias = Literal[
     "waiting", "sent", "unconfirmed", "accepted", "refused", "cancelled", "passed"
