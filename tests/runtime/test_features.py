@@ -156,6 +156,10 @@ async def test_one_that_fails_is_set_aside_and_the_others_go_on(
             "highest has failed: ZeroDivisionError: by zero"
         ]
         assert [event.subject for event in running.told("part_failed")] == ["highest"]
+        await running.become(plant(f"{STRENGTH}\n{peak}", more="alarms: {}\n"))
+        assert running.daemon.status()["problems"], "it stays aside as long as it is the same"
+        await running.become(plant(f"{STRENGTH}\n{peak.replace('peak', 'max')}"))
+        assert not running.daemon.status()["problems"]
 
 
 @pytest.mark.parametrize(
@@ -196,3 +200,10 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, features: str, says
         load(path)
     assert str(raised.value).startswith(says)
     assert str(check(path)[0]).startswith(says)
+
+
+def test_a_deadband_beside_a_feature_is_doubted(tmp_path: Path) -> None:
+    path = tmp_path / "plant.yaml"
+    path.write_text(plant().replace("unit: mm/s}", "unit: mm/s, deadband: 1}"))
+    (advice,) = [one for one in check(path) if "deadband" in one.sentence]
+    assert (advice.where, advice.severity) == ("plant.yaml:17", "note")

@@ -391,6 +391,15 @@ def _doubts(document: Document, plan: Plan) -> Iterator[Advice]:
                 "note",
                 f"connector '{name}' has no signals; set 'connector: {name}' in an asset",
             )
+    thinned = {s.path for s in plan.signals if s.signal.deadband is not None}
+    for name, made in plan.features.items():
+        if both := [one.path for one in made.looked if one.path in thinned]:
+            yield Advice(
+                document.where(("features", name)),
+                "note",
+                f"feature '{name}' looks at '{both[0]}', which has a deadband: after a restart the "
+                "window that was open is made of what was stored",
+            )
     for path, asset in plan.plant.assets.items():
         if asset.signals and not asset.connector:
             yield Advice(

@@ -35,11 +35,14 @@ class Shapers:
         """Samples so far."""
         self._emit, self._clock = emit, clock
         self._all: tuple[Shaper, ...] = ()
+        self._aside: list[Shaper] = []
 
     def put(self, shapers: Sequence[Shaper]) -> None:
-        """These from now on; a new one may have the name of one that failed."""
-        self._all = tuple(shapers)
-        self.failed = {}
+        """These from now on. One that was set aside stays so; another of its name is a new one."""
+        self._aside = [shaper for shaper in shapers if shaper in self._aside]
+        self._all = tuple(shaper for shaper in shapers if shaper not in self._aside)
+        names = {shaper.name for shaper in self._aside}
+        self.failed = {name: why for name, why in self.failed.items() if name in names}
 
     def report(self) -> list[dict[str, Any]]:
         """For health."""
@@ -65,6 +68,7 @@ class Shapers:
         except Exception as error:
             log.exception("feature %s failed and is set aside", shaper.name)
             self._all = tuple(other for other in self._all if other is not shaper)
+            self._aside.append(shaper)
             self.failed[shaper.name] = f"{type(error).__name__}: {error}"
             now = self._clock()
             payload = {"error": self.failed[shaper.name]}
