@@ -31,7 +31,11 @@ create table if not exists picture (
     told integer not null
 ) strict;
 create index if not exists picture_of on picture (task, state, id);
-create index if not exists picture_same on picture (task, hash);
+create index if not exists picture_task on picture (task, id, bytes);
+create index if not exists picture_hash on picture (hash, task);
+create index if not exists picture_view on picture (view);
+create index if not exists picture_heat on picture (heat);
+drop index if exists picture_same;
 create table if not exists file (
     task text not null, name text not null, size integer not null, changed integer not null,
     primary key (task, name)
@@ -208,7 +212,7 @@ class Ledger:
     def old(self, task: str, before: int, most_bytes: int, limit: int = 500) -> list[Picture]:
         """Pictures that have been looked at, the oldest first: those received `before`, and those
         by which a task has more than `most_bytes`."""
-        over = self._bytes(task) - most_bytes
+        over = self.size(task)[1] - most_bytes
         found = []
         where = "where task = ? and state != 'waiting' and told = 1 order by id limit ?"
         for one in self._pictures(where, (task, limit)):
@@ -223,7 +227,8 @@ class Ledger:
         gone = {h for one in pictures for h in (one.hash, one.view, one.heat) if h}
         with self._writing() as disk:
             disk.executemany("delete from picture where id = ?", [(one.id,) for one in pictures])
-            used = "select 1 from picture where ? in (hash, view, heat) limit 1"
+            # An `or` of columns uses their indexes, `? in (hash, view, heat)` would use none.
+            used = "select 1 from picture where hash = ?1 or view = ?1 or heat = ?1 limit 1"
             return {name for name in gone if disk.execute(used, (name,)).fetchone() is None}
 
     def hashes(self) -> set[str]:
@@ -231,14 +236,11 @@ class Ledger:
         rows = self._read("select hash, view, heat from picture", ())
         return {name for row in rows for name in row if name}
 
-    def _bytes(self, task: str) -> int:
-        rows = self._read("select coalesce(sum(bytes), 0) from picture where task = ?", (task,))
-        return int(rows[0][0])
-
     def size(self, task: str) -> tuple[int, int]:
         """Pictures of a task that are kept, and their bytes."""
-        (count,) = self._read("select count(*) from picture where task = ?", (task,))[0]
-        return int(count), self._bytes(task)
+        every = "select count(*), coalesce(sum(bytes), 0) from picture where task = ?"
+        ((count, size),) = self._read(every, (task,))
+        return int(count), int(size)
 
     # SQL
 

@@ -1,0 +1,86 @@
+"""The list of pictures on disk: found by index, removed with what nobody else names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gemel.runtime.pictures.ledger import Ledger, Picture
+
+
+def picture(number: int, **other: object) -> Picture:
+    new = Picture(
+        0, "surface", "folder", f"{number}.png", number, number, f"{number:064x}", "image/png", 10
+    )  # fmt: skip
+    return replace(new, **other)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    found = Ledger(tmp_path / "pictures.sqlite")
+    yield found
+    found.close()
+
+
+def test_pictures_are_found_by_index_while_others_wait_for_the_lock(ledger: Ledger) -> None:
+    for number in range(5):
+        ledger.add(picture(number), (10, number))
+    disk, asked = ledger._disk, list[str]()
+    disk.set_trace_callback(asked.append)
+    ledger.add(picture(7, source="api"))
+    ledger.add(picture(8, source="api"), timed=False)
+    ledger.add(picture(9), (10, 9))
+    ledger.judged(picture(1, id=1, state="good", view="a", heat="b"))
+    ledger.told([1])
+    ledger.get("surface", f"{3:064x}")
+    ledger.get("surface", 3)
+    ledger.next("surface")
+    ledger.count("surface", "waiting")
+    for before in (None, 4):
+        for state in ("", "good"):
+            for finding in ("", "f"):
+                ledger.listed("surface", 50, before, state, finding)
+    (first,) = ledger.old("surface", 0, 0)
+    ledger.remove([first])
+    assert ledger.size("surface") == (7, 70)
+    disk.set_trace_callback(None)
+    chosen = [one for one in asked if one.startswith(("select", "update", "delete"))]
+    assert len(chosen) > 20
+    for one in chosen:
+        steps = [row[3] for row in disk.execute(f"explain query plan {one}")]
+        slow = [step for step in steps if step.startswith(("SCAN", "USE TEMP"))]
+        assert not slow, (one, steps)
+
+
+def test_what_another_picture_names_is_not_given_up(ledger: Ledger) -> None:
+    for number in range(3):
+        ledger.add(picture(number), (10, number))
+    # Whichever column names it.
+    ledger.judged(picture(0, id=1, state="good", view="v", heat="h"))
+    ledger.judged(picture(1, id=2, state="good", view="v", heat="w"))
+    ledger.judged(picture(2, id=3, state="good", view="w", heat="h"))
+    first, second, third = ledger.listed("surface", 3)[::-1]
+    assert ledger.remove([first]) == {first.hash}
+    assert ledger.remove([second]) == {second.hash, "v"}
+    assert ledger.remove([third]) == {third.hash, "w", "h"}
+    assert ledger.size("surface") == (0, 0)
+
+
+def test_a_list_of_before_is_opened_and_its_index_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "pictures.sqlite"
+    former = Ledger(path)
+    former.add(picture(1), (10, 1))
+    for name in ("task", "hash", "view", "heat"):
+        former._disk.execute(f"drop index picture_{name}")
+    former._disk.execute("create index picture_same on picture (task, hash)")
+    former.close()
+    ledger = Ledger(path)
+    rows = ledger._disk.execute("select name from sqlite_schema where name like 'picture_%'")
+    assert {name for (name,) in rows} == {
+        "picture_of", "picture_task", "picture_hash", "picture_view", "picture_heat",
+    }  # fmt: skip
+    assert ledger.size("surface") == (1, 10)
+    ledger.close()
