@@ -84,3 +84,24 @@ def test_a_list_of_before_is_opened_and_its_index_replaced(tmp_path: Path) -> No
     }  # fmt: skip
     assert ledger.size("surface") == (1, 10)
     ledger.close()
+
+
+def test_a_file_that_comes_back_as_it_was_is_the_picture_that_it_was(ledger: Ledger) -> None:
+    first = picture(1, time=100, received=200)
+    assert ledger.add(first, (10, 100)) == (1, True)
+    # By a clock that goes ahead: the file is of 500, the picture of when it came.
+    ahead = picture(2, time=200, received=200)
+    assert ledger.add(ahead, (10, 500)) == (2, True)
+    ledger.judged(replace(first, id=1, state="good", bytes=99))
+    names = ["1.png", "2.png"]
+    ledger.gone("surface", names)
+    assert ledger.files("surface") == {}
+    assert ledger.add(replace(first, received=300), (10, 100)) == (1, False)
+    assert ledger.add(replace(ahead, time=300, received=300), (10, 500)) == (2, False)
+    assert ledger.files("surface") == {"1.png": (10, 100), "2.png": (10, 500)}
+    # Another time, name or content is another picture, and so is one that was written over.
+    ledger.gone("surface", names)
+    assert ledger.add(replace(first, time=101), (10, 101)) == (3, True)
+    assert ledger.add(replace(first, name="3.png"), (10, 100)) == (4, True)
+    assert ledger.add(replace(ahead, hash=f"{9:064x}"), (10, 500)) == (5, True)
+    assert ledger.add(first, (10, 100)) == (6, True)

@@ -202,14 +202,14 @@ class AtWork:
         """Take what a camera writes, for ever."""
         while True:
             room = min(self.task.use.backlog - self.waiting, _AT_ONCE)
-            began, count = self._tools.clock(), 0
+            began, taken, fresh = self._tools.clock(), 0, 0
             try:
-                count = await asyncio.to_thread(self._look, folder, room)
-                self._trouble("")
+                taken, fresh = await asyncio.to_thread(self._look, folder, room)
+                self._trouble(folder.unread)
             except GemelError as error:
                 self._trouble(str(error))
-            if count:
-                self.counters.received += count
+            if fresh:
+                self.counters.received += fresh
                 self.waiting = await asyncio.to_thread(
                     self._tools.ledger.count, self.task.name, "waiting"
                 )
@@ -217,23 +217,25 @@ class AtWork:
             # A folder of 100,000 files takes a while to list: most of the time nothing is done.
             rest = 3 * (self._tools.clock() - began) / SECOND
             full = self.waiting >= self.task.use.backlog
-            await asyncio.sleep(max(rest, 0.1 if count and not full else self._every))
+            await asyncio.sleep(max(rest, 0.1 if taken and not full else self._every))
 
     @property
     def _every(self) -> float:
         return self.task.use.every / SECOND
 
-    def _look(self, folder: Folder, room: int) -> int:
+    def _look(self, folder: Folder, room: int) -> tuple[int, int]:
+        """Files that were taken, and how many of them are pictures that were not there before."""
         tools, now = self._tools, self._tools.clock()
         found, gone = folder.look(room, now)
         if gone:
             tools.ledger.gone(self.task.name, gone)
+        fresh = 0
         for one in found:
-            self._take_file(one, now)
+            fresh += self._take_file(one, now)
             folder.taken[one.name] = one.seen
-        return len(found)
+        return len(found), fresh
 
-    def _take_file(self, one: Found, now: int) -> None:
+    def _take_file(self, one: Found, now: int) -> bool:
         size, changed = one.seen
         # A share may have a clock of its own, and no picture is of the future.
         new = Picture(
@@ -242,7 +244,7 @@ class AtWork:
         )  # fmt: skip
         if not one.problem:
             new = replace(new, hash=self._tools.artifacts.put(one.body))
-        self._tools.ledger.add(new, one.seen)
+        return self._tools.ledger.add(new, one.seen)[1]
 
     # What is looked at
 

@@ -111,7 +111,8 @@ class Ledger:
     ) -> tuple[int, bool]:
         """Keep a picture that waits, its `id` left aside; its number, and whether it is new. One
         that was sent with the same content, and, if `timed`, for the same time, is the one that is
-        there already; of a `file` every change is another."""
+        there already; of a `file` every change is another. One that was away for a while, and is
+        as it was, is the one that was taken then."""
         with self._writing() as disk:
             if file is None:
                 found = disk.execute(
@@ -122,11 +123,22 @@ class Ledger:
                 if found is not None:
                     return int(found[0]), False
             else:
-                same = "select 1 from file where (task, name, size, changed) = (?, ?, ?, ?)"
-                if disk.execute(same, (new.task, new.name, *file)).fetchone() is not None:
+                known = disk.execute(
+                    "select size, changed from file where task = ? and name = ?",
+                    (new.task, new.name),
+                ).fetchone()
+                if known == file:
                     return 0, False
                 whole = "insert or replace into file values (?, ?, ?, ?)"
                 disk.execute(whole, (new.task, new.name, *file))
+                if known is None:
+                    found = disk.execute(
+                        "select id from picture where task = ? and hash = ? and source = ? and "
+                        "name = ? and time = min(?, received) limit 1",
+                        (new.task, new.hash, new.source, new.name, file[1]),
+                    ).fetchone()  # fmt: skip
+                    if found is not None:
+                        return int(found[0]), False
             names = _COLUMNS[1:]
             row = disk.execute(
                 f"insert into picture ({', '.join(names)}) values ({', '.join('?' * len(names))})",
