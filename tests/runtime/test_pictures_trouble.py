@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Collection
 from pathlib import Path
 
+import pytest
 from tests.runtime.camera import good, set_up
-from tests.runtime.picture_twin import Running, patiently, write
+from tests.runtime.picture_twin import PATIENCE_S, Running, all_told, patiently, write
+
+from gemel.runtime.pictures.ledger import Picture
 
 
 async def test_a_share_that_is_away_for_a_while_brings_no_picture_twice(tmp_path: Path) -> None:
@@ -33,3 +39,73 @@ async def test_a_share_that_is_away_for_a_while_brings_no_picture_twice(tmp_path
         assert (await twin.until(["good"] * 4))[:3] == found
         (report,) = await twin.get()
         assert (report["received"], report["good"], report["problem"]) == (4, 4, "")
+
+
+async def test_a_picture_whose_bytes_are_gone_fails_and_the_next_is_looked_at(
+    tmp_path: Path,
+) -> None:
+    set_up(tmp_path)
+    async with Running(tmp_path) as twin:
+        tools = twin.daemon.pictures._tools
+        assert tools is not None
+        now = tools.clock()
+        lost = Picture(0, "surface", "api", "lost", now, now, f"{7:064x}", "image/png", 10)
+        await asyncio.to_thread(tools.ledger.add, lost)
+        await twin.send(good(0))
+        failed, _ = await twin.until(["failed", "good"])
+        assert failed["note"] == "no artifact '0000000000000000' is kept any more"
+        (report,) = await twin.get()
+        assert (report["failed"], report["good"], report["problem"]) == (1, 1, "")
+
+
+class Watched:
+    """A lock that says when somebody wants it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.wanted = threading.Event()
+
+    def __enter__(self) -> None:
+        self.wanted.set()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def held(self) -> bool:
+        return self._lock.locked()
+
+
+async def test_what_is_sent_again_while_it_is_removed_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up(tmp_path, keep_bytes=1)
+    async with Running(tmp_path) as twin:
+        tools = twin.daemon.pictures._tools
+        assert tools is not None
+        await twin.send(good(0), name="first")
+        (first,) = await twin.until(["good"])
+        await patiently(lambda: all_told(twin))
+        monkeypatch.setattr(tools.artifacts, "naming", lock := Watched())
+        remove, threads = tools.artifacts.remove, list[threading.Thread]()
+
+        def slow(names: Collection[str]) -> None:
+            """The ledger knows no more of the picture, whose bytes are still there."""
+            if not threads:
+                assert lock.held()
+                lock.wanted.clear()
+                now = tools.clock()
+                new = Picture(0, "surface", "api", "again", now, now, "", "image/png", 10)
+                work = twin.daemon.pictures.task("surface")
+                threads.append(threading.Thread(target=work._keep, args=(new, good(0), True)))
+                threads[0].start()
+                lock.wanted.wait(PATIENCE_S)
+            remove(names)
+
+        monkeypatch.setattr(tools.artifacts, "remove", slow)
+        await asyncio.to_thread(twin.daemon.pictures._keep_house, False)
+        (thread,) = threads
+        await asyncio.to_thread(thread.join)
+        (again,) = await twin.get("/surface")
+        assert (again["name"], again["hash"]) == ("again", first["hash"])
+        assert tools.artifacts.get(again["hash"]) == good(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -22,15 +23,18 @@ class Artifacts:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.naming = threading.Lock()
+        """Held from `put` until the name is in the ledger, and from where the ledger says that
+        nobody names some bytes until they are removed: else what is just named may be removed."""
 
     def put(self, body: bytes, *, durable: bool = True) -> str:
         """Keep bytes; their SHA-256 in hexadecimal. On disk when it returns, if `durable`. Raises
         `StorageFull` or `Unavailable`."""
         name = hashlib.sha256(body).hexdigest()
         path = self._path(name)
-        if path.exists():
-            return name
         try:
+            if path.exists() and path.stat().st_size == len(body):
+                return name  # a shorter one was cut by a loss of power
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(f"{name}.{os.getpid()}.{time.monotonic_ns()}.tmp")
             try:

@@ -8,11 +8,11 @@ import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from gemel.core.errors import DataError, GemelError, Unavailable
+from gemel.core.errors import DataError, GemelError, Unavailable, Unknown
 from gemel.core.event import Event, Payload
 from gemel.core.frame import Frame
 from gemel.core.image import Image
@@ -30,6 +30,8 @@ from gemel.twin.learning.tasks.inspection import places
 __all__ = ["AtWork", "Counters", "PictureTold", "Tools"]
 
 log = logging.getLogger("gemel.pictures")
+
+T = TypeVar("T")
 
 REST_S: Final = 1.0
 """How long is waited after what may mend itself, and between looks at findings."""
@@ -92,6 +94,8 @@ class _Looked:
     picture: Picture
     verdict: Verdict | None
     """None where it could not be looked at."""
+    view: bytes = b""
+    heat: bytes = b""
 
 
 class AtWork:
@@ -169,8 +173,9 @@ class AtWork:
         return picture, fresh
 
     def _keep(self, new: Picture, body: bytes, timed: bool) -> tuple[int, bool]:
-        kept = replace(new, hash=self._tools.artifacts.put(body))
-        return self._tools.ledger.add(kept, timed=timed)
+        with self._tools.artifacts.naming:
+            kept = replace(new, hash=self._tools.artifacts.put(body))
+            return self._tools.ledger.add(kept, timed=timed)
 
     # What a camera writes
 
@@ -187,7 +192,7 @@ class AtWork:
             group.create_task(self._inspect())
             group.create_task(self._settle())
 
-    async def _patiently(self, work: Callable[[], Any]) -> Any:
+    async def _patiently(self, work: Callable[[], T]) -> T:
         """Do something in a thread, again and again until the disk lets it happen."""
         while True:
             try:
@@ -242,9 +247,10 @@ class AtWork:
             0, self.task.name, "folder", one.name, min(changed, now), now, "", one.media, size,
             note=one.problem,
         )  # fmt: skip
-        if not one.problem:
-            new = replace(new, hash=self._tools.artifacts.put(one.body))
-        return self._tools.ledger.add(new, one.seen)[1]
+        with self._tools.artifacts.naming:
+            if not one.problem:
+                new = replace(new, hash=self._tools.artifacts.put(one.body))
+            return self._tools.ledger.add(new, one.seen)[1]
 
     # What is looked at
 
@@ -262,7 +268,7 @@ class AtWork:
                 continue
             try:
                 looked = await loop.run_in_executor(self._tools.executor, self._judge, picture)
-            except GemelError as error:  # the disk is full; the picture waits
+            except Unavailable as error:  # the disk cannot be read; the picture waits
                 self._trouble(str(error))
                 await asyncio.sleep(REST_S)
                 continue
@@ -273,36 +279,34 @@ class AtWork:
         given = replace(picture, model=self.task.model_id)
         if not picture.hash:
             return _failed(given, picture.note)
-        artifacts = self._tools.artifacts
-        body = artifacts.get(picture.hash)
+        try:
+            body = self._tools.artifacts.get(picture.hash)
+        except Unknown as error:
+            return _failed(given, str(error))
+        view = b""
         try:
             image, _ = decode_image(body, picture.name or "the picture")
             height, width = image.shape
             view = draw_view(image)
-            given = replace(
-                given, width=width, height=height, view=artifacts.put(view, durable=False),
-                bytes=len(body) + len(view),
-            )  # fmt: skip
+            given = replace(given, width=width, height=height, bytes=len(body) + len(view))
             _must_show_something(image)
             told = self.task.model.inspect(image)
             if not np.isfinite(told.score):
                 raise DataError("the model gives no score for it")
             heat = draw_heat(told.map, told.limit)
         except DataError as error:
-            return _failed(given, str(error))
-        except Unavailable:
-            raise
+            return _failed(given, str(error), view)
         except Exception as error:
             # A model that fails must not end the task: the next picture may be fine.
             log.exception("task '%s': picture %d", self.task.name, picture.id)
-            return _failed(given, f"the model failed: {type(error).__name__}: {error}")
+            return _failed(given, f"the model failed: {type(error).__name__}: {error}", view)
         place = next((name for name, _, _ in places(told, image)), "")
         given = replace(
             given, state="rejected" if told.rejected else "good", score=told.score,
             bound=told.limit, over=told.over, note=self._odd(width, height),
-            heat=artifacts.put(heat, durable=False), bytes=given.bytes + len(heat),
+            bytes=given.bytes + len(heat),
         )  # fmt: skip
-        return _Looked(given, _verdict(given, place))
+        return _Looked(given, _verdict(given, place), view, heat)
 
     def _odd(self, width: int, height: int) -> str:
         sizes = self.task.sizes
@@ -319,11 +323,10 @@ class AtWork:
     async def _tell(self, looked: _Looked) -> None:
         """Say it: as an Event, as a finding, as a sample; then it is done with."""
         tools, now = self._tools, self._tools.clock()
-        picture, events = looked.picture, list[Event]()
+        events, finding = list[Event](), ""
         if looked.verdict is not None:
             events, finding = self._rejects.take(looked.verdict, now)
-            picture = replace(picture, finding=finding)
-        await self._patiently(lambda: tools.ledger.judged(picture))
+        picture = await self._patiently(lambda: self._judged(looked, finding))
         self.last, self.waiting = picture, max(self.waiting - 1, 0)
         setattr(self.counters, picture.state, getattr(self.counters, picture.state) + 1)
         tools.pipeline.emit([*events, self._event(picture, now)])
@@ -334,6 +337,17 @@ class AtWork:
         )  # fmt: skip
         done = await tools.pipeline.submit(frame)
         done.add_done_callback(lambda future: self._stored(picture.id, future))
+
+    def _judged(self, looked: _Looked, finding: str) -> Picture:
+        artifacts = self._tools.artifacts
+        with artifacts.naming:
+            view, heat = (
+                artifacts.put(body, durable=False) if body else ""
+                for body in (looked.view, looked.heat)
+            )
+            picture = replace(looked.picture, finding=finding, view=view, heat=heat)
+            self._tools.ledger.judged(picture)
+        return picture
 
     def _event(self, picture: Picture, now: int) -> Event:
         told = PictureTold(
@@ -415,8 +429,8 @@ def _must_show_something(image: Image) -> None:
         )
 
 
-def _failed(picture: Picture, why: str) -> _Looked:
-    return _Looked(replace(picture, state="failed", note=why), None)
+def _failed(picture: Picture, why: str, view: bytes = b"") -> _Looked:
+    return _Looked(replace(picture, state="failed", note=why), None, view)
 
 
 def _verdict(picture: Picture, place: str) -> Verdict:

@@ -114,13 +114,15 @@ class Pictures:
         assert self._tools is not None  # noqa: S101 - `run` looks first
         tools, wanted = self._tools, self._daemon.plan.pictures
         if first:
-            tools.artifacts.sweep(tools.ledger.hashes())
+            with tools.artifacts.naming:
+                tools.artifacts.sweep(tools.ledger.hashes())
         usual = InspectionUse(asset="", model="")
         for name in tools.ledger.tasks():
             use = wanted[name].use if name in wanted else usual
             before = tools.clock() - use.keep
             while old := tools.ledger.old(name, before, use.keep_bytes):
-                tools.artifacts.remove(tools.ledger.remove(old))
+                with tools.artifacts.naming:
+                    tools.artifacts.remove(tools.ledger.remove(old))
 
     # What doors ask
 
