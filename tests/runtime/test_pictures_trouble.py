@@ -6,12 +6,14 @@ import asyncio
 import threading
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.runtime.camera import good, set_up
-from tests.runtime.picture_twin import PATIENCE_S, Running, all_told, patiently, write
+from tests.runtime.camera import good, set_up, trained
+from tests.runtime.picture_twin import PATIENCE_S, Running, Twin, all_told, patiently, stored, write
 
 from gemel.runtime.pictures.ledger import Picture
+from gemel.runtime.reloading import read_again
 
 
 async def test_a_share_that_is_away_for_a_while_brings_no_picture_twice(tmp_path: Path) -> None:
@@ -109,3 +111,82 @@ async def test_what_is_sent_again_while_it_is_removed_is_kept(
         (again,) = await twin.get("/surface")
         assert (again["name"], again["hash"]) == ("again", first["hash"])
         assert tools.artifacts.get(again["hash"]) == good(0)
+
+
+async def with_another_model(twin: Twin, folder: Path) -> tuple[str, asyncio.Task[Any]]:
+    """Begin to look with another model; the name of the former."""
+    work = twin.daemon.pictures.task("surface")
+    (folder / "plates.model").write_text(trained("patches"))
+    return work.task.model_id, asyncio.create_task(read_again(twin.daemon, "eva"))
+
+
+async def told_once(twin: Twin) -> str:
+    """By which model the only picture was told, when it is in history, and nothing is said of it
+    any more."""
+    await patiently(lambda: stored(twin, 1))
+    await patiently(lambda: all_told(twin))
+    await twin.send(good(1), name="last")
+    first, _ = await twin.until(["good", "good"])
+    await patiently(lambda: stored(twin, 2))
+    told = twin.daemon.store.events("picture", "line/press", order="oldest")
+    assert [e.payload["name"] for e in told] == ["", "last"]
+    assert told[0].payload["model"] == first["model"]
+    return str(first["model"])
+
+
+async def test_what_is_on_the_way_to_history_is_not_looked_at_by_the_next_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up(tmp_path)
+    async with Running(tmp_path) as twin:
+        store, release = twin.daemon.store, threading.Event()
+        commit = store.commit
+
+        def slow(frames: Any) -> Any:
+            release.wait(PATIENCE_S)
+            return commit(frames)
+
+        monkeypatch.setattr(store, "commit", slow)
+        work = twin.daemon.pictures.task("surface")
+        await twin.send(good(0))
+
+        async def submitted() -> bool:
+            return work.counters.good == 1
+
+        async def stopped() -> bool:
+            return "surface" not in twin.daemon.pictures.tasks
+
+        await patiently(submitted)
+        former, reading = await with_another_model(twin, tmp_path)
+        await patiently(stopped)
+        release.set()
+        await reading
+        assert await told_once(twin) == former
+
+
+async def test_what_a_stopped_task_could_not_tell_is_told_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up(tmp_path)
+    async with Running(tmp_path) as twin:
+        tools, work = twin.daemon.pictures._tools, twin.daemon.pictures.task("surface")
+        assert tools is not None
+        judged, begun, release = tools.ledger.judged, threading.Event(), threading.Event()
+
+        def slow(picture: Picture) -> None:
+            judged(picture)
+            begun.set()
+            release.wait(PATIENCE_S)
+
+        monkeypatch.setattr(tools.ledger, "judged", slow)
+        await twin.send(good(0))
+        await asyncio.to_thread(begun.wait, PATIENCE_S)
+        former, reading = await with_another_model(twin, tmp_path)
+
+        async def cancelled() -> bool:
+            return any(one.cancelling() for one in work._running)
+
+        await patiently(cancelled)
+        release.set()
+        await reading
+        assert await told_once(twin) not in ("", former)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, TypeVar
@@ -113,6 +113,8 @@ class AtWork:
         self._folder: Folder | None = None
         self._room = asyncio.Event()
         self._new = asyncio.Event()
+        self._submitted: set[asyncio.Future[None]] = set()
+        """Samples that are on the way to history."""
         self._told: list[int] = []
         self._running: list[asyncio.Task[None]] = []
 
@@ -128,6 +130,13 @@ class AtWork:
             one.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         return self._rejects.end(self._tools.clock())
+
+    async def arrived(self) -> None:
+        """After `stop`, while the pipeline runs: wait for what is on the way to history, and note
+        it. Another model would look again at what is not noted."""
+        if self._submitted:
+            await asyncio.wait(self._submitted)
+        await self.note()
 
     @property
     def left(self) -> int:
@@ -196,12 +205,10 @@ class AtWork:
         """Do something in a thread, again and again until the disk lets it happen."""
         while True:
             try:
-                done = await asyncio.to_thread(work)
+                return await _whole(asyncio.to_thread(work))
             except GemelError as error:
                 self._trouble(str(error))
                 await asyncio.sleep(REST_S)
-            else:
-                return done
 
     async def _gather(self, folder: Folder) -> None:
         """Take what a camera writes, for ever."""
@@ -336,6 +343,7 @@ class AtWork:
             np.array([value]), received=now, source=f"task {self.task.name}",
         )  # fmt: skip
         done = await tools.pipeline.submit(frame)
+        self._submitted.add(done)
         done.add_done_callback(lambda future: self._stored(picture.id, future))
 
     def _judged(self, looked: _Looked, finding: str) -> Picture:
@@ -361,6 +369,7 @@ class AtWork:
         )  # fmt: skip
 
     def _stored(self, id: int, done: asyncio.Future[None]) -> None:
+        self._submitted.discard(done)
         if not done.cancelled() and done.exception() is None:
             self._told.append(id)
 
@@ -383,8 +392,9 @@ class AtWork:
                 self._trouble(str(error))
 
     def _restore(self) -> None:
-        """Take up the finding that was open when the twin stopped."""
+        """Take up what was not told, and the finding that was open when the twin stopped."""
         tools, name = self._tools, self.task.name
+        tools.ledger.again(name)
         asset, now = self.task.use.asset, tools.clock()
         told = tools.store.events("finding", asset, start=now, limit=1_000)
         opened = next((e for e in told if e.source == name and e.lasts), None)
@@ -418,6 +428,16 @@ class AtWork:
         if self.last is not None and self.last.state == "failed":
             name = self.last.name or self.last.id
             yield f"task '{self.task.name}': the last picture, {name}, failed: {self.last.note}"
+
+
+async def _whole(work: Coroutine[Any, Any, T]) -> T:
+    """Await it, to its end also when cancelled: what a thread writes later, others overlook."""
+    running = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
 
 
 def _must_show_something(image: Image) -> None:

@@ -93,8 +93,6 @@ class Ledger:
             self._disk.execute("pragma journal_mode = wal")
             self._disk.execute("pragma synchronous = full")
             self._disk.executescript(_SCHEMA)
-            # What is not told yet may be told twice: both times it is the same.
-            self._disk.execute("update picture set state = 'waiting', finding = '' where told = 0")
         except sqlite3.DatabaseError as error:
             self._disk.close()
             raise Unavailable(f"{path} cannot be read: {error}; move it away") from None
@@ -159,6 +157,14 @@ class Ledger:
             )
 
     # What is looked at
+
+    def again(self, task: str) -> None:
+        """Let wait what was looked at and is not in history: it may be told twice."""
+        with self._writing() as disk:
+            disk.execute(
+                "update picture set state = 'waiting', finding = '' where task = ? and told = 0",
+                (task,),
+            )
 
     def next(self, task: str) -> Picture | None:
         """The one that waits longest."""

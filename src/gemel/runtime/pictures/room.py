@@ -68,7 +68,7 @@ class Pictures:
             for name in [n for n, task in running.items() if wanted.get(n) != task]:
                 ended = self.tasks.pop(name)
                 tools.pipeline.emit(await ended.stop())
-                await ended.note()
+                await ended.arrived()
             for name, task in wanted.items():
                 if name not in self.tasks:
                     self._begin(name, task, tools)
