@@ -105,3 +105,17 @@ def test_a_folder_that_is_removed_is_gone_with_its_files(
         assert folder.look(50, 0) == ([], [])
         assert folder.unread == ""
     assert folder.look(50, 0) == ([], ["shift 10/4.png"])
+
+
+def test_what_is_held_at_once_is_bounded_in_bytes(
+    camera: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A picture is never more than `LARGEST`, so there are at most two of that size.
+    monkeypatch.setattr("gemel.runtime.pictures.folder.LARGEST", len(good(0)) + 1)
+    folder = Folder(camera, {}, 10 * SECOND)
+    folder.look(50, 0)
+    for names in (NAMES[:2], NAMES[2:4], NAMES[4:], []):
+        found, _ = folder.look(50, 0)
+        assert [one.name for one in found] == names
+        folder.taken.update((one.name, one.seen) for one in found)
+    assert folder.left == 0

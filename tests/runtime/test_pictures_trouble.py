@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from tests.runtime.camera import good, set_up, trained
 from tests.runtime.picture_twin import PATIENCE_S, Running, Twin, all_told, patiently, stored, write
 
+from gemel.core.time import SECOND
 from gemel.runtime.pictures.ledger import Picture
 from gemel.runtime.reloading import read_again
 
@@ -190,3 +193,17 @@ async def test_what_a_stopped_task_could_not_tell_is_told_by_the_next(
         release.set()
         await reading
         assert await told_once(twin) not in ("", former)
+
+
+async def test_a_clock_that_is_set_holds_up_no_folder(tmp_path: Path) -> None:
+    camera = tmp_path / "camera"
+    camera.mkdir()
+    set_up(tmp_path, folder="camera", every="100 ms", settle="1 s")
+    async with Running(tmp_path) as twin:
+        work = twin.daemon.pictures.task("surface")
+        hours = itertools.count()
+        clock = work._tools.clock
+        work._tools = replace(work._tools, clock=lambda: clock() + next(hours) * 3_600 * SECOND)
+        for number in range(2):
+            write(camera / f"{number}.png", good(number), age=10)
+            await twin.until(["good"] * (number + 1))

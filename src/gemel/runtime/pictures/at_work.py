@@ -212,9 +212,10 @@ class AtWork:
 
     async def _gather(self, folder: Folder) -> None:
         """Take what a camera writes, for ever."""
+        loop = asyncio.get_running_loop()
         while True:
             room = min(self.task.use.backlog - self.waiting, _AT_ONCE)
-            began, taken, fresh = self._tools.clock(), 0, 0
+            began, taken, fresh = loop.time(), 0, 0
             try:
                 taken, fresh = await asyncio.to_thread(self._look, folder, room)
                 self._trouble(folder.unread)
@@ -227,7 +228,7 @@ class AtWork:
                 )
                 self._new.set()
             # A folder of 100,000 files takes a while to list: most of the time nothing is done.
-            rest = 3 * (self._tools.clock() - began) / SECOND
+            rest = 3 * (loop.time() - began)
             full = self.waiting >= self.task.use.backlog
             await asyncio.sleep(max(rest, 0.1 if taken and not full else self._every))
 

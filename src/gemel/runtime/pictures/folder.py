@@ -52,9 +52,12 @@ class Folder:
         """Files that were no whole picture, as they were when that was found out."""
 
     def look(self, room: int, now: int) -> tuple[list[Found], list[str]]:
-        """At most `room` files that are ready, the oldest first; and names of those that were taken
-        and are gone. Raises `Unavailable` if the folder cannot be read; of what lies in a
-        sub-folder that cannot be, nobody knows whether it is gone."""
+        """At most `room` files that are ready, the oldest first, and no further ones when they are
+        `LARGEST` together; and names of those that were taken and are gone.
+
+        Raises `Unavailable` if the folder cannot be read; of what lies in a sub-folder that cannot
+        be, nobody knows whether it is gone.
+        """
         self._paths.clear()
         self.unread = ""
         unknown: list[str] = []
@@ -71,7 +74,7 @@ class Folder:
         self._problems = {n: s for n, s in self._problems.items() if new.get(n) == s}
         found: list[Found] = []
         for changed, name in sorted(still):
-            if len(found) >= room:
+            if len(found) >= room or sum(len(one.body) for one in found) >= LARGEST:
                 break
             given_up = now - changed >= self._settle
             if name in self._problems and not given_up:
