@@ -318,7 +318,7 @@ async def test_old_pictures_are_removed_and_what_is_shared_stays(tmp_path: Path)
         found = await twin.until(["good"] * 9)
         assert found[7]["hash"] == found[8]["hash"]
         await patiently(lambda: all_told(twin))
-        await asyncio.to_thread(twin.daemon.pictures._keep_house, True)
+        await asyncio.to_thread(twin.daemon.pictures._keep_house)
         left = (await twin.get("/surface"))[::-1]
         assert 0 < len(left) < 8
         assert left[-1] == found[-1]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gemel.core.errors import Unknown
+from gemel.core.errors import Unavailable, Unknown
 from gemel.runtime.pictures.artifacts import Artifacts
 
 
@@ -29,3 +29,10 @@ def test_what_was_cut_by_a_loss_of_power_is_written_again(artifacts: Artifacts) 
     artifacts.remove([name])
     with pytest.raises(Unknown, match="is kept any more"):
         artifacts.get(name)
+
+
+def test_what_cannot_be_removed_is_said(artifacts: Artifacts) -> None:
+    name = "a" * 64
+    (artifacts.folder / "aa" / name).mkdir(parents=True)
+    with pytest.raises(Unavailable, match=f"{name} cannot be removed: Is a directory"):
+        artifacts.remove([name])

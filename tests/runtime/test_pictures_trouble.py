@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import threading
 from collections.abc import Collection
 from dataclasses import replace
@@ -12,7 +13,16 @@ from typing import Any
 
 import pytest
 from tests.runtime.camera import good, set_up, trained
-from tests.runtime.picture_twin import PATIENCE_S, Running, Twin, all_told, patiently, stored, write
+from tests.runtime.picture_twin import (
+    PATIENCE_S,
+    Running,
+    Twin,
+    all_told,
+    patiently,
+    stored,
+    troubled,
+    write,
+)
 
 from gemel.core.time import SECOND
 from gemel.runtime.pictures.ledger import Picture
@@ -108,7 +118,7 @@ async def test_what_is_sent_again_while_it_is_removed_is_kept(
             remove(names)
 
         monkeypatch.setattr(tools.artifacts, "remove", slow)
-        await asyncio.to_thread(twin.daemon.pictures._keep_house, False)
+        await asyncio.to_thread(twin.daemon.pictures._keep_house)
         (thread,) = threads
         await asyncio.to_thread(thread.join)
         (again,) = await twin.get("/surface")
@@ -207,3 +217,36 @@ async def test_a_clock_that_is_set_holds_up_no_folder(tmp_path: Path) -> None:
         for number in range(2):
             write(camera / f"{number}.png", good(number), age=10)
             await twin.until(["good"] * (number + 1))
+
+
+async def test_a_task_that_dies_by_a_fault_of_ours_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    set_up(tmp_path)
+    async with Running(tmp_path) as twin:
+        work = twin.daemon.pictures.task("surface")
+        monkeypatch.setattr(work, "_judge", lambda _: 1 / 0)
+        await twin.send(good(0))
+        await patiently(lambda: troubled(twin, "task 'surface': has failed, the log says why"))
+        assert "gemel.pictures.surface has failed" in caplog.text
+        assert "ZeroDivisionError" in caplog.text
+
+
+async def test_housekeeping_that_fails_is_told_and_comes_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gemel.runtime.pictures.room.HOUSE_S", 0.1)
+    set_up(tmp_path)
+    lost = tmp_path / "data" / "pictures" / "ab" / "lost"
+    lost.mkdir(parents=True)  # what is a folder cannot be removed as a file
+    os.utime(lost, (0, 0))
+    async with Running(tmp_path) as twin:
+        await patiently(lambda: troubled(twin, f"pictures: {lost} cannot be removed: Is a dir"))
+        lost.rmdir()
+        lost.write_bytes(b"never named")
+        os.utime(lost, (0, 0))
+
+        async def swept() -> bool:
+            return not lost.exists() and not await troubled(twin, "pictures:")
+
+        await patiently(swept)

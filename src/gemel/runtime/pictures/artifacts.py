@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -65,18 +66,30 @@ class Artifacts:
             raise Unavailable(f"{self._path(name)}: {error.strerror}") from None
 
     def remove(self, names: Collection[str]) -> None:
-        """Remove bytes; what is not there is no error."""
-        for name in names:
-            self._path(name).unlink(missing_ok=True)
+        """Remove bytes; what is not there is no error. Raises `Unavailable`."""
+        with self._removing():
+            for name in names:
+                self._path(name).unlink(missing_ok=True)
 
     def sweep(self, known: Collection[str]) -> int:
-        """Remove what was written and then never named, because the process died in between."""
+        """Remove what was written and then never named, because the process died in between.
+        Raises `Unavailable`."""
         count, before = 0, time.time() - _OLD_S
-        for path in self.folder.glob("??/*"):
-            if path.name not in known and path.stat().st_mtime < before:
-                path.unlink(missing_ok=True)
-                count += 1
+        with self._removing():
+            for path in self.folder.glob("??/*"):
+                if path.name not in known and path.stat().st_mtime < before:
+                    path.unlink(missing_ok=True)
+                    count += 1
         return count
+
+    @contextlib.contextmanager
+    def _removing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise Unavailable(
+                f"{error.filename or self.folder} cannot be removed: {error.strerror or error}"
+            ) from None
 
     def _path(self, name: str) -> Path:
         return self.folder / name[:2] / name

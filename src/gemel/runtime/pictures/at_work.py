@@ -19,6 +19,7 @@ from gemel.core.image import Image
 from gemel.core.time import MINUTE, SECOND, Clock
 from gemel.parts.historians.base import Store
 from gemel.runtime.images import decode_image, draw_heat, draw_view
+from gemel.runtime.links import log_failure
 from gemel.runtime.pictures.artifacts import Artifacts
 from gemel.runtime.pictures.folder import Folder, Found
 from gemel.runtime.pictures.ledger import Ledger, Picture
@@ -123,6 +124,7 @@ class AtWork:
         self._running = [
             asyncio.create_task(self._run(), name=f"gemel.pictures.{self.task.name}")
         ]  # fmt: skip
+        self._running[0].add_done_callback(log_failure)
 
     async def stop(self) -> list[Event]:
         """Come to rest; what is still to be said if the task ends for good."""
@@ -424,6 +426,11 @@ class AtWork:
 
     def problems(self) -> Iterable[str]:
         """What is wrong now, in sentences."""
+        if any(one.done() for one in self._running):
+            yield (
+                f"task '{self.task.name}': has failed, the log says why; no picture is looked at "
+                "until the twin is started again"
+            )
         if self.problem:
             yield f"task '{self.task.name}': {self.problem}"
         if self.last is not None and self.last.state == "failed":

@@ -38,7 +38,9 @@ class Pictures:
         self._active = False
         """Not in a replay."""
         self._receiving = 0
-        self._removed = 0.0
+        self._removed, self._swept = 0.0, False
+        self._problem = ""
+        """What kept the housekeeping from its work the last time."""
         self.tasks: dict[str, AtWork] = {}
 
     async def run(self) -> None:
@@ -49,11 +51,13 @@ class Pictures:
             try:
                 await self.renew()
                 if self._tools is not None and loop.time() - self._removed >= HOUSE_S:
-                    await asyncio.to_thread(self._keep_house, self._removed == 0)
                     self._removed = loop.time()
+                    await asyncio.to_thread(self._keep_house)
+                    self._problem = ""
             except GemelError as error:
-                log.error("pictures: %s", error)
-                self._removed = loop.time()
+                if str(error) != self._problem:
+                    log.error("pictures: %s", error)
+                self._problem = str(error)
             await asyncio.sleep(LOOK_S)
 
     async def renew(self) -> None:
@@ -107,15 +111,16 @@ class Pictures:
             )  # fmt: skip
         return self._tools
 
-    def _keep_house(self, first: bool) -> None:
+    def _keep_house(self) -> None:
         """Remove what is too old or too much; blocks on the disk."""
         from gemel.twin.learning.live.forms.inspection import InspectionUse
 
         assert self._tools is not None  # noqa: S101 - `run` looks first
         tools, wanted = self._tools, self._daemon.plan.pictures
-        if first:
+        if not self._swept:
             with tools.artifacts.naming:
                 tools.artifacts.sweep(tools.ledger.hashes())
+            self._swept = True
         usual = InspectionUse(asset="", model="")
         for name in tools.ledger.tasks():
             use = wanted[name].use if name in wanted else usual
@@ -180,4 +185,5 @@ class Pictures:
 
     def problems(self) -> list[str]:
         """What is wrong now."""
-        return [said for one in self.tasks.values() for said in one.problems()]
+        mine = [f"pictures: {self._problem}"] if self._problem else []
+        return mine + [said for one in self.tasks.values() for said in one.problems()]
