@@ -134,6 +134,11 @@ async def test_contents_are_served_to_whoever_may_see_them(twin: Twin) -> None:
         strange = await http.get("/api/pictures/surfaces", headers=bearer(viewer))
         assert strange.status_code == 404
         assert "did you mean 'surface'" in strange.json()["message"]
+        for before in (0, 10**20):
+            far = await http.get(
+                "/api/pictures/surface", params={"before": before}, headers=bearer(viewer)
+            )
+            assert far.status_code == 400
         missing = await http.get("/api/pictures/surface/99", headers=bearer(viewer))
         assert missing.status_code == 404
         assert "no picture 99" in missing.json()["message"]
