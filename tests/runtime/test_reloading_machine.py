@@ -150,7 +150,7 @@ async def test_history_is_whole_only_when_what_was_fetched_is_on_disk(
     async with twin(tmp_path, plant) as running:
         complete = running.daemon.history_complete
         async with asyncio.timeout(60):
-            while not complete():
+            while not complete():  # noqa: ASYNC110 - it is asked as often as it goes
                 await asyncio.sleep(0.001)
         assert [e.payload["refilled"] for e in running.told("gap") if e.source == "opc"] == [True]
         assert set(range(1, 51)) <= set(running.stored("mill/counter"))
