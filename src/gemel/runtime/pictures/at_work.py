@@ -87,6 +87,8 @@ class Tools:
     artifacts: Artifacts
     executor: Executor
     """Looks at pictures, one after the other."""
+    receiver: Executor
+    """Unpacks what is sent: in threads of its own, as all else waits for the common ones."""
     clock: Clock
 
 
@@ -152,7 +154,8 @@ class AtWork:
     ) -> tuple[Picture, bool]:  # fmt: skip
         """Take a picture that somebody sends; it is on disk when this returns, with whether it is
         new. Raises `DataError` for what is no picture, `Unavailable` when too many wait."""
-        now, counters = self._tools.clock(), self.counters
+        tools, counters = self._tools, self.counters
+        now = tools.clock()
         try:
             if time is not None and time > now + _AHEAD:
                 raise DataError("the picture claims to be of the future; is the clock right?")
@@ -163,7 +166,8 @@ class AtWork:
                     f"{most:,} do; send it again later"
                 )
             where = f"'{name}'" if name else "the picture"
-            _, media = await asyncio.to_thread(decode_image, body, where)
+            loop = asyncio.get_running_loop()
+            _, media = await loop.run_in_executor(tools.receiver, decode_image, body, where)
             new = Picture(
                 0, self.task.name, "api", name, now if time is None else time, now, "", media,
                 len(body),
@@ -180,7 +184,7 @@ class AtWork:
             self._new.set()
         else:
             counters.repeated += 1
-        picture = await asyncio.to_thread(self._tools.ledger.get, self.task.name, number)
+        picture = await asyncio.to_thread(tools.ledger.get, self.task.name, number)
         return picture, fresh
 
     def _keep(self, new: Picture, body: bytes, timed: bool) -> tuple[int, bool]:

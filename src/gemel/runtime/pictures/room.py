@@ -25,7 +25,9 @@ LOOK_S: Final = 0.5
 HOUSE_S: Final = 60.0
 """How often old pictures are removed."""
 _RECEIVED_AT_ONCE: Final = 8
-"""So many pictures are received and unpacked at one time: each may take 200 MB."""
+"""So many pictures are received at one time: each may have 64 MB."""
+_UNPACKED_AT_ONCE: Final = 2
+"""So many of them are unpacked: each may take 200 MB."""
 
 
 class Pictures:
@@ -95,7 +97,8 @@ class Pictures:
             return
         for one in self.tasks.values():
             await one.note()
-        await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
+        for executor in (self._executor, self._tools.receiver):
+            await asyncio.to_thread(executor.shutdown, cancel_futures=True)
         await asyncio.to_thread(self._tools.ledger.close)
 
     def _open(self) -> Tools:
@@ -107,7 +110,8 @@ class Pictures:
             daemon = self._daemon
             self._tools = Tools(
                 daemon.store, daemon.pipeline, Ledger(daemon.folder / "pictures.sqlite"),
-                Artifacts(daemon.folder / "pictures"), self._executor, daemon.clock,
+                Artifacts(daemon.folder / "pictures"), self._executor,
+                ThreadPoolExecutor(_UNPACKED_AT_ONCE, "gemel.unpack"), daemon.clock,
             )  # fmt: skip
         return self._tools
 
