@@ -12,21 +12,20 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from gemel.core.errors import DataError, GemelError, Unavailable, Unknown
+from gemel.core.errors import DataError, GemelError, Unavailable
 from gemel.core.event import Event, Payload
 from gemel.core.frame import Frame
-from gemel.core.image import Image
 from gemel.core.time import MINUTE, SECOND, Clock
 from gemel.parts.historians.base import Store
-from gemel.runtime.images import decode_image, draw_heat, draw_view
+from gemel.runtime.images import decode_image
 from gemel.runtime.links import log_failure
 from gemel.runtime.pictures.artifacts import Artifacts
 from gemel.runtime.pictures.folder import Folder, Found
 from gemel.runtime.pictures.ledger import Ledger, Picture
+from gemel.runtime.pictures.looking import Looked, look, verdict_of
 from gemel.runtime.pictures.task import PictureTask
 from gemel.runtime.pipeline import Pipeline
-from gemel.twin.learning.live.rejects import Rejects, Verdict
-from gemel.twin.learning.tasks.inspection import places
+from gemel.twin.learning.live.rejects import Rejects
 
 __all__ = ["AtWork", "Counters", "PictureTold", "Tools"]
 
@@ -39,8 +38,6 @@ REST_S: Final = 1.0
 _LONGEST_S: Final = 10.0
 _AHEAD: Final = MINUTE
 """A picture that claims to be taken so much later than now has a wrong clock."""
-_FLAT: Final = 2 / 255
-"""A picture whose darkest and brightest hundredth are nearer shows nothing."""
 _AT_ONCE: Final = 50
 """So many files are taken between two looks at the rest of the world."""
 
@@ -90,15 +87,6 @@ class Tools:
     receiver: Executor
     """Unpacks what is sent: in threads of its own, as all else waits for the common ones."""
     clock: Clock
-
-
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    picture: Picture
-    verdict: Verdict | None
-    """None where it could not be looked at."""
-    view: bytes = b""
-    heat: bytes = b""
 
 
 class AtWork:
@@ -288,53 +276,10 @@ class AtWork:
                 continue
             await self._tell(looked)
 
-    def _judge(self, picture: Picture) -> _Looked:
-        """In the executor. Raises what concerns the disk; what concerns the picture is told."""
-        given = replace(picture, model=self.task.model_id)
-        if not picture.hash:
-            return _failed(given, picture.note)
-        try:
-            body = self._tools.artifacts.get(picture.hash)
-        except Unknown as error:
-            return _failed(given, str(error))
-        view = b""
-        try:
-            image, _ = decode_image(body, picture.name or "the picture")
-            height, width = image.shape
-            view = draw_view(image)
-            given = replace(given, width=width, height=height, bytes=len(body) + len(view))
-            _must_show_something(image)
-            told = self.task.model.inspect(image)
-            if not np.isfinite(told.score):
-                raise DataError("the model gives no score for it")
-            heat = draw_heat(told.map, told.limit)
-        except DataError as error:
-            return _failed(given, str(error), view)
-        except Exception as error:
-            # A model that fails must not end the task: the next picture may be fine.
-            log.exception("task '%s': picture %d", self.task.name, picture.id)
-            return _failed(given, f"the model failed: {type(error).__name__}: {error}", view)
-        place = next((name for name, _, _ in places(told, image)), "")
-        given = replace(
-            given, state="rejected" if told.rejected else "good", score=told.score,
-            bound=told.limit, over=told.over, note=self._odd(width, height),
-            bytes=given.bytes + len(heat),
-        )  # fmt: skip
-        return _Looked(given, _verdict(given, place), view, heat)
+    def _judge(self, picture: Picture) -> Looked:
+        return look(picture, self.task, self._tools.artifacts)
 
-    def _odd(self, width: int, height: int) -> str:
-        sizes = self.task.sizes
-        if not sizes or (width, height) in sizes:
-            return ""
-        known = " and ".join(f"{w} x {h}" for w, h in sizes)
-        if self.task.vary:
-            (least, lowest), (most, highest) = sizes
-            if least <= width <= most and lowest <= height <= highest:
-                return ""
-            known = f"{least} to {most} x {lowest} to {highest}"
-        return f"is {width} x {height} pixels; the model learned from {known}"
-
-    async def _tell(self, looked: _Looked) -> None:
+    async def _tell(self, looked: Looked) -> None:
         """Say it: as an Event, as a finding, as a sample; then it is done with."""
         tools, now = self._tools, self._tools.clock()
         events, finding = list[Event](), ""
@@ -353,7 +298,7 @@ class AtWork:
         self._submitted.add(done)
         done.add_done_callback(lambda future: self._stored(picture.id, future))
 
-    def _judged(self, looked: _Looked, finding: str) -> Picture:
+    def _judged(self, looked: Looked, finding: str) -> Picture:
         artifacts = self._tools.artifacts
         with artifacts.naming:
             view, heat = (
@@ -408,7 +353,7 @@ class AtWork:
         if opened is None:
             return
         rows = tools.ledger.listed(name, 10_000, finding=opened.id)
-        self._rejects.go_on(opened, [_verdict(row, "") for row in rows], now)
+        self._rejects.go_on(opened, [verdict_of(row, "") for row in rows], now)
 
     def _trouble(self, said: str) -> None:
         if said and said != self.problem:
@@ -450,23 +395,3 @@ async def _whole(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([running])
         raise
-
-
-def _must_show_something(image: Image) -> None:
-    low, high = np.quantile(image, [0.01, 0.99])
-    if high - low < _FLAT:
-        raise DataError(
-            f"it is grey all over ({(low + high) / 2:.0%} of white): the camera may be covered, or "
-            "the light off"
-        )
-
-
-def _failed(picture: Picture, why: str, view: bytes = b"") -> _Looked:
-    return _Looked(replace(picture, state="failed", note=why), None, view)
-
-
-def _verdict(picture: Picture, place: str) -> Verdict:
-    return Verdict(
-        picture.time, picture.name, picture.state == "rejected", picture.score or 0.0,
-        picture.bound or 0.0, picture.over or 0.0, place, picture.hash,
-    )  # fmt: skip
