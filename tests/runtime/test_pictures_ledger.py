@@ -69,6 +69,22 @@ def test_what_another_picture_names_is_not_given_up(ledger: Ledger) -> None:
     assert ledger.size("surface") == (0, 0)
 
 
+def test_what_was_not_told_waits_again_and_nothing_is_said_of_it(ledger: Ledger) -> None:
+    for number in range(3):
+        ledger.add(picture(number, note="odd"), (10, number))
+    ledger.add(picture(3, task="other"), (10, 3))
+    first, second, third = ledger.listed("surface", 3)[::-1]
+    (other,) = ledger.listed("other", 1)
+    for one in (first, second, other):
+        said = replace(one, state="rejected", score=3.0, bound=1.5, over=2.0, finding="f")
+        ledger.judged(said)
+    ledger.told([first.id])
+    ledger.again("surface")
+    assert ledger.listed("surface", 3)[::-1][1:] == [second, third]
+    assert ledger.get("surface", first.id).state == "rejected"
+    assert ledger.get("other", other.id).state == "rejected"
+
+
 def test_a_list_of_before_is_opened_and_its_index_replaced(tmp_path: Path) -> None:
     path = tmp_path / "pictures.sqlite"
     former = Ledger(path)

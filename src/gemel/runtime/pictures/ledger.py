@@ -162,7 +162,8 @@ class Ledger:
         """Let wait what was looked at and is not in history: it may be told twice."""
         with self._writing() as disk:
             disk.execute(
-                "update picture set state = 'waiting', finding = '' where task = ? and told = 0",
+                "update picture set state = 'waiting', finding = '', score = null, bound = null, "
+                "over = null where task = ? and told = 0",
                 (task,),
             )
 
