@@ -17,9 +17,10 @@ from gemel.core.time import SECOND, isoformat
 from gemel.parts.historians.base import Query
 from gemel.runtime.daemon import Daemon
 from gemel.runtime.lots import Genealogy, covered, genealogy
-from gemel.runtime.signing import SigningKey, write_once
+from gemel.runtime.signing import SigningKey
 from gemel.twin.decisions.people import Actor
 from gemel.twin.decisions.record import FORMAT, digest_of, seal
+from gemel.twin.durable import write_whole
 from gemel.twin.learning import Normal
 from gemel.twin.learning.spc import Charted, charted
 from gemel.twin.learning.windows import recorded
@@ -134,7 +135,7 @@ def sealed(
     folder = daemon.folder / "releases"
     try:
         folder.mkdir(exist_ok=True)
-        write_once(folder / f"{name}.json", file)
+        write_whole(folder / f"{name}.json", file)
     except OSError as error:
         raise Unavailable(f"the record cannot be kept in {folder}: {error}") from None
     return name, {

@@ -9,12 +9,12 @@ were signed before are verified with the former public key, which is kept beside
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gemel.core.errors import ConfigurationError, Damaged, Unavailable
+from gemel.twin.durable import write_whole
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -51,8 +51,8 @@ class SigningKey:
             pem = new.private.private_bytes(
                 form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()
             )
-            write_once(path.with_suffix(".pub"), new.pem)
-            write_once(path, pem, 0o600)
+            write_whole(path.with_suffix(".pub"), new.pem)
+            write_whole(path, pem, 0o600)
         except ValueError:
             raise Damaged(f"{path} is no key in PEM; put it back from a backup") from None
         except OSError as error:
@@ -76,20 +76,3 @@ class SigningKey:
         return self.private.public_key().public_bytes(
             form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo
         )
-
-
-def write_once(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file that nothing will change; on disk when it returns. Raises `OSError`."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.unlink(missing_ok=True)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
-    handle = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
