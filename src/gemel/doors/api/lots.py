@@ -215,8 +215,8 @@ async def release(
     )
     record = await daemon.rooms.lots.released(
         asked.lot, signer,
-        lambda book, last: sealed(daemon, asked.lot, signer, asked.meaning, asked.comment,
-                                  asked.content, book, last),
+        lambda book: sealed(daemon, asked.lot, signer, asked.meaning, asked.comment,
+                            asked.content, book),
     )  # fmt: skip
     return {"lot": asked.lot, "record": record, "signed_by": signer.name}
 
@@ -224,7 +224,7 @@ async def release(
 @router.get("/lots/records/{record}")
 async def record(record: str, daemon: Running, _: Viewer) -> Response:
     """A release record, as it was signed."""
-    body = await asyncio.to_thread(file_of, daemon.folder, record)
+    body = await asyncio.to_thread(file_of, daemon.folder, daemon.rooms.lots.book, record)
     name = f'attachment; filename="release-{record[:12]}.json"'
     return Response(body, media_type="application/json", headers={"Content-Disposition": name})
 

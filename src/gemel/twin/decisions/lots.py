@@ -199,20 +199,19 @@ class Lots:
         self,
         lot: str,
         actor: Actor,
-        seal: Callable[[Book, str], tuple[str, Mapping[str, Any]]],
+        seal: Callable[[Book], tuple[str, Mapping[str, Any]]],
     ) -> str:
         """A lot is released by a record: its hash.
 
         `seal` makes the record, signed and on disk, and gives its hash and what the journal is to
-        say of it; it is called in a thread, with the book as it is then and the hash of the last
-        record of all. Raises `Refused` if the lot is on hold or scrapped.
+        say of it; it is called in a thread, with the book as it is until the journal has said so.
+        Raises `Refused` if the lot is on hold or scrapped.
         """
         must(actor, "engineer", "release a lot")
         async with self._changing:
             self.may_release(lot)
             book = self.book.copy()
-            digest, payload = await asyncio.to_thread(seal, book, self.last_record())
-            self.may_release(lot)
+            digest, payload = await asyncio.to_thread(seal, book)
             await self._write([self._draft(actor.name, "lot-released", lot, payload)])
         return digest
 
@@ -227,11 +226,6 @@ class Lots:
                 f"'{lot}' is on hold since {hold.actor} said: {hold.reason}; clear it first, or "
                 "scrap the lot"
             )
-
-    def last_record(self) -> str:
-        """Hash of the last release record of the plant; empty while there is none."""
-        said = (s for s in reversed(self._entries) if s.kind == "lot-released")
-        return next((str(s.payload["record"]) for s in said), "")
 
     # A lot on hold that goes on
 
