@@ -118,6 +118,25 @@ def test_what_remains_in_a_tank_may_be_in_what_comes() -> None:
     assert {(k.source, k.target) for k in mixed(together, {"tank": 0})} == {("A", "B"), ("B", "A")}
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_lots_are_mixed_as_every_pair_says(seed: int) -> None:
+    """Some stays are long, some are moments, and many are over long before others begin."""
+    rng = np.random.default_rng(seed)
+    stays, remains = [], int(rng.integers(0, 6))
+    for _ in range(40):
+        start = int(rng.integers(0, 60))
+        end = start + int(rng.choice([0, 1, 3, 40], p=[0.2, 0.4, 0.35, 0.05]))
+        stays.append(Stay(f"L{rng.integers(12)}", "tank", start, end))
+    expected = [
+        (one.lot, other.lot, max(one.start, other.start), min(one.end + remains, other.end))
+        for one in stays for other in stays
+        if one.lot != other.lot and other.start <= one.end + remains
+        and (other.end > one.start or other.start == other.end == one.start)
+    ]  # fmt: skip
+    found = [(k.source, k.target, k.start, k.end) for k in mixed(stays, {"tank": remains})]
+    assert sorted(found) == sorted(expected)
+
+
 def test_there_is_who_was_there() -> None:
     stays = [Stay("A", "x", 0, 10), Stay("B", "x", 10, 20), Stay("C", "x", 20, 30),
              Stay("D", "y", 0, 30), Stay("E", "x", 15, 15)]  # fmt: skip
@@ -258,7 +277,8 @@ async def test_a_hold_follows_what_is_made(tmp_path: Path) -> None:
     await lots.hold({"A": None}, operator, "glass was found")
     desk.now = 2_000
     assert await lots.state([made("B", "A"), made("B", "A")], operator) == [made("B", "A").id] * 2
-    assert lots.repeated == 1
+    said = desk.journal.entries(kind="lot-made")
+    assert [e.draft.payload["made"] for e in said] == ["C", "D", "B"], "once"
     assert {k: lots.book.about(k).state for k in "ABCDE"} == {
         "A": "on hold", "B": "on hold", "C": "on hold", "D": "on hold", "E": "open",
     }  # fmt: skip
