@@ -158,7 +158,9 @@ async def test_a_window_reaches_what_was_there_and_what_was_made_of_it(
     hold = held[0]["holds"][0]
     assert (hold["by"], hold["reason"]) == ("local", "odd level")
     assert hold["why"]["finding"] == finding.id
-    assert hold["way"][0]["asset"] == "line/filler"
+    step = hold["way"][0]
+    assert (step["asset"], step["start"]) == ("line/filler", line.at(160))
+    assert (await line.get("/about", lot="F2"))["holds"] == [hold]
 
 
 async def test_a_lot_on_hold_goes_on_and_is_told(line: Line, running: Served) -> None:

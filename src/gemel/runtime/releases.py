@@ -26,7 +26,7 @@ from gemel.twin.learning.spc import Charted, charted
 from gemel.twin.learning.windows import recorded
 from gemel.twin.operations.lots import Book, Hold, LotAbout, Stay
 
-__all__ = ["content", "file_of", "open_points", "sealed"]
+__all__ = ["content", "file_of", "open_points", "sealed", "told_hold"]
 
 Span: TypeAlias = tuple[int, int]
 _VALUES: Final = 1_000_000
@@ -67,7 +67,7 @@ def content(daemon: Daemon, lot: str, found: Genealogy | None = None) -> dict[st
         ],
         "measured": measured,
         **events,
-        "holds": [_hold(hold) for hold in about.holds],
+        "holds": [told_hold(hold) for hold in about.holds],
         "notes": [*_notes(found, stays), *dict.fromkeys(cut)],
     }  # fmt: skip
 
@@ -97,6 +97,16 @@ def open_points(known: Mapping[str, Any], about: LotAbout) -> list[str]:
     if about.releases:
         points.append("it was released before; this record takes the place of that one")
     return points
+
+
+def told_hold(hold: Hold) -> dict[str, Any]:
+    """JSON-able, for people and programs: times as text."""
+    told = hold.record()
+    for name in ("time", "ended", "since"):
+        told[name] = None if told[name] is None else isoformat(told[name])
+    told["way"] = [{**s, "start": isoformat(s["start"]), "end": isoformat(s["end"])}
+                   for s in told["way"]]  # fmt: skip
+    return told
 
 
 def sealed(
@@ -301,15 +311,6 @@ def _stay(stay: Stay) -> dict[str, Any]:
         "asset": stay.asset, "start": isoformat(stay.start),
         "end": None if stay.lasts else isoformat(stay.end), "sure": stay.sure, "told": stay.told,
     }  # fmt: skip
-
-
-def _hold(hold: Hold) -> dict[str, Any]:
-    told = hold.record()
-    for name in ("time", "ended", "since"):
-        told[name] = None if told[name] is None else isoformat(told[name])
-    told["way"] = [{**s, "start": isoformat(s["start"]), "end": isoformat(s["end"])}
-                   for s in told["way"]]  # fmt: skip
-    return told
 
 
 def _notes(found: Genealogy, stays: Iterable[Stay]) -> list[str]:

@@ -66,8 +66,6 @@ class Lots:
         self._changing = asyncio.Lock()
         self._entries: list[Said] = []
         self.book = Book()
-        self.repeated = 0
-        """Statements that had been said before, and were not written down again."""
 
     async def restore(self) -> None:
         """Read what the journal holds."""
@@ -89,17 +87,16 @@ class Lots:
                 raise ConfigurationError(f"'{made.made}' was made from a time on that is after its "
                                          "end; give start before end")  # fmt: skip
         async with self._changing:
-            new: dict[str, Made] = {}
-            for made in statements:
-                if made.id in self.book.made or made.id in new:
-                    self.repeated += 1
-                else:
-                    new[made.id] = made
-            drafts = [self._draft(actor.name, "lot-made", m.made, m.model_dump(mode="json"))
-                      for m in new.values()]  # fmt: skip
-            drafts += self._following(new)
+            drafts = await asyncio.to_thread(self._stated, statements, actor.name)
             await self._write(drafts)
         return [made.id for made in statements]
+
+    def _stated(self, statements: Iterable[Made], actor: str) -> list[Draft]:
+        """What the journal is to say of them; for a thread, while nobody changes the book."""
+        new = {made.id: made for made in statements if made.id not in self.book.made}
+        drafts = [self._draft(actor, "lot-made", m.made, m.model_dump(mode="json"))
+                  for m in new.values()]  # fmt: skip
+        return drafts + self._following(new)
 
     async def withdraw(self, statement: str, actor: Actor, reason: str) -> None:
         """A statement was wrong: from now on it does not hold. Holds that came of it stay."""
