@@ -188,6 +188,8 @@ def _swap(daemon: Daemon, plan: Plan, changes: Changes, ready: _Ready) -> _Swapp
     for name in changes["tasks"].ended:
         events += rooms.learners[name].end() if name in rooms.learners else []
     for name in changes["tasks"].changed:
+        if name in ready.learners and name in rooms.learners:
+            ready.learners[name].take_over(rooms.learners[name])
         fresh = not (name in ready.learners and ready.learners[name].champion)
         events.append(_started("task", name, now, fresh=fresh))
     for name in changes["pictures"].changed:
