@@ -168,14 +168,13 @@ class Experimenting:
         self._wake.set()
 
     def _may_go_on(self, held: Held, most: int | None) -> None:
-        spent = held.state == "done" and bool((held.record or {}).get("spent"))
-        if held.state not in _OVER and not spent:
+        if held.state not in _OVER and not held.spent:
             word = "is over" if held.state == "done" else f"is {held.state}"
             raise Refused(
                 f"experiment {held.number} {word}; only what was stopped, or has spent its "
                 "replications, goes on"
             )
-        if spent and most is None:
+        if held.spent and most is None:
             raise Refused(
                 f"experiment {held.number} is over: its replications are spent; say `most`, how "
                 "many each alternative may have altogether"

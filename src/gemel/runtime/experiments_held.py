@@ -54,6 +54,13 @@ class Held:
         """So long it has played."""
         return self.spent_s + (0.0 if self.since is None else time.monotonic() - self.since)
 
+    @property
+    def spent(self) -> bool:
+        """It ended before it was certain, for want of replications: with more it goes on."""
+        record = self.record or {}
+        open_ = record.get("certain") is False and record.get("best") is not None
+        return self.state == "done" and self.kind == "best" and open_
+
     def rest(self) -> None:
         """It does not play any more."""
         self.spent_s, self.since, self.progress = self.played_s, None, None

@@ -58,8 +58,9 @@ class Layouts:
             said = scenario.get("line") if isinstance(scenario, Mapping) else None
             if isinstance(said, str) and said:
                 line, origin = self.line(said, f"scenarios.{key}.line")
-                title = {"title": line.title} if line.title and "title" not in scenario else {}
-                found[key] = {**title, **scenario, "line": written(line)}
+                # Files of layouts are often copies, whose title is that of the line as it is.
+                named = {"title": line.title} if line.title and said not in self.files else {}
+                found[key] = {**named, **scenario, "line": written(line)}
                 comments["scenarios", str(key), "line"] = origin
         return found, comments
 

@@ -216,7 +216,7 @@ def _told(held: Held) -> dict[str, Any]:
         "ended": isoformat(held.ended) if held.ended else None, "within_s": held.within_s,
         "played_s": held.played_s, "progress": held.progress,
         "sentence": record.get("sentence", ""), "certain": record.get("certain"),
-        "objective": record.get("objective", ""), "spent": bool(record.get("spent")),
+        "objective": record.get("objective", ""), "spent": held.spent,
     }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ def one(found: Any) -> None:
     notes += [f"not known: {remark}" for remark in found["remarks"]]
     if result is not None and found["kind"] == "best":
         notes += result.get("remarks", ())
-        if found["spent"] and found["state"] == "done":
+        if found["spent"]:
             notes.append(
                 f"its replications are spent: gemel experiments continue {found['line']} "
                 f"{found['number']} --most NUMBER plays on"
