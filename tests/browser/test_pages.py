@@ -313,8 +313,10 @@ async def test_a_line_that_does_not_exist_yet(plant: Any, open_page: Any) -> Non
         await page.get_by_label("Not known for sure 1").fill("mill.time")
         await page.get_by_label("From", exact=True).first.fill("*0.9")
         await page.get_by_label("To", exact=True).first.fill("*1.1")
-        for name, value in (("Lines between them", "60"), ("Weeks of ramp-up", "3"),
-                            ("First week: times, factor", "2"), ("Cost per hour", "36")):  # fmt: skip
+        for name, value in {
+            "Lines between them": "60", "Weeks of ramp-up": "3",
+            "First week: times, factor": "2", "Cost per hour": "36",
+        }.items():  # fmt: skip
             await page.get_by_label(name).fill(value)
         await page.get_by_role("button", name="Play it").click()
         await expect(page.get_by_text("empty line · is over")).to_be_visible(timeout=90_000)

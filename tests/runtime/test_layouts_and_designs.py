@@ -17,6 +17,7 @@ from gemel.client import AsyncClient
 from gemel.core.errors import ConfigurationError, Refused
 from gemel.doors.serving import Served, served
 from gemel.runtime.configuration import load
+from gemel.runtime.experiments import plan_of, read_experiment
 
 OTHER = """\
   spare:
@@ -103,12 +104,10 @@ async def test_a_layout_begins_with_the_same_parts_or_not_at_all(
 ) -> None:
     """Nobody tells what the machines do: a part is taken to be at each of them."""
     begin = client.begin_experiment
-    fits = {"layouts": ["both.yaml"], "files": {"both.yaml": LAYOUT}, "now": True}
-    found = await done(client, await begin("line", QUICK, **fits))  # type: ignore[arg-type]  # one dict of several
-    assert found["parts_at_start"] == 2
-    assert found["state"] == "done"
-    said = await asyncio.to_thread(whatif, str(file_of(running, found)), "--workers", "threads:1")
-    assert said == found["result"]
+    asked = await begin("line", QUICK, layouts=["both.yaml"], files={"both.yaml": LAYOUT}, now=True)
+    assert asked["parts_at_start"] == 2
+    assert len(plan_of(read_experiment(file_of(running, asked))).variants) == 2
+    await client.delete_experiment("line", asked["number"])
     renamed = {"both.yaml": LAYOUT.replace("pack:", "packer:")}
     with pytest.raises(ConfigurationError, match="1 part at 'pack', which it has not; begin with"):
         await begin("line", QUICK, layouts=["both.yaml"], files=renamed, now=True)
@@ -157,6 +156,10 @@ async def test_a_line_that_does_not_exist_yet(client: AsyncClient, running: Serv
     path = file_of(running, found)
     said = await asyncio.to_thread(whatif, "design", str(path), "--workers", "threads:1")
     assert said == result, "page and command say the same, to the last bit"
+    number = str(found["number"])
+    shown = await asyncio.to_thread(told, running.daemon.folder, "show", "line", number)
+    assert "2500 good parts per hour are reached with" in shown
+    assert "cost of a good part" in shown
     longer = NEW.replace("samples: 60", "samples: 4000").replace("parts: 100", "parts: 3000")
     asked = await client.begin_experiment(
         "line", {"line": "spare"}, kind="design", text=longer.replace("line: new.yaml\n", "")
@@ -192,7 +195,10 @@ async def test_spent_replications_are_added_to(client: AsyncClient, running: Ser
         await client.continue_experiment("line", number)
     with pytest.raises(ConfigurationError, match="most: is 23, must be above 23"):
         await client.continue_experiment("line", number, most=23)
-    await client.continue_experiment("line", number, most=41)
+    data = running.daemon.folder
+    shown = await asyncio.to_thread(told, data, "show", "line", str(number))
+    assert f"gemel experiments continue line {number} --most" in shown
+    await asyncio.to_thread(told, data, "continue", "line", str(number), "--most", "41")
     found = await done(client, found)
     after = json.loads(results.read_text())["values"]["good_parts_per_hour"][1]
     assert (len(before), len(after)) == (23, 41)
@@ -201,31 +207,28 @@ async def test_spent_replications_are_added_to(client: AsyncClient, running: Ser
     assert said == found["result"]
 
 
-async def test_the_commands(running: Served, tmp_path: Path) -> None:
+async def test_the_commands(client: AsyncClient, running: Served, tmp_path: Path) -> None:
+    """Lines that a file names go with it, from beside it or from the plant file."""
     data = running.daemon.folder
     (tmp_path / "new.yaml").write_text(LAYOUT)
     (tmp_path / "design.yaml").write_text(NEW)
     (tmp_path / "what-if.yaml").write_text(
-        "play: {parts: 300, most: 12}\ndifference: 0.000001\n"
-        "scenarios:\n  one: {line: new.yaml}\n"
-        "  two: {line: new.yaml, changes: {fill.time: '*0.99999'}}\n"
+        "play: {parts: 300}\nscenarios: {one: {line: new.yaml}, two: {line: spare}}"
     )
+    robot = tmp_path / "robot.yaml"
+    robot.write_text("stations: {robot: {time: 1 s}}")
 
-    def commands() -> None:
-        file = str(tmp_path / "what-if.yaml")
-        found = told(data, "begin", "line", file, "--layout", "spare", "--wait", "--json")
-        names = [row["scenario"] for row in found["result"]["scenarios"]]
-        assert names == ["as it is", "one", "two", "spare"]
-        number = str(found["number"])
-        assert f"gemel experiments continue line {number} --most" in told(
-            data, "show", "line", number
-        )
-        told(data, "continue", "line", number, "--most", "14")
-        found = told(data, "show", "line", number, "--wait", "--json")
-        assert found["result"]["scenarios"][1]["replications"] == 14
-        path = str(tmp_path / "design.yaml")
-        shown = told(data, "begin", "line", path, "--design", "--wait")
-        assert "2500 good parts per hour are reached with" in shown
-        assert "cost of a good part" in shown
+    def begin(file: str, *more: str) -> dict[str, Any]:
+        found: dict[str, Any] = told(data, "begin", "line", str(tmp_path / file), *more, "--json")
+        return found
 
-    await asyncio.to_thread(commands)
+    best = await asyncio.to_thread(begin, "what-if.yaml", "--layout", str(robot))
+    plan = plan_of(read_experiment(file_of(running, best)))
+    assert plan.names == ("as it is", "one", "two", "robot")
+    assert [v.line.names for v in plan.variants[1:]] == [
+        ("fill", "check", "pack"), ("fill", "pack"), ("robot",)
+    ]  # fmt: skip
+    new = await asyncio.to_thread(begin, "design.yaml", "--design")
+    assert read_experiment(file_of(running, new)).line.names == ("fill", "check", "pack")
+    for found in (best, new):
+        await client.delete_experiment("line", found["number"])

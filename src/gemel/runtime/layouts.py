@@ -46,9 +46,9 @@ class Layouts:
         """The scenarios with their lines in them instead of names, and one more for each of
         `wanted` that none of them names; and where each line is from."""
         found, comments = dict(scenarios), Comments()
-        named = set(_named(scenarios))
+        there = set(_named(scenarios))
         for name in dict.fromkeys(wanted):
-            if name in named:
+            if name in there:
                 continue
             key = Path(name).stem if name in self.files else name
             if key in found:
@@ -59,8 +59,8 @@ class Layouts:
             if isinstance(said, str) and said:
                 line, origin = self.line(said, f"scenarios.{key}.line")
                 # Files of layouts are often copies, whose title is that of the line as it is.
-                named = {"title": line.title} if line.title and said not in self.files else {}
-                found[key] = {**named, **scenario, "line": written(line)}
+                title = {"title": line.title} if line.title and said not in self.files else {}
+                found[key] = {**title, **scenario, "line": written(line)}
                 comments["scenarios", str(key), "line"] = origin
         return found, comments
 
