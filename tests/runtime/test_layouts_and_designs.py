@@ -199,6 +199,9 @@ async def test_spent_replications_are_added_to(client: AsyncClient, running: Ser
     shown = await asyncio.to_thread(told, data, "show", "line", str(number))
     assert f"gemel experiments continue line {number} --most" in shown
     await asyncio.to_thread(told, data, "continue", "line", str(number), "--most", "41")
+    stopped = await client.stop_experiment("line", number)
+    assert stopped["state"] == "stopped", "and not over, at whatever it was"
+    await client.continue_experiment("line", number)
     found = await done(client, found)
     after = json.loads(results.read_text())["values"]["good_parts_per_hour"][1]
     assert (len(before), len(after)) == (23, 41)

@@ -163,6 +163,8 @@ class Experimenting:
                 await asyncio.to_thread(self._give_more, held, most)
         held.within_s = within_s if within_s is not None else held.within_s
         held.state, held.spent_s, held.ended, held.trouble = "waiting", 0.0, 0, ""
+        if held.record is not None:  # else one that is stopped before it says more would be done
+            held.record = {**held.record, "finished": False}
         held.restarted = False
         await self._keep(held)
         self._wake.set()
