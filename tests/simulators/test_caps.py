@@ -13,7 +13,7 @@ import pytest
 
 from gemel.core.errors import ConfigurationError, DataError
 from gemel.core.line import Line, Snapshot
-from gemel.core.line.caps import stretch
+from gemel.core.line.caps import held, stretch
 from gemel.core.line.changes import written
 from gemel.core.line.screening import screen
 from gemel.parts.simulators import SIMULATORS
@@ -309,3 +309,14 @@ def test_what_the_others_say_of_caps() -> None:
     said = screen(line)
     assert isinstance(said, tuple)
     assert "it has caps" in said
+
+
+def test_what_is_under_a_cap_now() -> None:
+    """What is worked on, and what waits behind the first of the stretch."""
+    lots: dict[str, Any] = {"waiting": [{"count": 4}], "busy": [{}]}
+    repaired = {"waiting": [{"count": 3}], "busy": [{"count": 0, "repair_left": "1 h"}]}
+    now = Snapshot.read({"stations": {"a": lots, "b": lots, "c": repaired}})
+    stations = {name: {"time": "1 s"} for name in "abc"}
+    for first, last, count in (("", "", 9), ("b", "", 4), ("b", "b", 1), ("a", "b", 6)):
+        line = capped(Line.read({"stations": stations}), 40, first, last)
+        assert held(line, "c", now) == count, (first, last)
