@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -314,3 +316,25 @@ def test_a_twin_that_is_killed_loses_nothing_that_was_finished(tmp_path: Path) -
         assert whole[: len(kept)] == kept
     finally:
         twin.end(signal.SIGTERM)
+
+
+def test_what_a_library_prints_is_not_taken_for_an_answer(tmp_path: Path) -> None:
+    (tmp_path / "what-if.yaml").write_text(
+        "line: {stations: {fill: {time: 1 s}}}\n"
+        "scenarios: {quick: {changes: {fill.time: '*0.5'}}}\n"
+    )
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from gemel.runtime import experiment_process as it\n"
+        "real = it.compare\n"
+        "it.compare = lambda *some, **more: (print('3', flush=True), real(*some, **more))[1]\n"
+        "sys.exit(it.main(Path(sys.argv[1]), 'best'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], input="", capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert "done" in told[-1]
+    assert all(isinstance(one, dict) for one in told)
+    assert done.stderr.strip() == "3"

@@ -71,11 +71,14 @@ class _Pace:
 def main(folder: Path, kind: Kind) -> int:
     """Play it; 0 if it came to its end or was ended, 1 if something was wrong, which was told."""
     stop = _Stop()
+    # What a library prints goes where mistakes go: whoever listens reads one object a line.
+    listener = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
 
     def say(told: dict[str, Any]) -> None:
         try:
-            sys.stdout.write(json.dumps(experiments.plain(told)) + "\n")
-            sys.stdout.flush()
+            listener.write(json.dumps(experiments.plain(told)) + "\n")
+            listener.flush()
         except BrokenPipeError:
             stop.asked = True
 

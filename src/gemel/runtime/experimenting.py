@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gemel.core.errors import ConfigurationError, Damaged, Refused, Unavailable, Unknown
-from gemel.runtime.experiments_held import Held, Kind, State, read_held, replace_file
+from gemel.runtime.experiments_held import Held, Kind, State, read_held
 from gemel.runtime.live_lines import line_of, live_line
+from gemel.twin.durable import write_whole
 
 if TYPE_CHECKING:
     from gemel.runtime.daemon import Daemon
@@ -123,16 +124,12 @@ class Experimenting:
         text, parts, remarks = await asyncio.to_thread(make)
         async with self._disk:
             number = await asyncio.to_thread(self._number)
-        held = Held(
-            number, line, kind, title, by, self._daemon.clock(), self._daemon.plan.hash,
-            parts, remarks, within_s,
-        )  # fmt: skip
-        self.all[held.number] = held
-        try:
+            held = Held(
+                number, line, kind, title, by, self._daemon.clock(), self._daemon.plan.hash,
+                parts, remarks, within_s,
+            )  # fmt: skip
             await asyncio.to_thread(self._write_new, held, text)
-        except Unavailable:
-            del self.all[held.number]
-            raise
+            self.all[held.number] = held  # all of it is on disk before it can be played
         self._wake.set()
         return held
 
@@ -189,7 +186,7 @@ class Experimenting:
 
         path = self.folder(held) / FILE
         try:
-            replace_file(path, with_most(path.read_text(encoding="utf-8"), most))
+            write_whole(path, with_most(path.read_text(encoding="utf-8"), most).encode())
         except OSError as error:
             raise Unavailable(f"{path} cannot be written: {error}") from None
 
@@ -225,8 +222,12 @@ class Experimenting:
         except asyncio.CancelledError:  # the twin ends; the next one goes on
             held.rest()
             over.set()
-            self._write(held)
+            if held.number in self.all:
+                self._write(held)
             raise
+        except Exception as error:  # the next one may be fine
+            log.exception("experiment %s", held.number)
+            held.trouble = f"it could not be followed: {type(error).__name__}: {error}"
         held.rest()
         held.state, held.ended = ends, self._daemon.clock()
         over.set()
@@ -270,10 +271,7 @@ class Experimenting:
         return self._ending if self._ending and not (held.record or {}).get("finished") else "done"
 
     def _take(self, held: Held, line: bytes) -> None:
-        try:
-            told = json.loads(line)
-        except ValueError:
-            return  # a library that writes where it should not
+        told = json.loads(line)
         if "progress" in told:
             held.progress = told["progress"]
         elif "wrong" in told:
@@ -301,23 +299,22 @@ class Experimenting:
 
     async def _keep(self, held: Held) -> None:
         async with self._disk:
-            await asyncio.to_thread(self._write, held)
+            if held.number in self.all:  # else deleted meanwhile
+                await asyncio.to_thread(self._write, held)
 
     def _write_new(self, held: Held, text: str) -> None:
         folder = self.folder(held)
         try:
             folder.mkdir(parents=True)
-            (folder / "what-if.yaml").write_text(text, encoding="utf-8")
+            write_whole(folder / "what-if.yaml", text.encode())
+            write_whole(folder / "about.json", json.dumps(held.kept()).encode())
         except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
             raise Unavailable(f"{folder} cannot be written: {error}") from None
-        self._write(held)
 
     def _write(self, held: Held) -> None:
-        path = self.folder(held) / "about.json"
-        if held.number not in self.all:
-            return  # deleted meanwhile
         try:
-            replace_file(path, json.dumps(held.kept()))
+            write_whole(self.folder(held) / "about.json", json.dumps(held.kept()).encode())
         except OSError as error:
             log.error("what became of experiment %s cannot be written: %s", held.number, error)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, Literal
 
 from gemel.core.errors import Damaged
 
-__all__ = ["Held", "Kind", "State", "read_held", "replace_file"]
+__all__ = ["Held", "Kind", "State", "read_held"]
 
 Kind = Literal["best", "sweep", "design"]
 State = Literal["waiting", "running", "done", "stopped", "out of time", "failed"]
@@ -68,16 +67,6 @@ class Held:
     def kept(self) -> dict[str, Any]:
         """As it is written."""
         return {k: v for k, v in asdict(self).items() if k not in ("since", "progress")}
-
-
-def replace_file(path: Path, text: str) -> None:
-    """A reader finds the old one or the new one, never half of one."""
-    beside = path.with_suffix(".new")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def read_held(path: Path) -> Held:

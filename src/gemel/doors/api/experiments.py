@@ -88,8 +88,9 @@ async def begin(
     name: str, asked: ExperimentAsked, daemon: Running, actor: Operator
 ) -> dict[str, Any]:
     """Ask one. It is played beside the twin as soon as those before it are over."""
+    said = await asyncio.to_thread(_merged, asked)
     held = await daemon.experimenting.begin(
-        name, asked.kind, actor.name, _merged(asked), [t for t in asked.tries if t.strip()],
+        name, asked.kind, actor.name, said, [t for t in asked.tries if t.strip()],
         title=asked.title, now=asked.now, repairs=asked.repairs,
         within_s=_seconds(asked.within), layouts=asked.layouts, files=asked.files,
     )  # fmt: skip

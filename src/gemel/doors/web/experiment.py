@@ -71,7 +71,7 @@ async def build_one(viewer: Viewer, line: Plain, number: int) -> Html:
 
     async def go_on(told: Plain) -> str:
         minutes, most = (str(told.get(key, "")).strip() for key in ("minutes", "most"))
-        if most and not most.isdigit():
+        if most and not most.isdecimal():
             raise ConfigurationError(f"Replications, at most: '{most}' is no whole number")
         await viewer.client.continue_experiment(
             name, number, f"{minutes} min" if minutes else None, int(most) if most else None

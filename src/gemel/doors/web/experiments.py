@@ -76,7 +76,7 @@ async def build_asking(
         return await _begin(viewer, name, told, "design", design_asked(told, texts), files=texts)
 
     async def compare(told: Plain) -> str:
-        numbers = [key[1:] for key in told if key[:1] == "c" and key[1:].isdigit()]
+        numbers = [key[1:] for key in told if key[:1] == "c" and key[1:].isdecimal()]
         if len(numbers) < 2:
             raise ConfigurationError("choose two or more to compare")
         several = ",".join(sorted(numbers, key=int))

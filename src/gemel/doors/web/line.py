@@ -106,7 +106,7 @@ def picture(title: str, details: list[Plain], others: list[Plain], pointed: Iter
 def _natural(signal: Plain) -> list[tuple[int, str]]:
     """Conveyor 10 comes after conveyor 9."""
     parts = re.split(r"(\d+)", signal["path"])
-    return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
 
 
 def _machine(detail: Plain, known: set[str], shared: Counter[str], pointed: set[str]) -> Machine:

@@ -146,7 +146,7 @@ class _Editor:
 def _version(viewer: Viewer, name: str) -> str:
     """Until when a former version was the file, and who replaced it: ``TIME-PERSON.yaml``."""
     time, _, who = name.removesuffix(".yaml").partition("-")
-    return f"until {viewer.clock(int(time))}, replaced by {who}" if time.isdigit() else name
+    return f"until {viewer.clock(int(time))}, replaced by {who}" if time.isdecimal() else name
 
 
 def _severity(problem: Any) -> str:

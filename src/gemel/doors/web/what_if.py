@@ -45,7 +45,7 @@ async def build(around: Surroundings) -> Html:
     if view == "one":
         return join(tabs, await build_one(viewer, chosen, int(around.query["experiment"])))
     if view == "compared":
-        numbers = [int(n) for n in around.query["compare"].split(",") if n.isdigit()]
+        numbers = [int(n) for n in around.query["compare"].split(",") if n.isdecimal()]
         return join(tabs, await build_compared(viewer, chosen, numbers))
     if view:
         stopped = _stopped(chosen, machines)
@@ -79,7 +79,7 @@ async def build(around: Surroundings) -> Html:
 
 
 def _view(query: Mapping[str, str]) -> str:
-    if query.get("experiment", "").isdigit():
+    if query.get("experiment", "").isdecimal():
         return "one"
     if query.get("compare"):
         return "compared"
