@@ -325,6 +325,10 @@ def _told(task: Any) -> str:
             + (" (warned)" if one["warns"] else "")
             for one in last["chances"]
         )
+    if "novelty" in last:
+        cause = (last["why"] or {}).get("cause", "")
+        sure = f"{last['novelty']:.2g} times as far from what is known as it may be"
+        return f"{cause}, {sure if cause == 'new' else format(last['probability'], '.0%')}"
     return f"{last['value']:.4g} {task['unit']} [{last['low']:.4g}, {last['high']:.4g}]"
 
 
