@@ -171,22 +171,26 @@ def alike(evidence: Mapping[str, Any], profile: Mapping[str, float]) -> tuple[Al
 
 
 def newest(model: KnownClasses, window: Window, evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said of the newest rows, and why: of those at the end that are told the same."""
+    """What is said of most of the newest rows, and why, by those rows: single ones may differ."""
     told, novelty = model.each(window)
     known = np.flatnonzero(np.isfinite(novelty))
     if not len(known):
-        return {"cause": "", "new": False, "classes": [], "shares": [], "alike": []}
-    last = known[-1]
-    verdict = np.where(novelty > 1, -1, np.nan_to_num(told).argmax(axis=1))
-    same = known[verdict[known] == verdict[last]]
+        return {"cause": "", "new": False, "probability": 0.0, "novelty": 0.0, "classes": [],
+                "shares": [], "alike": []}  # fmt: skip
+    verdict = np.where(novelty > 1, -1, np.nan_to_num(told).argmax(axis=1))[known]
+    kinds, count = np.unique(verdict, return_counts=True)
+    kind = int(kinds[count.argmax()])
+    same = known[verdict == kind]
     value = window.value[same]
     found: Diagnosis = model.diagnose(Case(Window(window.time[same], value, window.names)))
-    new = bool(novelty[last] > 1)
+    new = kind < 0
     profile = direction(window.names, sigmas(model, value))
     quiet = not new and found.causes[0].name == NORMAL
     return {
-        "cause": NEW if new else model.classes[int(verdict[last])],
+        "cause": NEW if new else model.classes[kind],
         "new": new,
+        "probability": 0.0 if new else float(told[same, kind].mean()),
+        "novelty": float(np.median(novelty[same])),
         "nearest": found.causes[0].name,
         "classes": [
             {"name": c.name, "probability": c.probability, "low": c.low, "high": c.high}

@@ -41,6 +41,7 @@ _FILES_ONLY: Final = {
 _CAUSE: Final = "cause?"
 _CASE: Final = "case?"
 """Columns of the table that are no signals: no path holds a '?'."""
+_CALLED_NEW: Final = 0.01
 _KEPT: Final = 20_000
 """Rows of which it is remembered what was told, until people say what they were."""
 _CASE_ROWS: Final = 2_000
@@ -127,6 +128,8 @@ class FaultForm(Form):
             raise ConfigurationError(
                 f"model: '{kind}' works on files; in a plant file: learned_classes"
             )
+        # Rows come each second: one in twenty of them called new would be new all the time.
+        own["model"] = {"known_called_new": _CALLED_NEW, **own.get("model", {})}
         task = read_task({"seeds": 1, **own, "target": _CAUSE, "unit": _CASE})
         if not isinstance(task, FaultTask) or not isinstance(use, FaultUse):
             raise TypeError(f"{task} is not a task of faults")
@@ -282,7 +285,8 @@ class FaultForm(Form):
 
     def why(self, fitted: Fitted, rows: Rows) -> dict[str, Any]:
         model = self.model(fitted)
-        return told.newest(model, self.window(rows, model.names), fitted.evidence)
+        recent = rows.take(slice(-max(self.use.hold // self.use.step, 1), None))
+        return told.newest(model, self.window(recent, model.names), fitted.evidence)
 
     def notices(self, store: Store, clock: Clock) -> Recognised:
         left = store.events("finding", self.use.asset, start=clock(), limit=1_000)
