@@ -86,7 +86,7 @@ def estimate(viewer: Viewer, task: Plain) -> Html:
     if "chances" in last:
         return join(chances(task), old, _reasons(last.get("why"), task["unit"]))
     if "novelty" in last:
-        return join(recognised(viewer, task), old)
+        return recognised(viewer, task, old)
     unit = task["unit"]
     value = f"{figure(_round(last['value'], last))} {unit}".strip()
     band = f"[{figure(_round(last['low'], last))}, {figure(_round(last['high'], last))}]"

@@ -13,10 +13,12 @@ __all__ = ["recognised"]
 
 _SHOWN = 4
 _ALIKE = 0.7
+_LEAST = 0.02
+"""Shares and probabilities below this are not shown."""
 
 
-def recognised(viewer: Viewer, task: Plain) -> Html:
-    """What the newest rows are like."""
+def recognised(viewer: Viewer, task: Plain, old: Html | None) -> Html:
+    """What the newest rows are like; `old` says of what age they are, where that is to be said."""
     last = task["last"]
     why = last["why"] or {}
     new, cause = why.get("new"), why.get("cause") or "not known"
@@ -31,7 +33,7 @@ def recognised(viewer: Viewer, task: Plain) -> Html:
              h("a", "how unlike", href=far)]  # fmt: skip
     near = [a for a in why.get("alike", []) if a["alike"] >= _ALIKE]
     return join(
-        h("p", h("b", cause, cls="big"), " ", told, cls="what"),
+        h("p", h("b", cause, cls="big"), " ", told, old, cls="what"),
         h("p", links, cls="what"),
         None if new else _classes(why),
         _reasons(task, why),
@@ -41,19 +43,22 @@ def recognised(viewer: Viewer, task: Plain) -> Html:
     )  # fmt: skip
 
 
-def _classes(why: Plain) -> Html:
-    """All that are known, the most probable first."""
+def _classes(why: Plain) -> Html | None:
+    """What else it may be."""
+    likely = [one for one in why.get("classes", [])[:_SHOWN] if one["probability"] >= _LEAST]
+    if len(likely) < 2:
+        return None
     rows: list[Child] = [
-        (h("dt", one["name"]), h("dd", f"{percent(one['probability'])}, "
-           f"{100 * one['low']:.0f} to {100 * one['high']:.0f} % row by row"))
-        for one in why.get("classes", [])[:_SHOWN]
+        (h("dt", one["name"]), h("dd", percent(one["probability"]),
+           h("small", f" {100 * one['low']:.0f} to {100 * one['high']:.0f} % row by row")))
+        for one in likely
     ]  # fmt: skip
     return h("dl", rows, cls="facts")
 
 
 def _reasons(task: Plain, why: Plain) -> Html | None:
-    shares = [s for s in why.get("shares", []) if abs(s["share"]) > 0][:_SHOWN]
     every = sum(abs(s["share"]) for s in why.get("shares", [])) or 1.0
+    shares = [s for s in why.get("shares", []) if abs(s["share"]) >= _LEAST * every][:_SHOWN]
     if not shares or (why.get("cause") == "normal" and not why.get("new")):
         return None
     rows: list[Child] = []

@@ -34,6 +34,7 @@ _KEPT: Final = 1_000
 """Newest rows of an occurrence that its diagnosis looks at."""
 _SHOWN: Final = 5
 _FAR: Final = 3.0
+_LIKELY: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,7 @@ class Recognised:
         known = tuple(
             Likely(name=c.name, probability=c.probability, low=c.low, high=c.high)
             for c in found.causes
-            if c.probability > 0
+            if c.probability >= _LIKELY and self._verdict != NEW
         )
         told = Diagnosed(
             finding=self._first(opened), detector=self._name,

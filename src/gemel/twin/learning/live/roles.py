@@ -160,7 +160,7 @@ class Roles:
             why = f"it is better than the champion: {found.reason}"
             return [Change("promote", self.candidate, why, found)]
         if found.verdict != "worse" and (gained := self._gained()):
-            why = f"{gained}; beside the champion it is {sentence(found)}"
+            why = f"{gained}; compared with it: {sentence(found)}"
             return [Change("promote", self.candidate, why, found)]
         # It had its time, and enough rows to be told apart if there were much of a difference.
         late = lasted >= _LONGEST * renewal.shadow

@@ -32,6 +32,7 @@ _TARGET: Final = 1_000_000
 _NORMAL: Final = 2_000_000
 """Where numbers of cases begin that the target tells, and those of normal running."""
 _SHOWN: Final = 8
+_ALIKE: Final = 0.3
 _NAMED: Final = 0.5
 """Loss of calling something new that is new to the model: a model that can name it is better."""
 
@@ -157,7 +158,7 @@ def cases_of(truth: Truth, window: Window, model: KnownClasses, book: Casebook) 
 
 
 def alike(evidence: Mapping[str, Any], profile: Mapping[str, float]) -> tuple[Alike, ...]:
-    """The cases of a model that went most the same way."""
+    """The cases of a model that went most the same way, of those that went it at all."""
     found = []
     for case in evidence.get("cases", ()):
         cosine = sum(x * case["profile"].get(name, 0.0) for name, x in profile.items())
@@ -167,7 +168,8 @@ def alike(evidence: Mapping[str, Any], profile: Mapping[str, float]) -> tuple[Al
                 alike=round(max(cosine, 0.0), 3),
             )
         )  # fmt: skip
-    return tuple(sorted(found, key=lambda one: -one.alike)[:3])
+    near = [one for one in found if one.alike >= _ALIKE]
+    return tuple(sorted(near, key=lambda one: -one.alike)[:3])
 
 
 def newest(model: KnownClasses, window: Window, evidence: Mapping[str, Any]) -> dict[str, Any]:
