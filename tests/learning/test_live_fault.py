@@ -136,13 +136,14 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         notes["third"] = it.findings()
         notes["last"] = it.store.events("diagnosis", "press")[0]
         notes["words"] = it.words()[-55:-35]
+        asked = len(it.requests)
         it.promote(first)
-        it.run(20)
-        it.thick(30)
+        it.run(60)
+        it.thick(60)
         it.run(20)
         it.say(it.findings()[-1], "right", "feed slipped")
-        notes["steps"] = it.steps()
-        notes["report"] = it.learner.report()
+        it.run(5)
+        notes["back"] = it.requests[asked:]
     return notes
 
 
@@ -215,8 +216,49 @@ def test_it_is_recognised_the_next_time(story: dict[str, Any]) -> None:
 
 
 def test_the_one_that_cannot_name_it_goes_back(story: dict[str, Any]) -> None:
-    assert story["steps"][-1] == "champion"
-    assert story["report"]["former"]["model"] == story["request"].model
+    back = story["back"][0]
+    assert (back.kind, back.model, back.alone) == ("return", story["request"].model, True)
+    assert back.evidence["low"] > 0, "its rows were judged when the finding was answered"
+
+
+def test_it_stays_one_finding_when_it_gets_its_name_and_none_where_it_is_no_fault(
+    tmp_path: Path,
+) -> None:
+    with answered(tmp_path, FAULT % WORN) as it:
+        it.run(100)
+        it.worn(60)
+        it.run(60)
+        it.until(lambda: it.learner.champion)
+        it.run(30)
+        it.offset += 1.0
+        it.run(20)
+        (opened,) = it.findings()
+        it.say(opened, "right", "thick batch")
+        it.until(lambda: it.learner.roles.candidate)
+        assert opened.lasts
+        it.promote(it.learner.roles.candidate)
+        it.run(20)
+        assert it.words()[-10:].count("thick batch") >= 9
+        assert [e.id for e in it.findings()] == [opened.id]
+        it.offset -= 1.0
+        it.run(20)
+        (closed,) = it.findings()
+        assert closed.supersedes == opened.id
+        assert it.now - 25 * SECOND < closed.end < it.now - 15 * SECOND
+
+        # A person thinks better of it: it was another batch, and no fault.
+        (said,) = it.store.events("label", "press")
+        event = label(closed, said, "known", "another batch", "", "eva", it.now)
+        it.store.record([event])
+        it.until(lambda: "another batch" in str(it.learner.report()["candidate"]))
+        it.promote(it.learner.roles.candidate)
+        evidence = it.learner.report()["champion"]["evidence"]
+        assert evidence["no fault"] == ["another batch", "normal"]
+        assert {case["cause"] for case in evidence["cases"]} == {"worn die", "another batch"}
+        it.run(30)
+        it.thick(30)
+        assert it.words()[-20:].count("another batch") >= 19
+        assert len(it.findings()) == 1
 
 
 CAPPED = FAULT.replace("    signals:", "    target: state\n    normal: [Execute]\n    signals:")

@@ -104,7 +104,9 @@ class Recognised:
             self._quiet_since = time
         if time - self._quiet_since < self._hold:
             return []
-        return self._close(self._last, self._rows, model, evidence)
+        # After a restart nothing is known of when it ended: not later than it was seen to be over.
+        end = self._last if self._rows else self._quiet_since
+        return self._close(end, self._rows, model, evidence)
 
     def _abnormal(
         self, time: int, model: KnownClasses, evidence: Mapping[str, Any], book: Casebook
