@@ -18,6 +18,9 @@ from gemel.core.time import SECOND, isoformat
 from gemel.parts.historians import HISTORIANS
 from gemel.runtime.configuration import check, load
 from gemel.twin.learning.labels import Answer, label
+from gemel.twin.learning.live.casebook import Casebook, Known
+from gemel.twin.learning.live.rows import Rows
+from gemel.twin.learning.live.told_classes import Truth, losses
 
 FAULT = """\
   what:
@@ -259,6 +262,33 @@ def test_it_stays_one_finding_when_it_gets_its_name_and_none_where_it_is_no_faul
         it.thick(30)
         assert it.words()[-20:].count("another batch") >= 19
         assert len(it.findings()) == 1
+
+
+def test_naming_what_is_new_costs_less_than_calling_it_new() -> None:
+    told = np.array([[0.8, 0.2], [0.8, 0.2], [0.5, 0.5], [1.0, 0.0], [1 - 1e-9, 1e-9]])
+    new = np.array([False, True, True, False, False])
+    cause = np.array(["a", "a", "slipped", "slipped", "a"], np.object_)
+    assert losses(("a", "b"), told, new, cause).tolist() == [0.04, 1, 0.5, 1, 0]
+
+
+def test_who_says_what_of_a_row() -> None:
+    """A later answer counts more than an earlier one, either more than the target, and what nobody
+    has answered is neither normal nor a fault."""
+    book = Casebook(
+        (Known(2, 6, "worn", True), Known(5, 6, "loose", True), Known(9, 9, "normal", False)),
+        ((8, 9),), {0.0: "Running", 1.0: "jam"},
+    )  # fmt: skip
+    reason = np.array([0, 0, 0, 1, 0, 0, 0, 1, 0, 0, np.nan, 0, 0, 0])
+    none = np.zeros(14, np.int64)
+    rows = Rows(
+        ("reason",), np.arange(14, dtype=np.int64), reason[:, None], none, none * 1.0, book=book
+    )
+    truth = Truth.of(rows, 0, frozenset({"Running"}), 2)
+    n = "normal"
+    assert truth.cause.tolist() == [n, n, "worn", "worn", "worn", "loose", "loose", "jam", "", n,
+                                    n, n, "", ""]  # fmt: skip
+    assert [len(mine) for mine in truth.cases("worn")] == [3]
+    assert truth.counts(2)[1] == {"jam": 1}
 
 
 CAPPED = FAULT.replace("    signals:", "    target: state\n    normal: [Execute]\n    signals:")
