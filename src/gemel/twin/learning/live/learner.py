@@ -31,6 +31,7 @@ from gemel.parts.historians.base import Store
 from gemel.twin.learning.live.asking import Asker, Said
 from gemel.twin.learning.live.fitting import Fit, Stopped, fit
 from gemel.twin.learning.live.forms import Form
+from gemel.twin.learning.live.hearing import Hearing
 from gemel.twin.learning.live.registry import ModelStep, Registry, Step, step_event
 from gemel.twin.learning.live.request import Request
 from gemel.twin.learning.live.roles import Change, Roles
@@ -108,10 +109,7 @@ class Learner:
         self._fitted_at = self._fit_began = 0
         self._ask = Asker(form, registry, store, clock)
         self._notices = form.notices(store, clock)
-        self._hearing: Future[str] | None = None
-        self._next_hear = 0
-        self._heard = self._learned_of = ""
-        """What people have said by now, and what they had when a model was last fitted."""
+        self._hearing = Hearing(form, store, asker)
         self._sequence = 0
         self.basis = self._digest()
         self.roles = self._take_up()
@@ -272,24 +270,15 @@ class Learner:
 
     def _listen(self, now: int) -> None:
         """Whether people have said something to learn from."""
-        if self._hearing is None:
-            if now >= self._next_hear:
-                self._next_hear = now + self.form.use.every
-                self._hearing = self._asker.submit(self.form.heard, self._store, now)
-        elif self._hearing.done():
-            hearing, self._hearing = self._hearing, None
-            try:
-                heard = hearing.result()
-            except GemelError as error:
-                self.reason = f"history cannot be read: {error}"
-                return
-            if heard == self._heard:
-                return
-            self._heard = heard
-            if not self.champion:
-                self._next_fit = min(self._next_fit, now + _RETRY)
-            elif heard != self._learned_of:
-                self._wanted = "since people have said more"
+        try:
+            changed = self._hearing.tick(now)
+        except GemelError as error:
+            self.reason = f"history cannot be read: {error}"
+            return
+        if changed and not self.champion:
+            self._next_fit = min(self._next_fit, now + _RETRY)
+        elif changed and self._hearing.heard != self._hearing.learned_of:
+            self._wanted = "since people have said more"
 
     def _look(self, now: int) -> None:
         """Whether it is time to fit again."""
@@ -320,7 +309,8 @@ class Learner:
             self.reason = "waits until history is refilled"
             return
         start = max(now - self.form.use.window, self.roles.regime, self.roles.trial)
-        self._stop, self._fit_began, self._learned_of = False, now, self._heard
+        self._stop, self._fit_began = False, now
+        self._hearing.learned_of = self._hearing.heard
         self._fitting = self._fitter.submit(self._fit, start, now)
 
     def _fit(self, start: int, end: int) -> Fit | None:
@@ -497,7 +487,7 @@ class Learner:
 
     def _keep(self) -> None:
         state = {"settings": self.basis, "fitted_at": self._fitted_at, **self.roles.state()}
-        state["learned of"] = self._learned_of
+        state["learned of"] = self._hearing.learned_of
         self._store.keep(f"task/{self.name}", state)
 
     def _take_up(self) -> Roles:
@@ -510,7 +500,7 @@ class Learner:
             log.warning("task '%s' begins anew: %s", self.name, error)
             return Roles(self.registry, None, self.form.events, self.form.gains)
         self._fitted_at = kept["fitted_at"]
-        self._learned_of = kept.get("learned of", "")
+        self._hearing.learned_of = kept.get("learned of", "")
         if roles.champion:
             self._wanted, self.reason = "", ""
         return roles
