@@ -280,16 +280,53 @@ async def test_experiments_are_asked_followed_kept_and_compared(plant: Any, open
 
         await page.get_by_role("link", name="Find the best").click()
         await page.get_by_label("Alternative 1").fill("filler.time*0.9, rinser.time*0.9")
+        layout = "stations:\n  filler: {time: 1 s}\n  packer: {time: 900 ms, places: five}\n"
+        for text in (layout, layout.replace("five", "5")):
+            told = {"name": "hall.yaml", "mimeType": "text/yaml", "buffer": text.encode()}
+            await page.get_by_label("Other layouts: files of lines").set_input_files([told])
+            if text == layout:
+                await page.get_by_role("button", name="Find the best").click()
+                await expect(
+                    page.get_by_text("hall.yaml:3: stations.packer.places")
+                ).to_be_visible()
         await page.get_by_label("Hours in each replication").fill("0.5")
         await page.get_by_role("button", name="Find the best").click()
         await expect(page.locator("h2", has_text="3 · ")).to_be_visible()
         await expect(page.get_by_text("is over")).to_be_visible(timeout=90_000)
+        await expect(page.get_by_role("row", name="hall")).to_be_visible()
         await page.get_by_role("link", name="Kept").click()
         for number in (1, 3):
             await page.get_by_label(f"Compare {number}").check()
         await page.get_by_role("button", name="Compare", exact=True).click()
         await expect(page.locator("h2", has_text="3 less 1")).to_be_visible()
         await expect(page.get_by_text("On the same luck")).to_be_visible()
+
+
+async def test_a_line_that_does_not_exist_yet(plant: Any, open_page: Any) -> None:
+    async with open_page("/what-if?view=design") as page:
+        await page.get_by_role("button", name="Play it").click()
+        await expect(page.get_by_text("say how many good parts per hour")).to_be_visible()
+        text = "stations:\n  mill: {time: {mean: 10 s, cv: 0.2}}\n"
+        told = {"name": "mill.yaml", "mimeType": "text/yaml", "buffer": text.encode()}
+        await page.get_by_label("Or as in a file of a line").set_input_files([told])
+        await page.get_by_label("Good parts per hour wanted").fill("360")
+        await page.get_by_label("Not known for sure 1").fill("mill.time")
+        await page.get_by_label("From", exact=True).first.fill("*0.9")
+        await page.get_by_label("To", exact=True).first.fill("*1.1")
+        for name, value in {
+            "Lines between them": "60", "Weeks of ramp-up": "3",
+            "First week: times, factor": "2", "Cost per hour": "36",
+        }.items():  # fmt: skip
+            await page.get_by_label(name).fill(value)
+        await page.get_by_role("button", name="Play it").click()
+        await expect(page.get_by_text("empty line · is over")).to_be_visible(timeout=90_000)
+        await expect(page.get_by_text("360 good parts per hour are reached with")).to_be_visible()
+        for picture in ("Probability that it makes", "Good parts per hour in each", "Cost of a"):
+            await expect(page.locator(f'svg[aria-label^="{picture}"]')).to_be_visible()
+        async with page.expect_download() as download:
+            await page.get_by_role("link", name="File for gemel whatif").click()
+        text = (await (await download.value).path()).read_text()
+        assert "# As it was in mill.yaml." in text
 
 
 async def test_a_finding_arrives_without_reloading(plant: Any, open_page: Any) -> None:

@@ -129,6 +129,12 @@ def test_status_of_a_folder_without_daemon(replayed: Path) -> None:
         (("discover", "nothing.csv", "-o", "x.yaml"), 1, "no such file"),
         (("discover", "data.csv", "-o", "plant.yaml"), 1, "exists already"),
         (("discover", "ftp://x", "-o", "x.yaml"), 1, "opc.tcp://"),
+        (("discover", "data.csv", "-o", "no/x.yaml"), 1, "there is no folder no"),
+        (
+            ("query", "--data", "d", "--format", "csv", "-o", "no/x.csv"),
+            1,
+            "no/x.csv: No such file or directory",
+        ),
         (("run", "plant.yaml", "--http", "8080"), 2, "HOST:PORT"),
         (("frobnicate",), 2, "No such command"),
     ],

@@ -108,7 +108,7 @@ def test_an_old_file_is_not_overwritten(tmp_path: Path) -> None:
     log = written(tmp_path / "log.csv", ("case", "station", "start", "end"), 60)
     path = tmp_path / "line.yaml"
     path.write_text("mine")
-    with pytest.raises(ConfigurationError, match="--force overwrites it"):
+    with pytest.raises(ConfigurationError, match="or --force"):
         run(str(log), "-o", str(path))
     assert path.read_text() == "mine"
     run(str(log), "-o", str(path), "--force", "--no-validate")

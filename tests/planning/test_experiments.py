@@ -136,11 +136,82 @@ def test_what_was_ended_goes_on_to_the_same_end(tmp_path: Path) -> None:
     assert again.record() == whole.record()
 
 
+@pytest.mark.parametrize("most", [23, 30])
+def test_more_replications_are_the_same_procedure(tmp_path: Path, most: int) -> None:
+    """`most` is a cap and no part of the procedure KN: spent ones are added to, and all is as if
+    more had been allowed from the beginning, wherever the cap cut a round."""
+    text = FILE.replace("mill.servers: 2", "mill.time: '*0.9001'") + "difference: 0.02\n"
+    few, many = (text.replace("{parts: 300}", f"{{parts: 300, most: {n}}}") for n in (most, 57))
+    kept: list[Columns] = []
+    spent = compare(plan(tmp_path, few), keep=lambda v: kept.append(dict(v)))
+    assert spent.spent
+    assert not spent.certain
+    more, whole = compare(plan(tmp_path, many), kept=kept[-1]), compare(plan(tmp_path, many))
+    assert more.record() == whole.record()
+    assert same(more.values, whole.values)
+    assert max(map(len, more.values["good_parts_per_hour"])) == 57
+    assert experiments.fingerprint(plan(tmp_path, few)) == experiments.fingerprint(
+        plan(tmp_path, many)
+    )
+
+
 def test_another_layout_is_another_file(tmp_path: Path) -> None:
     (tmp_path / "short.yaml").write_text("stations: {saw: {time: 10 s}}\n", encoding="utf-8")
     text = FILE.replace("    changes: {mill.time: -10 %}", "    line: short.yaml")
     found = plan(tmp_path, text)
     assert found.variants[1].line.names == ("saw",)
+    inside = text.replace("line: short.yaml", "line: {stations: {saw: {time: 10 s}}}")
+    assert experiments.fingerprint(plan(tmp_path, inside)) == experiments.fingerprint(found)
+    with pytest.raises(
+        ConfigurationError,
+        match=r"what-if.yaml:5: scenarios.quick mill.line.stations.saw.place: is not known here",
+    ):
+        plan(tmp_path, inside.replace("10 s}}}", "10 s, place: 1}}}"))
+
+
+START = """\
+  start:
+    begins: mon 06:00
+    stations:
+      saw: {busy: [{}]}
+      mill: {waiting: [{count: 3}], busy: [{count: 0, repair_left: 1 h}]}
+"""
+
+
+def test_another_layout_begins_with_the_same_parts(tmp_path: Path) -> None:
+    """What stands in the line goes to stations of the same names, or nowhere."""
+    text = FILE.replace("play: {parts: 300}", "play:\n  parts: 300\n" + START.rstrip())
+    mill = "mill: {time: 12 s, failures: {jam: {every: 1 h, repair: 1 min}}}"
+    other = f"{{saw: {{time: 10 s}}, drill: {{time: 9 s}}, {mill}}}"
+    text = text.replace("changes: {mill.time: -10 %}", f"line: {{stations: {other}}}")
+    found = compare(plan(tmp_path, text))
+    first, layout = (found.values["good_parts_per_hour"][i] for i in (0, 1))
+    assert layout.max() < 0.6 * 3_600 / 12, "an hour of repair, of some two"
+    assert first.max() < 0.6 * 3_600 / 12
+    with pytest.raises(
+        ConfigurationError,
+        match=r"what-if.yaml:10: scenario 'quick mill' cannot begin with what stands in the line: "
+        r"3 parts at 'mill', which it has not",
+    ):
+        plan(tmp_path, text.replace("mill: {time: 12 s, f", "miller: {time: 12 s, f"))
+    repaired = text.replace("waiting: [{count: 3}], ", "").replace(other, "{saw: {time: 10 s}}")
+    assert plan(tmp_path, repaired).remarks == (
+        "'quick mill' has no 'mill', which is repaired in the line",
+    )
+
+
+def test_what_sets_a_layout_apart_is_told(tmp_path: Path) -> None:
+    line = LINE + "products: {small: {}, large: {}}\n"
+    text = FILE.replace(
+        "changes: {mill.time: -10 %}",
+        "line: {stations: {saw: {time: 10 s, calendar: early}}, calendars: {early: "
+        "[{name: Early, start: '06:00', end: '14:00'}]}}",
+    )
+    found = experiments.plan_of(experiments.read_experiment(write(tmp_path, text, line)))
+    products, shifts = found.remarks
+    assert products.startswith("'quick mill' makes parts that are all alike, the line large, small")
+    assert shifts == "'quick mill' works in shifts, the line around the clock"
+    assert compare(found).record()["remarks"] == [products, shifts]
 
 
 @pytest.mark.parametrize(

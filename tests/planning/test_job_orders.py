@@ -10,7 +10,7 @@ import pytest
 from gemel.core.envelope import is_intact
 from gemel.core.envelope.job import JobRequest, JobSituation, permit_job
 from gemel.core.errors import DataError, Refused
-from gemel.core.job import JobCall, JobOrder, JobResponse, JobState
+from gemel.core.job import JobCall, JobCommand, JobOrder, JobResponse, JobState
 from gemel.core.time import HOUR
 from gemel.twin.planning.plans.jobs import (
     Posted,
@@ -56,10 +56,15 @@ def told(job: str, state: JobState, order: JobOrder | None = None) -> JobRespons
     return JobResponse(job, state, planned=None if order is None else (order.start, order.end))
 
 
+def commands(entries: list[Posted], sending: Sending = SENDING) -> list[str]:
+    """What is to be said of each."""
+    return [call.command for one in entries if (call := call_of(one, sending))]
+
+
 def test_a_plan_put_twice_changes_nothing() -> None:
     held = version(1, ("P-1", 1), ("P-2", 2))
     changed, dropped = post(held, {})
-    assert [call_of(one, SENDING).command for one in changed] == ["Store", "Store"]  # type: ignore[union-attr] # waiting
+    assert commands(changed) == ["Store", "Store"]
     assert not dropped
     assert changed[0].order.quantity == 5
     assert changed[0].order.priority == 2
@@ -92,7 +97,7 @@ def test_what_was_never_sent_is_forgotten_and_what_went_elsewhere_cancelled() ->
     moved, _ = post(
         version(2, ("P-1", 1), machine="hand"), by_job([taken(first[0])]), sending=press
     )
-    assert [call_of(one, press).command for one in moved] == ["Cancel"]  # type: ignore[union-attr] # waiting
+    assert commands(moved, press) == ["Cancel"]
 
 
 def test_a_business_system_is_not_told_to_cancel_what_is_done() -> None:
@@ -100,7 +105,7 @@ def test_a_business_system_is_not_told_to_cancel_what_is_done() -> None:
     changed, _ = post(version(2, ("P-2", 2)), known, over=("P-1",), machine=False)
     assert not changed
     changed, _ = post(version(2, ("P-1", 1)), known, machine=False)
-    assert [call_of(one, SENDING).command for one in changed] == ["Cancel"]  # type: ignore[union-attr] # waiting
+    assert commands(changed) == ["Cancel"]
 
 
 def test_reading_back_settles_what_nobody_answered() -> None:
@@ -137,13 +142,10 @@ def test_entries_and_calls_survive_the_way_to_disk() -> None:
         JobCall.parse("7")
 
 
-def request(command: str = "Store", **more: object) -> JobRequest:
+def request(command: JobCommand = "Store", *, by: str = "anna", person: bool = False) -> JobRequest:
     order = JobOrder("P-1/make", "box", NOW, NOW + HOUR, "press")
-    call = JobCall("k", command, order)  # type: ignore[arg-type] # one of the commands
-    return replace(
-        JobRequest("1", "line", "press", "/Press;jobs", call, "anna"),
-        **more,  # type: ignore[arg-type] # fields of it
-    )
+    call = JobCall("k", command, order)
+    return JobRequest("1", "line", "press", "/Press;jobs", call, by, person)
 
 
 GOOD = JobSituation(NOW, armed=True, stopped=(), known=True)

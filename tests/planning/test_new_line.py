@@ -15,11 +15,13 @@ from typer.testing import CliRunner
 from gemel.core.errors import ConfigurationError
 from gemel.core.line import Line
 from gemel.doors.cli.main import app
+from gemel.twin.planning.experiments.expectation import share_interval
 from gemel.twin.planning.experiments.new_line import (
+    Sampled,
+    design_of,
     expected,
     learned,
     mattering,
-    share_interval,
 )
 from gemel.twin.planning.experiments.settings import Experiment
 
@@ -58,7 +60,7 @@ def test_published_intervals_of_shares(hits: int, count: int, low: float, high: 
 def test_capacity_of_one_machine_by_hand() -> None:
     """Its time is uniform between 9 and 11 s: it reaches 360 parts/h with one half, and is short of
     them by (360 − 3600 ln 1.1) / 2 on average."""
-    found = expected(asked(), ONE)
+    found = expected(design_of(asked(), ONE))
     assert found.reaches.value == pytest.approx(0.5, abs=0.003)
     assert found.reaches.low < 0.5 < found.reaches.high
     assert found.shortfall.mean() == pytest.approx((360 - 3_600 * log(1.1)) / 2, rel=0.01)
@@ -79,7 +81,7 @@ def test_learning_curves_by_hand() -> None:
 
 def test_a_ramp_up_by_hand() -> None:
     ramp = {"weeks": 4, "time": 2, "rate": 0.8, "hours_per_week": 40}
-    found = expected(asked("300 per hour", tolerances={}, samples=20, ramp_up=ramp), ONE)
+    found = expected(design_of(asked("300 per hour", tolerances={}, samples=20, ramp_up=ramp), ONE))
     rates = [360 / learned(2, 0.8, w) for w in (1, 2, 3, 4)]
     assert [w.mean for w in found.weeks] == pytest.approx(rates)
     assert [w.reached for w in found.weeks] == [0, 0, 0, 0]
@@ -102,10 +104,8 @@ def test_failures_of_the_first_weeks() -> None:
         }
     )
     settings = asked(tolerances={}, samples=20, ramp_up={"weeks": 2, "failures": 4, "repair": 2})
-    found = expected(
-        settings.model_copy(update={"play": settings.play.model_copy(update={"parts": 2_000})}),
-        line,
-    )
+    longer = settings.play.model_copy(update={"parts": 2_000})
+    found = expected(design_of(settings.model_copy(update={"play": longer}), line))
     # 10 s of work, and 4 · 2 times the 5 s of repair that it has in the end.
     assert found.weeks[0].mean == pytest.approx(3_600 / (10 + 40), rel=0.03)
     assert found.rate.mean() == pytest.approx(3_600 / 15, rel=0.03)
@@ -124,13 +124,40 @@ def test_what_matters_is_told_from_what_does_not() -> None:
 
 
 def test_threads_and_an_early_end() -> None:
-    one = expected(asked(samples=220), ONE)
+    one = expected(design_of(asked(samples=220), ONE))
     with ThreadPoolExecutor(3) as executor:
-        many = expected(asked(samples=220), ONE, executor=executor, workers=3)
+        many = expected(design_of(asked(samples=220), ONE), executor=executor, workers=3)
     assert many.rate.tobytes() == one.rate.tobytes()
-    ended = expected(asked(samples=220), ONE, progress=lambda done, _all: done < 210)
+    ended = expected(design_of(asked(samples=220), ONE), progress=lambda done, _all: done < 210)
     assert not ended.finished
-    assert ended.rate.tolist() == one.rate[:200].tolist()
+    assert 200 <= len(ended.rate) < 211
+    assert ended.rate.tolist() == one.rate[: len(ended.rate)].tolist()
+
+
+def test_what_is_kept_goes_on_to_the_same_end() -> None:
+    """Ended among the samples and among the weeks, as often as it likes."""
+    design = design_of(asked(samples=60, ramp_up={"weeks": 3, "time": 2}), ONE)
+    whole = expected(design)
+    kept: list[Sampled] = []
+    for end in (25, 61, 100):
+        before = kept[-1] if kept else None
+        ended = expected(design, progress=lambda d, _: d < end, kept=before, keep=kept.append)  # noqa: B023
+        assert not ended.finished
+        assert len(ended.rate) + len(kept[-1].ramp) >= end - 2, "a piece at most is lost"
+    done = expected(design, kept=kept[-1])
+    assert done.record() == whole.record()
+
+
+def test_the_curve_of_the_capacity_holds_what_the_answer_says() -> None:
+    found = expected(design_of(asked(samples=60), ONE))
+    curve = found.record()["capacity"]
+    (at,) = [p for p in curve if p["good_parts_per_hour"] == 360]
+    assert (at["value"], at["low"], at["high"]) == pytest.approx(
+        (found.reaches.value, found.reaches.low, found.reaches.high)
+    )
+    assert curve[0]["value"] == 1
+    shares = [p["value"] for p in curve]
+    assert shares == sorted(shares, reverse=True)
 
 
 def test_the_command(tmp_path: Path) -> None:
@@ -147,6 +174,16 @@ def test_the_command(tmp_path: Path) -> None:
     told = json.loads(done.stdout)
     assert told["demand_per_hour"] == 360
     assert len(told["ramp_up"]) == 3
+    keep = ["whatif", "design", str(path), "--json", "--keep", str(tmp_path / "kept.json")]
+    for _ in range(2):  # played, and read again
+        assert json.loads(CliRunner().invoke(app, keep).stdout) == told
+    path.write_text(text.replace("8640", "9000"), encoding="utf-8")
+    more = json.loads(CliRunner().invoke(app, keep).stdout)
+    assert more["reaches"]["value"] < told["reaches"]["value"], "of the same lines"
+    path.write_text(text.replace("weeks: 3", "weeks: 4"), encoding="utf-8")
+    other = CliRunner().invoke(app, keep)
+    assert "was kept from something else: ramp_up differ" in str(other.exception)
+    path.write_text(text, encoding="utf-8")
     shown = CliRunner().invoke(app, ["whatif", "design", str(path)])
     assert "360 good parts per hour are reached with 50 %" in shown.output
     for old, new, said in (

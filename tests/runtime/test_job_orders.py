@@ -202,7 +202,8 @@ async def test_a_released_plan_is_sent_and_only_what_changed_after_it(plant: Pla
         assert response["JobState"] == "Ended"
         assert response["MaterialActual"][0]["Quantity"] == {"QuantityString": "120"}
         assert (await plant.get(""))["orders"]["P-1"]["end"], "its actuals are those of the machine"
-        journal = await asyncio.to_thread(plant.client.get, "/api/journal")  # type: ignore[union-attr] # made in twin
+        assert plant.client is not None
+        journal = await asyncio.to_thread(plant.client.get, "/api/journal")
         kinds = [entry["kind"] for entry in journal["items"]]
         assert "job order sent" in kinds
         assert "job order accepted" in kinds

@@ -47,6 +47,7 @@ lines:
       fill: {asset: line/fill, time: 1 s}
       pack: {asset: line/pack, time: 2 s, places: 50, waiting: line/pack/queue,
              failures: {jam: {every: {kind: exponential, mean: 1 h}, repair: 5 min}}}
+    caps: {line: {}}
 schedules:
   day:
     file: day.yaml
@@ -120,6 +121,9 @@ async def test_what_stands_in_the_line_now(client: Client) -> None:
     assert stations["pack"]["waiting"][0]["count"] == 30
     assert "repaired_for" in stations["pack"]["busy"][0]
     assert found["parts"] == 32
+    assert found["under_caps"] == {"line": 32}
+    (line,) = await get(client, "/api/lines")
+    assert line["stretches"] == {"line": ["fill", "pack"]}
     asked = {"now": True, "hours": 0.5, "replications": 5, "tries": ["pack.time*0.5"]}
     told = await post(client, "/api/lines/line/what-if", asked)
     as_it_is, faster = told["alternatives"]

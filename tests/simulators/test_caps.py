@@ -13,7 +13,7 @@ import pytest
 
 from gemel.core.errors import ConfigurationError, DataError
 from gemel.core.line import Line, Snapshot
-from gemel.core.line.caps import stretch
+from gemel.core.line.caps import held, stretch
 from gemel.core.line.changes import written
 from gemel.core.line.screening import screen
 from gemel.parts.simulators import SIMULATORS
@@ -239,6 +239,18 @@ def test_who_stands_still_is_told_why(more: dict[str, Any]) -> None:
     assert run.end[0, 0] > 0
 
 
+@pytest.mark.parametrize("more", [{}, {"arrivals": {"at": ["0 s"]}}])
+def test_a_long_job_is_no_standstill(more: dict[str, Any]) -> None:
+    """20,000 parts come in vain while one is worked on elsewhere that has taken the cap, at a
+    station that is always supplied, or to which no more parts come."""
+    stations = {
+        "slow": {"time": "20000.5 s", **more},
+        "fast": {"time": "1 s", "after": [], "arrivals": {"every": "1 s"}},
+    }
+    run = play(EVENTS, 2, stations=stations, caps={"line": {"most": 1}})
+    assert leaves(run) == [20_000.5, 20_001.5]
+
+
 ASSEMBLY: dict[str, Any] = {
     "body": {"time": "1 s"},
     "paint": {"time": "1 s", "places": 2},
@@ -297,3 +309,14 @@ def test_what_the_others_say_of_caps() -> None:
     said = screen(line)
     assert isinstance(said, tuple)
     assert "it has caps" in said
+
+
+def test_what_is_under_a_cap_now() -> None:
+    """What is worked on, and what waits behind the first of the stretch."""
+    lots: dict[str, Any] = {"waiting": [{"count": 4}], "busy": [{}]}
+    repaired = {"waiting": [{"count": 3}], "busy": [{"count": 0, "repair_left": "1 h"}]}
+    now = Snapshot.read({"stations": {"a": lots, "b": lots, "c": repaired}})
+    stations = {name: {"time": "1 s"} for name in "abc"}
+    for first, last, count in (("", "", 9), ("b", "", 4), ("b", "b", 1), ("a", "b", 6)):
+        line = capped(Line.read({"stations": stations}), 40, first, last)
+        assert held(line, "c", now) == count, (first, last)

@@ -207,12 +207,16 @@ class AsyncClient:
         self, line: str, experiment: Mapping[str, Any], tries: Sequence[str] = (), *,
         kind: str = "best", title: str = "", now: bool = False,
         repairs: Mapping[str, str] | None = None, within: str | None = None, text: str = "",
+        name: str = "text", layouts: Sequence[str] = (), files: Mapping[str, str] | None = None,
     ) -> Plain:  # fmt: skip
         """Ask one: `experiment` is what a file for `gemel whatif` says without its line, `text` the
-        same as YAML. It is played beside the twin, and ended after `within`, e.g. '10 min'."""
+        same as YAML, of a file `name`. `layouts` are alternatives that are another layout, by name:
+        of `files`, texts of lines, or of other lines of the plant file. It is played beside the
+        twin, and ended after `within`, e.g. '10 min'."""
         body = {
             "kind": kind, "title": title, "tries": list(tries), "experiment": dict(experiment),
             "now": now, "repairs": dict(repairs or {}), "within": within, "text": text,
+            "name": name, "layouts": list(layouts), "files": dict(files or {}),
         }  # fmt: skip
         return _plain(await self.post(_of("lines", line, "experiments"), body))
 
@@ -221,10 +225,12 @@ class AsyncClient:
         return _plain(await self.post(f"{_experiment(line, number)}/stop"))
 
     async def continue_experiment(
-        self, line: str, number: int, within: str | None = None
+        self, line: str, number: int, within: str | None = None, most: int | None = None
     ) -> Plain:  # fmt: skip
-        """Let one that was ended go on from what is finished."""
-        return _plain(await self.post(f"{_experiment(line, number)}/continue", {"within": within}))
+        """Let one that was ended go on from what is finished; to `most` replications of each
+        alternative, also where those that it had are spent."""
+        body = {"within": within, "most": most}
+        return _plain(await self.post(f"{_experiment(line, number)}/continue", body))
 
     async def delete_experiment(self, line: str, number: int) -> None:
         """Remove one, with its results."""

@@ -20,10 +20,14 @@ from typing import Any, Final
 
 from gemel.core.errors import GemelError
 from gemel.runtime import experiments
-from gemel.runtime.experiments_asked import FILE, Kind
+from gemel.runtime.designs import KeepingDesign, design_in, kept_design
+from gemel.runtime.experiments_asked import FILE
+from gemel.runtime.experiments_held import Kind
 from gemel.runtime.sweeps import Folder, grid_of, record_of
 from gemel.runtime.workers import Workers, workers
 from gemel.twin.planning.experiments.comparing import Compared, compare
+from gemel.twin.planning.experiments.expectation import Expected
+from gemel.twin.planning.experiments.new_line import expected
 from gemel.twin.planning.experiments.sweeping import Swept, sweep
 
 __all__ = ["RESULTS", "RUNS", "main"]
@@ -81,7 +85,7 @@ def main(folder: Path, kind: Kind) -> int:
     count = max(1, len(os.sched_getaffinity(0)) - 1)
     try:
         with _alone(folder), workers(f"threads:{count}") as who:
-            play = _best if kind == "best" else _sweep
+            play = {"best": _best, "sweep": _sweep, "design": _design}[kind]
             say({"done": play(folder, who, say, stop)})
     except GemelError as error:
         say({"wrong": str(error)})
@@ -153,5 +157,30 @@ def _sweep(folder: Path, who: Workers, say: Say, stop: _Stop) -> dict[str, Any]:
     return record_of(grid, keeper, done)
 
 
+def _design(folder: Path, who: Workers, say: Say, stop: _Stop) -> dict[str, Any]:
+    design = design_in(experiments.read_experiment(folder / FILE))
+    kept = kept_design(folder / RESULTS, design)
+    keeping = KeepingDesign(folder / RESULTS, design)
+    pace, seen = _Pace(_EVERY_S), _Pace(_EFFECTS_S)
+
+    def progress(done: int, whole: int) -> bool:
+        if pace.due():
+            say({"progress": {"done": done, "of": whole}})
+        return not stop.asked
+
+    def look(standing: Callable[[], Expected]) -> None:
+        if seen.due():
+            say({"standing": standing().record()})
+
+    found = expected(
+        design, executor=who.executor, workers=who.count, progress=progress, kept=kept,
+        keep=keeping, look=look,
+    )  # fmt: skip
+    record = found.record()
+    keeping.write(record)
+    return record
+
+
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), "sweep" if sys.argv[2] == "sweep" else "best"))
+    asked: dict[str, Kind] = {"best": "best", "sweep": "sweep", "design": "design"}
+    sys.exit(main(Path(sys.argv[1]), asked[sys.argv[2]]))

@@ -12,16 +12,15 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from gemel.core.errors import ConfigurationError, Damaged, Refused, Unavailable, Unknown
+from gemel.runtime.experiments_held import Held, Kind, State, read_held, replace_file
 from gemel.runtime.live_lines import line_of, live_line
 
 if TYPE_CHECKING:
@@ -31,9 +30,6 @@ __all__ = ["Experimenting", "Held"]
 
 log = logging.getLogger("gemel.experiments")
 
-Kind = Literal["best", "sweep"]
-State = Literal["waiting", "running", "done", "stopped", "out of time", "failed"]
-
 MOST_WAITING: Final = 50
 _LINE_BYTES: Final = 64 * 1024 * 1024
 _GRACE_S: Final = 20.0
@@ -41,52 +37,6 @@ _GRACE_S: Final = 20.0
 _LAST_S: Final = 3.0
 """The same when the twin itself ends."""
 _OVER: Final = ("stopped", "out of time", "failed")
-
-
-@dataclass
-class Held:
-    """One experiment.
-
-    made        ns; ended the same, 0 while it is not over
-    parts       that stood in the line where it began, None from an empty one
-    within_s    for so long it may play, None without end; spent_s it has
-    progress    runs of the present round (best), or of all (sweep): done, of
-    record      what it says so far: that of `gemel whatif --json`
-    """
-
-    number: int
-    line: str
-    kind: Kind
-    title: str
-    by: str
-    made: int
-    plan: str
-    parts: int | None = None
-    remarks: tuple[str, ...] = ()
-    within_s: float | None = None
-    state: State = "waiting"
-    spent_s: float = 0.0
-    ended: int = 0
-    trouble: str = ""
-    progress: dict[str, int] | None = None
-    record: dict[str, Any] | None = None
-    restarted: bool = False
-    """It goes on since the twin was started again."""
-    since: float | None = None
-    """By the clock of the process: from when on it plays; None while it does not."""
-
-    @property
-    def played_s(self) -> float:
-        """So long it has played."""
-        return self.spent_s + (0.0 if self.since is None else time.monotonic() - self.since)
-
-    def rest(self) -> None:
-        """It does not play any more."""
-        self.spent_s, self.since, self.progress = self.played_s, None, None
-
-    def kept(self) -> dict[str, Any]:
-        """As it is written."""
-        return {k: v for k, v in asdict(self).items() if k not in ("since", "progress")}
 
 
 class Experimenting:
@@ -104,7 +54,7 @@ class Experimenting:
         self.all: dict[int, Held] = {}
         for path in sorted(self._folder.glob("*/about.json")):
             try:
-                held = _read(path)
+                held = read_held(path)
             except Damaged as error:
                 log.error("%s", error)
                 continue
@@ -140,10 +90,12 @@ class Experimenting:
         self, line: str, kind: Kind, by: str, asked: Mapping[str, Any],
         tries: Sequence[str] = (), *, title: str = "", now: bool = False,
         repairs: Mapping[str, str] | None = None, within_s: float | None = None,
+        layouts: Sequence[str] = (), files: Mapping[str, str] | None = None,
     ) -> Held:  # fmt: skip
         """Ask one; it waits until those before it are over. `now`: from what stands in the line,
-        with `repairs` as `live_line` takes them; else from an empty line. Raises
-        `ConfigurationError` for what cannot be played."""
+        with `repairs` as `live_line` takes them; else from an empty line. `layouts` are
+        alternatives, too: names of `files`, which are texts of lines, or of other lines of the
+        plant file. Raises `ConfigurationError` for what cannot be played."""
         waiting = sum(held.state == "waiting" for held in self.all.values())
         if waiting >= MOST_WAITING:
             raise Refused(f"{waiting} experiments wait; stop or delete some of them first")
@@ -153,6 +105,7 @@ class Experimenting:
 
         def make() -> tuple[str, int | None, tuple[str, ...]]:
             from gemel.runtime.experiments_asked import check, experiment_text  # compiled
+            from gemel.runtime.layouts import Layouts
 
             written: dict[str, Any] | None = None
             parts: int | None = None
@@ -160,7 +113,10 @@ class Experimenting:
             if now:
                 begun = live_line(self._daemon, line, repairs)
                 written, parts, remarks = begun.written, begun.snapshot.parts, begun.remarks
-            text = experiment_text(described, asked, tries, title=title, snapshot=written)
+            text = experiment_text(
+                described, asked, tries, kind=kind, title=title, snapshot=written,
+                layouts=layouts, known=Layouts(files or {}, self._daemon.plan.lines),
+            )  # fmt: skip
             check(text, kind)
             return text, parts, remarks
 
@@ -196,16 +152,46 @@ class Experimenting:
             self._end("stopped")
             await self._over.wait()
 
-    async def go_on(self, held: Held, within_s: float | None = None) -> None:
-        """Let one that was ended go on, for as long again as it had, or for `within_s`."""
-        if held.state not in _OVER:
-            word = "is over" if held.state == "done" else f"is {held.state}"
-            raise Refused(f"experiment {held.number} {word}; only what was stopped goes on")
+    async def go_on(
+        self, held: Held, within_s: float | None = None, most: int | None = None
+    ) -> None:
+        """Let one that was ended go on, for as long again as it had, or for `within_s`; with
+        `most`, to so many replications of each alternative, also where its own are spent."""
+        self._may_go_on(held, most)
+        if most is not None:
+            async with self._disk:
+                await asyncio.to_thread(self._give_more, held, most)
         held.within_s = within_s if within_s is not None else held.within_s
         held.state, held.spent_s, held.ended, held.trouble = "waiting", 0.0, 0, ""
+        if held.record is not None:  # else one that is stopped before it says more would be done
+            held.record = {**held.record, "finished": False}
         held.restarted = False
         await self._keep(held)
         self._wake.set()
+
+    def _may_go_on(self, held: Held, most: int | None) -> None:
+        if held.state not in _OVER and not held.spent:
+            word = "is over" if held.state == "done" else f"is {held.state}"
+            raise Refused(
+                f"experiment {held.number} {word}; only what was stopped, or has spent its "
+                "replications, goes on"
+            )
+        if held.spent and most is None:
+            raise Refused(
+                f"experiment {held.number} is over: its replications are spent; say `most`, how "
+                "many each alternative may have altogether"
+            )
+        if most is not None and held.kind != "best":
+            raise ConfigurationError("is for a choice of the best; leave it out", "most")
+
+    def _give_more(self, held: Held, most: int) -> None:
+        from gemel.runtime.experiments_asked import FILE, with_most  # compiled
+
+        path = self.folder(held) / FILE
+        try:
+            replace_file(path, with_most(path.read_text(encoding="utf-8"), most))
+        except OSError as error:
+            raise Unavailable(f"{path} cannot be written: {error}") from None
 
     async def delete(self, held: Held) -> None:
         """Stop it, and remove all of it."""
@@ -330,24 +316,10 @@ class Experimenting:
         path = self.folder(held) / "about.json"
         if held.number not in self.all:
             return  # deleted meanwhile
-        beside = path.with_suffix(".new")
         try:
-            with beside.open("w", encoding="utf-8") as file:
-                json.dump(held.kept(), file)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
+            replace_file(path, json.dumps(held.kept()))
         except OSError as error:
             log.error("what became of experiment %s cannot be written: %s", held.number, error)
-
-
-def _read(path: Path) -> Held:
-    try:
-        held = Held(**json.loads(path.read_text(encoding="utf-8")))
-        held.remarks = tuple(held.remarks)
-    except (OSError, ValueError, TypeError) as error:
-        raise Damaged(f"{path}: is no experiment: {error}") from None
-    return held
 
 
 async def _tail(stream: asyncio.StreamReader) -> str:

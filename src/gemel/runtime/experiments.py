@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -21,13 +20,17 @@ from gemel.core.line.changes import Change, Variant, changed, line_hash, read_ch
 from gemel.core.settings import Settings, problems
 from gemel.runtime.lines import read_line, read_snapshot
 from gemel.runtime.yaml12 import Document, parse
+from gemel.twin.durable import write_whole
 from gemel.twin.planning.experiments.comparing import Columns, Plan
 from gemel.twin.planning.experiments.differences import differences
+from gemel.twin.planning.experiments.layouts import apart
+from gemel.twin.planning.experiments.measures import MEASURES
 from gemel.twin.planning.experiments.settings import Cost, Experiment, Measure, Scenario
 
 __all__ = [
-    "AS_IT_IS", "File", "Keeping", "Kept", "fingerprint", "is_line", "plain", "plan_of",
-    "read_experiment", "read_kept", "same_or_none", "side_by_side", "tried", "write_kept",
+    "AS_IT_IS", "File", "Keeping", "Kept", "check_lines", "fingerprint", "is_line", "plain",
+    "plan_of", "read_columns", "read_experiment", "read_kept", "refuse_other", "same_or_none",
+    "side_by_side", "tried", "write_kept",
 ]  # fmt: skip
 
 AS_IT_IS: Final = "as it is"
@@ -91,11 +94,28 @@ def read_experiment(path: Path, text: str | None = None) -> File:
         at = path.parent / named
         read_snapshot(at)  # says what is wrong with it, at its place
         values["play"] = play | {"start": parse(at.read_text(encoding="utf-8"), at.name).data}
-    if isinstance(line := values.get("line"), dict):
-        # By itself first: of what is a line or a name, it would be said that it is no name.
-        _checked(Line, line, document, "line")
+    check_lines(document)
     experiment = _checked(Experiment, values, document)
-    return File(path, experiment, _line(path, experiment, experiment.line), document)
+    line = _line(path, experiment, experiment.line)
+    if experiment.play.start is not None:
+        experiment.play.start.check(line)
+    return File(path, experiment, line, document)
+
+
+def check_lines(document: Document) -> None:
+    """Lines that stand in a file of an experiment, by themselves: of what is a line or a name, it
+    would be said that it is no name. Raises `ConfigurationError` with the line in the file."""
+    data: dict[str, Any] = document.data
+    found: list[tuple[tuple[str, ...], Any]] = [(("line",), data.get("line"))]
+    if isinstance(scenarios := data.get("scenarios"), dict):
+        found += [
+            (("scenarios", str(name), "line"), scenario.get("line"))
+            for name, scenario in scenarios.items()
+            if isinstance(scenario, dict)
+        ]
+    for place, line in found:
+        if isinstance(line, dict):
+            _checked(Line, line, document, *place)
 
 
 def _checked(kind: type[S], values: Any, document: Document, *above: str) -> S:
@@ -114,17 +134,14 @@ def _line(path: Path, experiment: Experiment, said: str | Line) -> Line:
     """The line itself, or of a file beside this one, at the time of the week at which it begins."""
     line = said if isinstance(said, Line) else read_line(path.parent / said)
     start = experiment.play.start
-    if start is None:
-        return line
-    start.check(line)
-    return start.line(line)
+    return line if start is None else start.line(line)
 
 
 def plan_of(file: File) -> Plan:
     """The line as it is and the scenarios of a file. Raises `ConfigurationError` with the line."""
     experiment = file.experiment
     variants, costs = [Variant(file.line)], [experiment.cost]
-    names, titles = [AS_IT_IS], [AS_IT_IS]
+    names, titles, remarks = [AS_IT_IS], [AS_IT_IS], list[str]()
     for name, scenario in experiment.scenarios.items():
         if name == AS_IT_IS:
             raise ConfigurationError(
@@ -132,6 +149,12 @@ def plan_of(file: File) -> Plan:
                 file.where("scenarios", name),
             )
         variants.append(_variant(file, name, scenario))
+        try:
+            told = apart(file.line, variants[-1].line, experiment.play.start)
+        except ConfigurationError as error:
+            where = file.where("scenarios", name)
+            raise ConfigurationError(f"scenario '{name}' {error.message}", where) from None
+        remarks += [f"'{scenario.title or name}' {said}" for said in told]
         costs.append(
             Cost(
                 investment=experiment.cost.investment + scenario.cost.investment,
@@ -140,7 +163,9 @@ def plan_of(file: File) -> Plan:
         )
         names.append(name)
         titles.append(scenario.title or name)
-    return Plan(experiment, tuple(names), tuple(titles), tuple(variants), tuple(costs))
+    return Plan(
+        experiment, tuple(names), tuple(titles), tuple(variants), tuple(costs), tuple(remarks)
+    )
 
 
 def _variant(file: File, name: str, scenario: Scenario) -> Variant:
@@ -194,25 +219,21 @@ def fingerprint(plan: Plan) -> dict[str, Any]:
 
 
 def write_kept(
-    path: Path, protocol: dict[str, Any], record: dict[str, Any], values: Columns
-) -> None:
+    path: Path, protocol: dict[str, Any], record: dict[str, Any],
+    values: Mapping[Any, Sequence[Values]],
+) -> None:  # fmt: skip
     """Write a result so that a reader finds the old one or the new one, never half of one."""
     columns = {m: [[float(x) for x in v] for v in vs] for m, vs in values.items()}
     text = json.dumps(
         plain({"protocol": protocol, "result": record, "values": columns}), allow_nan=False
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    write_whole(path, f"{text}\n".encode())
 
 
 class Keeping:
-    """Writes what is played of a comparison into a file, at most once a second until `write` is
-    called at its end. `time` counts seconds."""
+    """Writes what is played into a file, at most once a second until `write` is called at its end.
+    `time` counts seconds."""
 
     def __init__(
         self, path: Path, protocol: dict[str, Any], time: Callable[[], float] = time.monotonic
@@ -220,11 +241,11 @@ class Keeping:
         self.path, self.protocol, self.time = path, protocol, time
         self._written = time() - _PAUSE_S
 
-    def __call__(self, values: Columns) -> None:
+    def __call__(self, values: Mapping[Any, Sequence[Values]]) -> None:
         if self.time() - self._written >= _PAUSE_S:
             self.write({}, values)
 
-    def write(self, record: dict[str, Any], values: Columns) -> None:
+    def write(self, record: dict[str, Any], values: Mapping[Any, Sequence[Values]]) -> None:
         """Values, with `record`, what they say; nothing where nothing was played."""
         if any(len(column) for columns in values.values() for column in columns):
             write_kept(self.path, self.protocol, record, values)
@@ -237,13 +258,18 @@ def same_or_none(path: Path, protocol: dict[str, Any]) -> Kept | None:
     if not path.exists():
         return None
     kept = read_kept(path)
-    differing = sorted(k for k in protocol if kept.protocol.get(k) != plain(protocol[k]))
+    refuse_other(path, kept.protocol, protocol)
+    return kept
+
+
+def refuse_other(path: Path, there: Mapping[str, Any], protocol: Mapping[str, Any]) -> None:
+    """Raises `ConfigurationError` where a file was kept from something else."""
+    differing = sorted(k for k in protocol if there.get(k) != plain(protocol[k]))
     if differing:
         raise ConfigurationError(
             f"was kept from something else: {', '.join(differing)} differ; give another --keep",
             str(path),
         )
-    return kept
 
 
 def side_by_side(one: Kept, other: Kept) -> dict[str, Any]:
@@ -265,26 +291,35 @@ def side_by_side(one: Kept, other: Kept) -> dict[str, Any]:
 
 def read_kept(path: Path) -> Kept:
     """A result that was kept. Raises `ConfigurationError` or `Damaged`."""
+    protocol, record, found = read_columns(path)
+    if "scenarios" not in protocol:
+        raise Damaged(f"{path}: is no result of `gemel whatif`: it has no scenarios")
+    count, sizes = len(protocol["scenarios"]), {tuple(map(len, v)) for v in found.values()}
+    if any(len(size) != count for size in sizes) or len(sizes) > 1:
+        raise Damaged(f"{path}: {count} scenarios, but columns of other lengths")
+    values: dict[Measure, list[Values]] = {m: found[m] for m in MEASURES if m in found}
+    return Kept(protocol, record, values)
+
+
+def read_columns(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, list[Values]]]:
+    """Protocol, result and columns of a file that was kept. Raises `ConfigurationError` or
+    `Damaged`."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        values: dict[Measure, list[Values]] = {
-            m: [np.array([np.nan if x is None else x for x in v], np.float64) for v in vs]
+        values = {
+            str(m): [np.array([np.nan if x is None else x for x in v], np.float64) for v in vs]
             for m, vs in data["values"].items()
         }
-        kept = Kept(dict(data["protocol"]), dict(data["result"]), values)
-        count = len(kept.protocol["scenarios"])
-        sizes = {tuple(len(v) for v in vs) for vs in values.values()}
+        protocol, record = dict(data["protocol"]), dict(data["result"])
     except FileNotFoundError:
         raise ConfigurationError("no such file", str(path)) from None
     except (ValueError, KeyError, TypeError, AttributeError, IsADirectoryError) as error:
         raise Damaged(f"{path}: is no result of `gemel whatif`: {error}") from None
-    if kept.protocol.get("format") != FORMAT:
+    if protocol.get("format") != FORMAT:
         raise ConfigurationError(
-            f"format is {kept.protocol.get('format')!r}, this Gemel reads {FORMAT}", str(path)
+            f"format is {protocol.get('format')!r}, this Gemel reads {FORMAT}", str(path)
         )
-    if any(len(size) != count for size in sizes) or len(sizes) > 1:
-        raise Damaged(f"{path}: {count} scenarios, but columns of other lengths")
-    return kept
+    return protocol, record, values
 
 
 def plain(value: Any) -> Any:

@@ -12,8 +12,9 @@ from gemel.core.settings import Misplaced
 
 if TYPE_CHECKING:
     from gemel.core.line.settings import Line
+    from gemel.core.line.snapshot import Snapshot
 
-__all__ = ["check_caps", "stretch"]
+__all__ = ["check_caps", "held", "stretch"]
 
 
 def stretch(line: Line, name: str) -> tuple[str, ...]:
@@ -27,6 +28,19 @@ def stretch(line: Line, name: str) -> tuple[str, ...]:
     behind = _reached(onward, cap.first) if cap.first else set(onward)
     before = _reached(backward, cap.last) if cap.last else set(onward)
     return tuple(station for station in line.names if station in behind & before)
+
+
+def held(line: Line, name: str, start: Snapshot) -> int:
+    """Parts under the cap of this name in a snapshot: those that are worked on in its stretch, and
+    those that wait there for another station of it. A merge that is fed from outside, too, is taken
+    to hold only parts from inside."""
+    inside, found = stretch(line, name), 0
+    for station in inside:
+        now, fed = start.of(station), [f for f in line.feeders(station) if f in inside]
+        found += sum(busy.count for busy in now.busy)
+        found += sum(lot.count for lot in now.waiting) if fed else 0
+        found += sum(lot.count for feeder in fed for lot in now.waiting_of.get(feeder, ()))
+    return found
 
 
 def _onward(line: Line) -> dict[str, set[str]]:

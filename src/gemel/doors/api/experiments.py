@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,7 +27,9 @@ _FILES = {"what-if": "what-if.yaml", "results": "results.json"}
 class ExperimentAsked(BaseModel):
     """What is to be found out of a line."""
 
-    kind: Literal["best", "sweep"] = Field("best", description="Choose the best, or a sweep")
+    kind: Literal["best", "sweep", "design"] = Field(
+        "best", description="Choose the best, a sweep, or a line that does not exist yet"
+    )
     title: str = Field("", max_length=200, description="For people")
     tries: list[str] = Field(
         [], max_length=200, description="Alternatives, e.g. 'filler.time*0.95, capper.servers=2'"
@@ -35,8 +38,20 @@ class ExperimentAsked(BaseModel):
         {}, description="What a file for `gemel whatif` says, without its line and where it begins"
     )
     text: str = Field(
-        "", max_length=200_000, description="The same as YAML; its line and start are left out"
+        "", max_length=1_000_000, description="The same as YAML; its line is left out, but of a "
+        "design, and so is its start"
+    )  # fmt: skip
+    name: str = Field(
+        "text", max_length=200, description="Of the file that `text` is; errors name it"
     )
+    layouts: list[str] = Field(
+        [], max_length=50, description="Alternatives that are another layout: names of `files`, or "
+        "of other lines of the plant file"
+    )  # fmt: skip
+    files: dict[str, Annotated[str, Field(max_length=400_000)]] = Field(
+        {}, max_length=50, description="Texts of files of lines, by the names with which `layouts` "
+        "and `line` name them"
+    )  # fmt: skip
     now: bool = Field(False, description="Begin with what stands in the line now; else empty")
     repairs: dict[str, str] = Field(
         {}, max_length=100, description="How long the repair of a station still takes, e.g. '2 h'"
@@ -50,6 +65,10 @@ class GoingOn(BaseModel):
     """How long one that was ended may go on."""
 
     within: Duration | None = Field(None, gt=0, description="As before if not given")
+    most: int | None = Field(
+        None, ge=2, le=1_000_000, description="Replications that each alternative may have "
+        "altogether; needed where those it had are spent"
+    )  # fmt: skip
 
 
 @router.get("/experiments")
@@ -72,7 +91,7 @@ async def begin(
     held = await daemon.experimenting.begin(
         name, asked.kind, actor.name, _merged(asked), [t for t in asked.tries if t.strip()],
         title=asked.title, now=asked.now, repairs=asked.repairs,
-        within_s=_seconds(asked.within),
+        within_s=_seconds(asked.within), layouts=asked.layouts, files=asked.files,
     )  # fmt: skip
     return _whole(held)
 
@@ -88,10 +107,14 @@ async def compared(
     if len(found) < 2:
         raise ConfigurationError("two different experiments are compared")
     if len({held.kind for held in found}) > 1:
-        raise ConfigurationError("a sweep cannot be compared with a choice of the best")
+        raise ConfigurationError(
+            "a sweep, a choice of the best and a new line cannot be compared with each other"
+        )
     told = [_told(held) for held in found]
     if found[0].kind == "sweep":
         return {"kind": "sweep", "experiments": told, **_effects(found)}
+    if found[0].kind == "design":
+        return {"kind": "design", "experiments": [_whole(held) for held in found], "others": []}
     others = await asyncio.to_thread(_beside, daemon, found)
     return {"kind": "best", "experiments": told, "others": plain(others)}
 
@@ -128,9 +151,10 @@ async def stop(name: str, number: int, daemon: Running, _: Operator) -> dict[str
 async def go_on(
     name: str, number: int, asked: GoingOn, daemon: Running, _: Operator
 ) -> dict[str, Any]:
-    """Let one that was ended go on from what is finished."""
+    """Let one that was ended go on from what is finished; with `most`, one whose replications are
+    spent, too."""
     held = daemon.experimenting.one(name, number)
-    await daemon.experimenting.go_on(held, _seconds(asked.within))
+    await daemon.experimenting.go_on(held, _seconds(asked.within), asked.most)
     return _whole(held)
 
 
@@ -146,16 +170,35 @@ async def delete(name: str, number: int, daemon: Running, actor: Operator) -> di
 
 def _merged(asked: ExperimentAsked) -> dict[str, Any]:
     """What a text says, and what is said beside it, which goes first."""
-    told = parse(asked.text, "text").data if asked.text.strip() else {}
-    if not isinstance(told, dict):
-        raise ConfigurationError("an experiment says e.g. 'objective: lead_time_s'", "text")
-    found = {k: v for k, v in told.items() if k not in ("line", "new", "format")}
+    found = _read(asked) if asked.text.strip() else {}
     if isinstance(play := found.get("play"), dict):
         found["play"] = {k: v for k, v in play.items() if k != "start"}
         if isinstance(mine := asked.experiment.get("play"), dict):
             found["play"] |= mine
     said = {k: v for k, v in asked.experiment.items() if k != "play" or k not in found}
+    if isinstance(new := found.get("new"), dict) and isinstance(said.get("new"), dict):
+        said["new"] = {**new, **said["new"]}
     return {**found, **said}
+
+
+def _read(asked: ExperimentAsked) -> dict[str, Any]:
+    """What the text says; lines in it are told at their place when they are wrong."""
+    document = parse(asked.text, asked.name)
+    if not isinstance(document.data, dict):
+        raise ConfigurationError("an experiment says e.g. 'objective: lead_time_s'", asked.name)
+    if "stations" in document.data:
+        raise ConfigurationError(
+            "is a line; as another layout it is one of `files`, and an experiment says what is "
+            "tried", asked.name,
+        )  # fmt: skip
+    from gemel.runtime.experiments import check_lines  # compiled
+
+    left_out: tuple[str, ...] = ("format",)
+    if asked.kind != "design":
+        left_out = ("line", "new", *left_out)
+    kept = {key: value for key, value in document.data.items() if key not in left_out}
+    check_lines(replace(document, data=kept))
+    return kept
 
 
 def _seconds(within: int | None) -> float | None:
@@ -173,7 +216,7 @@ def _told(held: Held) -> dict[str, Any]:
         "ended": isoformat(held.ended) if held.ended else None, "within_s": held.within_s,
         "played_s": held.played_s, "progress": held.progress,
         "sentence": record.get("sentence", ""), "certain": record.get("certain"),
-        "objective": record.get("objective", ""),
+        "objective": record.get("objective", ""), "spent": held.spent,
     }  # fmt: skip
 
 

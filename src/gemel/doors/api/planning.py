@@ -12,6 +12,7 @@ from typing import Any, Final
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from gemel.core.line.caps import held, stretch
 from gemel.doors.api.access import Running, Viewer
 from gemel.runtime.daemon import Daemon
 from gemel.runtime.line_history import learned_of, limits_of
@@ -59,6 +60,7 @@ async def lines(daemon: Running, _: Viewer) -> list[dict[str, Any]]:
             "name": name,
             "title": line.title or name,
             "caps": {key: cap.most for key, cap in line.caps.items()},
+            "stretches": {key: stretch(line, key) for key in line.caps},
             "stations": [
                 {
                     "name": key,
@@ -79,9 +81,11 @@ async def lines(daemon: Running, _: Viewer) -> list[dict[str, Any]]:
 async def now(name: str, daemon: Running, _: Viewer) -> dict[str, Any]:
     """What stands where in a line now, as a simulation begins with it, and what is not known."""
     found = await asyncio.to_thread(live_line, daemon, name)
+    line = line_of(daemon, name)
     return {
         "snapshot": found.written,
         "parts": found.snapshot.parts,
+        "under_caps": {cap: held(line, cap, found.snapshot) for cap in line.caps},
         "remarks": list(found.remarks),
     }
 

@@ -13,6 +13,7 @@ from gemel.core.errors import ConfigurationError
 from gemel.core.line import Line
 from gemel.core.line.statistics import Estimate
 from gemel.doors.cli import telling
+from gemel.doors.cli.output import may_write
 from gemel.doors.cli.telling import number, one_of, plain
 from gemel.parts.simulators.base import Trial
 from gemel.parts.simulators.events import Decide
@@ -33,6 +34,7 @@ def train(
 ) -> None:  # fmt: skip
     """See `gemel dispatch train --help`."""
     line = read_line(file)
+    may_write(output)
     wanted = _objective(line, objective)
     play = _play(line, parts, seed, wanted)
     unit = sum(s.time.mean_s for s in line.stations.values()) / len(line.stations)

@@ -134,11 +134,12 @@ def _show(compared: Compared) -> None:
         f"luck, seed {trial.seed}, simulator {compared.simulator}",
         f"the gain is that in {MEASURES[aim].title}; {compared.difference:.3g} matters",
     ]
+    notes += plan.remarks
     if not compared.finished:
         notes.insert(0, "ended before it was certain; with --keep the same command goes on")
-    elif not compared.certain and compared.best is not None:
-        notes.insert(0, f"{plan.experiment.play.most} replications are spent; more in `play.most`, "
-                     "or a greater `difference`")  # fmt: skip
+    elif compared.spent:
+        notes.insert(0, f"{plan.experiment.play.most} replications are spent; with --keep the same "
+                     "command goes on from them with a greater `play.most`")  # fmt: skip
     telling.say(console, compared.sentence, notes)
 
 

@@ -64,8 +64,20 @@ def begin(
             "--try", metavar="CHANGES", help="An alternative, 'filler.time*0.95'. Repeatable"
         ),
     ] = None,
+    layout: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--layout",
+            metavar="LINE",
+            help="Another layout as an alternative: a file of a line, "
+            "or a line of the plant file. Repeatable",
+        ),
+    ] = None,
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Play out the sweep of the file, not its scenarios")
+    ] = False,
+    design: Annotated[
+        bool, typer.Option("--design", help="Play the line of the file, which does not exist yet")
     ] = False,
     now: Annotated[
         bool, typer.Option("--now", help="Begin with what stands in the line, not empty")
@@ -77,9 +89,15 @@ def begin(
     as_json: AsJson = False,
 ) -> None:
     """Ask one. It is played beside the twin as soon as those before it are over."""
+    if sweep and design:
+        raise typer.BadParameter("--sweep or --design, not both")
+    layouts = {Path(name).name if Path(name).is_file() else name: name for name in layout or []}
+    files = {name: _text(Path(at)) for name, at in layouts.items() if Path(at).is_file()}
+    asked = {} if file is None else _asked(file)
     body = {
-        "kind": "sweep" if sweep else "best", "title": title, "tries": alternative or [],
-        "experiment": {} if file is None else _asked(file), "now": now, "within": within,
+        "kind": "sweep" if sweep else "design" if design else "best", "title": title,
+        "tries": alternative or [], "now": now, "within": within, **asked,
+        "layouts": list(layouts), "files": {**asked.get("files", {}), **files},
     }  # fmt: skip
     with _patience(data) as client:
         found = client.post(_path(line), body)
@@ -113,10 +131,20 @@ def stop(line: LineName, number: Number, data: DataFolder = Path("gemel-data")) 
 
 @experiments.command("continue")
 def go_on(
-    line: LineName, number: Number, within: Within = None, data: DataFolder = Path("gemel-data")
+    line: LineName,
+    number: Number,
+    within: Within = None,
+    most: Annotated[
+        int | None,
+        typer.Option(
+            help="Replications that each alternative may have altogether; needed where those it "
+            "had are spent"
+        ),
+    ] = None,
+    data: DataFolder = Path("gemel-data"),
 ) -> None:
-    """Let one that was ended go on from what is finished."""
-    running(data).post(_path(line, number, "continue"), {"within": within})
+    """Let one that was ended, or has spent its replications, go on from what is finished."""
+    running(data).post(_path(line, number, "continue"), {"within": within, "most": most})
     typer.echo(f"experiment {number} goes on")
 
 
@@ -167,19 +195,30 @@ def compare(
 
 
 def _asked(file: Path) -> dict[str, Any]:
-    """What a file says, without its line and where it begins: those are of the twin."""
+    """What a file says, with the files of lines that it names and that stand beside it. Its own
+    line and where it begins are of the twin, but the line of a design."""
     from gemel.runtime.yaml12 import parse
 
-    try:
-        told = parse(file.read_text(encoding="utf-8"), file.name).data
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot be read: {error}", str(file)) from None
+    text = _text(file)
+    told = parse(text, file.name).data
     if not isinstance(told, dict) or "stations" in told:
         raise ConfigurationError("is no experiment; see gemel whatif", str(file))
-    kept = {key: value for key, value in told.items() if key not in ("line", "new", "format")}
-    if isinstance(kept.get("play"), dict):
-        kept["play"] = {key: value for key, value in kept["play"].items() if key != "start"}
-    return kept
+    scenarios = told.get("scenarios")
+    parts = [told, *(scenarios.values() if isinstance(scenarios, dict) else ())]
+    named = [part.get("line") for part in parts if isinstance(part, dict)]
+    files = {
+        name: _text(file.parent / name)
+        for name in named
+        if isinstance(name, str) and name and (file.parent / name).is_file()
+    }
+    return {"text": text, "name": file.name, "files": files}
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot be read: {error}", str(file)) from None
 
 
 @contextmanager

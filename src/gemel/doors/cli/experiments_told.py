@@ -22,6 +22,12 @@ def one(found: Any) -> None:
         notes.append(f"{found['progress']['done']:,} of {found['progress']['of']:,} runs")
     notes += [f"not known: {remark}" for remark in found["remarks"]]
     if result is not None and found["kind"] == "best":
+        notes += result.get("remarks", ())
+        if found["spent"]:
+            notes.append(
+                f"its replications are spent: gemel experiments continue {found['line']} "
+                f"{found['number']} --most NUMBER plays on"
+            )
         aim = result["objective"]
         table = telling.table("scenario", aim, "gain", "95 % interval", "played", "what")
         for row in result["scenarios"]:
@@ -40,6 +46,11 @@ def one(found: Any) -> None:
                 str(row["replications"]), verdict,
             )  # fmt: skip
         console.print(table)
+    elif result is not None and found["kind"] == "design":
+        from gemel.doors.cli.designing import tables
+
+        for shown in tables(result):
+            console.print(shown)
     elif result is not None and result.get("effects"):
         table = telling.table("effect", result["objective"], "95 % interval", "what")
         for row in result["effects"][:_SHOWN]:

@@ -18,6 +18,7 @@ from rich.table import Table as Shown
 
 from gemel.core.errors import ConfigurationError
 from gemel.core.table import Table
+from gemel.doors.cli.output import may_write
 from gemel.runtime.clock import system_clock
 from gemel.runtime.configuration import read_document
 from gemel.runtime.images import read_gallery, write_heat
@@ -67,6 +68,7 @@ def train(
 ) -> None:
     """See `gemel train --help`."""
     wanted = _task(task, words)
+    may_write(output)
     with told(lineage, data, output, wanted) as tell, _progress() as progress:
         read = _read(wanted, data)
         wanted, table = wanted.prepare(read, reader(data.parent), progress)

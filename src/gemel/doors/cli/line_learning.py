@@ -16,6 +16,7 @@ from gemel.core.errors import ConfigurationError, DataError
 from gemel.core.time import SECOND, parse_duration
 from gemel.doors.cli import telling
 from gemel.doors.cli.asking import running
+from gemel.doors.cli.output import may_write
 from gemel.doors.cli.telling import plain
 from gemel.runtime.line_logs import read_log
 from gemel.runtime.lines import line_text
@@ -42,7 +43,7 @@ def learn_line(
     as_json: bool,
 ) -> None:
     """See `gemel learn line --help`."""
-    _refuse_old(output, force)
+    may_write(output, force=force)
     length = parse_duration(period)
     if length < _MINUTE:
         raise ConfigurationError(f"--period {period}: is too short, at least a minute is needed")
@@ -80,7 +81,7 @@ def learn_from_twin(
     line: str, since: str, data: Path, output: Path | None, *, force: bool, as_json: bool
 ) -> None:
     """See `gemel learn line --help`; the running twin learns it from its history."""
-    _refuse_old(output, force)
+    may_write(output, force=force)
     found = running(data).get(f"/api/lines/{quote(line, safe='')}/learn", {"start": since})
     if output is not None:
         output.write_text(found["yaml"], encoding="utf-8")
@@ -121,11 +122,6 @@ def _later(found: Mapping[str, Any]) -> str:
 
 def _parts(count: float) -> str:
     return f"{count:,.0f}"
-
-
-def _refuse_old(output: Path | None, force: bool) -> None:
-    if output is not None and output.exists() and not force:
-        raise ConfigurationError(f"{output} is already there; --force overwrites it")
 
 
 def _show(learned: Learned, judged: Validation | None, columns: Mapping[str, str]) -> None:

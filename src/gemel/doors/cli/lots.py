@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from gemel.doors.cli.options import AsJson, DataFolder
+from gemel.doors.cli.output import give
 
 __all__ = ["lots"]
 
@@ -230,12 +231,8 @@ def record(
 ) -> None:
     """A release record, as it was signed."""
     found = _running(data).get(f"/api/lots/records/{hash}")
-    text = f"{json.dumps(found, indent=2, ensure_ascii=False)}\n"
-    if output is None:
-        typer.echo(text, nl=False)
-    else:
-        output.write_text(text, encoding="utf-8")
-        typer.echo(f"{output} written; `gemel lots verify {output}` looks whether it is true")
+    give(f"{json.dumps(found, indent=2, ensure_ascii=False)}\n", output,
+         f"; `gemel lots verify {output}` looks whether it is true")  # fmt: skip
 
 
 @lots.command()
@@ -246,12 +243,7 @@ def key(
     data: DataFolder = Data,
 ) -> None:
     """The plant's public key, to be given to whoever verifies records."""
-    pem = _running(data).get("/api/lots/key")["pem"]
-    if output is None:
-        typer.echo(pem, nl=False)
-    else:
-        output.write_text(pem, encoding="utf-8")
-        typer.echo(f"{output} written")
+    give(_running(data).get("/api/lots/key")["pem"], output)
 
 
 @lots.command()

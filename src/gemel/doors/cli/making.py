@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from gemel.core.errors import ConfigurationError
+from gemel.doors.cli.output import may_write
 from gemel.runtime.configuration import check as check_file
 from gemel.runtime.discovery import discover as look
 from gemel.runtime.discovery import plant_file
@@ -22,8 +22,7 @@ def discover(target: str, output: Path | None, *, force: bool, as_json: bool) ->
     """See `gemel discover --help`."""
     if output is None and not as_json:
         output = Path("plant.yaml")
-    if output is not None and str(output) != "-" and output.exists() and not force:
-        raise ConfigurationError(f"{output} exists already; give another name with -o, or --force")
+    may_write(output, force=force)
     errors = Console(stderr=True)
     with errors.status(f"looking at {target}") as line:
         found = asyncio.run(look(target, line.update))

@@ -112,10 +112,16 @@ def sweep(
 @whatif.command()
 def design(
     file: ExperimentFile,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep", metavar="JSON", help="Keep every line here, and go on from what is there"
+        ),
+    ] = None,
     workers: WorkersOption = "threads",
     json: AsJson = False,
 ) -> None:
     """Say what to expect of a line that does not exist yet: capacity, ramp-up, cost."""
     from gemel.doors.cli import designing
 
-    designing.design(file, workers, as_json=json)
+    designing.design(file, keep, workers, as_json=json)

@@ -7,6 +7,8 @@ from urllib.parse import quote
 from nicegui import ui
 
 from gemel.client.asynchronous import Plain
+from gemel.core.errors import ConfigurationError
+from gemel.doors.web.design_told import design_told
 from gemel.doors.web.experiment_pictures import (
     effects_picture,
     short,
@@ -37,6 +39,10 @@ STATES = {
 }  # fmt: skip
 _MOVES = ("waiting", "running")
 _SHOWN = 12
+_WHOLE = {"sweep": "runs", "design": "lines"}
+"""What is counted where all is known beforehand."""
+_ALL = {"best": "All replications", "design": "All lines"}
+_NAMES = {"best": "Choose the best", "sweep": "A sweep", "design": "A new line"}
 
 
 async def build_one(viewer: Viewer, line: Plain, number: int) -> Html:
@@ -64,8 +70,12 @@ async def build_one(viewer: Viewer, line: Plain, number: int) -> Html:
         return "Stopped; what is finished is kept"
 
     async def go_on(told: Plain) -> str:
-        minutes = told.get("minutes", "").strip()
-        await viewer.client.continue_experiment(name, number, f"{minutes} min" if minutes else None)
+        minutes, most = (str(told.get(key, "")).strip() for key in ("minutes", "most"))
+        if most and not most.isdigit():
+            raise ConfigurationError(f"Replications, at most: '{most}' is no whole number")
+        await viewer.client.continue_experiment(
+            name, number, f"{minutes} min" if minutes else None, int(most) if most else None
+        )
         return "It goes on"
 
     async def delete(_: Plain) -> str:
@@ -99,8 +109,8 @@ def progress_of(found: Plain) -> Html | None:
     told = []
     if done is None:
         told.append("starting")
-    elif found["kind"] == "sweep":
-        told.append(f"{figure(done['done'])} of {figure(done['of'])} runs")
+    elif found["kind"] in _WHOLE:
+        told.append(f"{figure(done['done'])} of {figure(done['of'])} {_WHOLE[found['kind']]}")
     else:
         rows = result.get("scenarios")
         if rows:
@@ -131,10 +141,13 @@ def _answer(viewer: Viewer, line: Plain, found: Plain) -> Html:
             parts.append(h("p", "Nothing was finished.", cls="empty"))
     elif found["kind"] == "sweep":
         parts += _sweep(result)
+    elif found["kind"] == "design":
+        parts += design_told(result)
     else:
         parts += _best(result)
+        parts += [h("p", f"{said}.", cls="faint") for said in result.get("remarks", ())]
     parts += [h("p", f"Not known: {remark}.", cls="faint") for remark in found["remarks"]]
-    name = found["title"] or ("A sweep" if found["kind"] == "sweep" else "Choose the best")
+    name = found["title"] or _NAMES[found["kind"]]
     again = ", went on after a restart" if found["restarted"] else ""
     return panel(
         f"{found['number']} · {name}", *parts,
@@ -227,17 +240,38 @@ def _sweep(result: Plain) -> list[Child]:
 def _acts(viewer: Viewer, found: Plain) -> Html:
     path = f"/api/lines/{quote(found['line'], safe='')}/experiments/{found['number']}/file"
     links: list[Child] = [h("a", "File for gemel whatif", href=f"{path}/what-if", download=True)]
-    if found["kind"] == "best" and found["result"] is not None:
-        links.append(h("a", "All replications", href=f"{path}/results", download=True))
+    if found["kind"] != "sweep" and found["result"] is not None:
+        links.append(h("a", _ALL[found["kind"]], href=f"{path}/results", download=True))
     acts: list[Child] = []
     if viewer.may("operator"):
         if found["state"] in _MOVES:
             acts.append(h("div", button("Stop", "stop", first=True), button("Delete", "delete"),
                           cls="buttons"))  # fmt: skip
             return panel("What now?", h("p", links, cls="links"), acts)
-        if found["state"] != "done":
+        if found["spent"]:
+            acts.append(_play_on(found))
+        elif found["state"] != "done":
             fields = label("Go on for, min", "minutes", placeholder="as before", type="number",
                            min=0.1, step="any")  # fmt: skip
             acts.append(form("continue", h("div", fields, cls="limits"), submit="Go on", stay=True))
         acts.append(h("div", button("Delete", "delete"), cls="buttons"))
     return panel("What now?", h("p", links, cls="links"), acts)
+
+
+def _play_on(found: Plain) -> Html:
+    """The way on for one whose replications are spent."""
+    played = max(row["replications"] for row in found["result"]["scenarios"])
+    told = (
+        f"Its {figure(played)} replications are spent. With more of them it goes on as if it had "
+        "been allowed them from the beginning; what is finished stays."
+    )
+    fields = [
+        label("Replications, at most", "most", 2 * played, type="number", min=played + 1,
+              max=1_000_000, required=True),
+        label("Play on for, min", "minutes", placeholder="as before", type="number", min=0.1,
+              step="any"),
+    ]  # fmt: skip
+    return join(
+        h("p", told, cls="faint"),
+        form("continue", h("div", fields, cls="limits"), submit="Play on", stay=True),
+    )

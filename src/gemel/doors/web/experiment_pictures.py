@@ -9,7 +9,10 @@ from typing import Final
 from gemel.client.asynchronous import Plain
 from gemel.doors.web.markup import Child, Html, figure, h
 
-__all__ = ["MEASURES", "effects_picture", "short", "standing_picture", "title_of"]
+__all__ = [
+    "MEASURES", "WIDE", "axis", "drawing", "effects_picture", "short", "standing_picture",
+    "title_of",
+]  # fmt: skip
 
 MEASURES: Final = {
     "good_parts_per_hour": "Good parts per hour", "lead_time_s": "Lead time, s",
@@ -18,7 +21,7 @@ MEASURES: Final = {
     "scrap": "Share of scrap", "lost": "Share lost", "in_time": "In time, share",
 }  # fmt: skip
 _NAME: Final = 200
-_WIDE: Final = 640
+WIDE: Final = 640
 _SHOWN: Final = 12
 
 
@@ -43,7 +46,7 @@ def standing_picture(result: Plain) -> Html:
     low, high = min(ends) - 0.12 * reach, max(ends) + 0.12 * reach
 
     def x(value: float) -> float:
-        return float(round(_NAME + (value - low) / (high - low) * (_WIDE - _NAME - 10), 1))
+        return float(round(_NAME + (value - low) / (high - low) * (WIDE - _NAME - 10), 1))
 
     height = 22 * len(told) + 26
     base = x(told[0][1]["value"])
@@ -57,8 +60,8 @@ def standing_picture(result: Plain) -> Html:
             drawn.append(h("line", x1=x(e["low"]), x2=x(e["high"]), y1=y, y2=y,
                            cls=f"whisker {cls or ''}"))  # fmt: skip
         drawn.append(h("circle", cx=x(e["value"]), cy=y, r=4, cls=f"dot {cls or ''}"))
-    drawn += _axis([low + 0.12 * (high - low), high - 0.12 * (high - low)], x, height)
-    return _svg(drawn, height, f"{title_of(aim)} of each alternative, with 95 % intervals")
+    drawn += axis([low + 0.12 * (high - low), high - 0.12 * (high - low)], x, height)
+    return drawing(drawn, height, f"{title_of(aim)} of each alternative, with 95 % intervals")
 
 
 def effects_picture(effects: Sequence[Plain], aim: str) -> Html:
@@ -72,7 +75,7 @@ def effects_picture(effects: Sequence[Plain], aim: str) -> Html:
     low, high = low - 0.06 * (high - low), high + 0.06 * (high - low)
 
     def x(value: float) -> float:
-        return float(round(_NAME + (value - low) / (high - low) * (_WIDE - _NAME - 10), 1))
+        return float(round(_NAME + (value - low) / (high - low) * (WIDE - _NAME - 10), 1))
 
     height = 24 * len(shown) + 26
     drawn: list[Child] = []
@@ -87,18 +90,20 @@ def effects_picture(effects: Sequence[Plain], aim: str) -> Html:
                            cls="span"))  # fmt: skip
     drawn.append(h("line", x1=x(0), x2=x(0), y1=0, y2=height - 22, cls="axis"))
     marks = [end for end in (min(ends), 0.0, max(ends)) if end == 0 or abs(x(end) - x(0)) > 60]
-    drawn += _axis(marks, x, height)
-    return _svg(drawn, height, f"What each factor does to: {title_of(aim)}, with 95 % intervals")
+    drawn += axis(marks, x, height)
+    return drawing(drawn, height, f"What each factor does to: {title_of(aim)}, with 95 % intervals")
 
 
-def _axis(marks: Sequence[float], x: Callable[[float], float], height: int) -> list[Child]:
+def axis(marks: Sequence[float], x: Callable[[float], float], height: int) -> list[Child]:
+    """Numbers below a picture."""
     return [
         h("text", short(mark), x=x(mark), y=height - 6, text_anchor="middle") for mark in marks
     ]  # fmt: skip
 
 
-def _svg(drawn: Child, height: int, label: str) -> Html:
-    return h("svg", drawn, viewBox=f"0 0 {_WIDE} {height}", cls="control outcome", role="img",
+def drawing(drawn: Child, height: int, label: str) -> Html:
+    """A picture, and what it shows for those who do not see it."""
+    return h("svg", drawn, viewBox=f"0 0 {WIDE} {height}", cls="control outcome", role="img",
              aria_label=label)  # fmt: skip
 
 

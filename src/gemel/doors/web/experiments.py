@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from nicegui import ui
@@ -12,13 +11,28 @@ from gemel.client.asynchronous import Plain
 from gemel.core.errors import ConfigurationError
 from gemel.doors.web.experiment import STATES, asked_by, progress_of
 from gemel.doors.web.experiment_pictures import MEASURES
+from gemel.doors.web.experiments_designed import ask_design, design_asked
+from gemel.doors.web.experiments_fields import (
+    as_text,
+    chosen,
+    common,
+    factors_of,
+    files,
+    how,
+    number,
+    said,
+    select,
+    with_text,
+)
 from gemel.doors.web.markup import Child, Html, form, h, join, label, panel, table
 from gemel.doors.web.viewer import Part, Viewer
 
 __all__ = ["build_asking"]
 
 _TRIES, _LIMITS, _FACTORS = 6, 2, 3
-_HOURS, _MINUTES = "8", "10"
+_MORE = "YAML; costs, prices, more scenarios. Its line and start are left out"
+_HINT = "scenarios:\n  new filler:\n    cost: 240000\n    changes: {filler.time: -5 %}"
+_NAMES = {"best": "Best of alternatives", "sweep": "Sweep", "design": "New line"}
 _DESIGNS = (
     ("latin_hypercube", "Latin hypercube"), ("factorial", "All levels"),
     ("fractional", "Few runs, two levels"), ("sobol", "Sobol"),
@@ -26,9 +40,10 @@ _DESIGNS = (
 
 
 async def build_asking(
-    viewer: Viewer, line: Plain, view: str, seen: bool, stopped: list[Plain]
+    viewer: Viewer, line: Plain, others: list[Plain], view: str, seen: bool, stopped: list[Plain]
 ) -> Html:
-    """The page that asks for the best, for a sweep, or shows what is kept."""
+    """The page that asks for the best, for a sweep, for a line that does not exist yet, or shows
+    what is kept. `others` are the other lines of the plant file."""
     name = line["name"]
     found = await viewer.client.experiments(name)
     kept = Part("kept", _kept(viewer, found))
@@ -45,11 +60,20 @@ async def build_asking(
             await look()
 
     async def best(told: Plain) -> str:
-        tries = [text for i in range(_TRIES) if (text := _said(told, f"try{i}"))]
-        return await _begin(viewer, name, told, "best", _best(told), tries)
+        told = with_text(told)
+        tries = [text for i in range(_TRIES) if (text := said(told, f"try{i}"))]
+        texts = chosen(told, "layouts")
+        layouts = [*texts, *(one["name"] for one in others if f"layout:{one['name']}" in told)]
+        return await _begin(viewer, name, told, "best", _best(told), tries, layouts, texts)
 
     async def sweep(told: Plain) -> str:
-        return await _begin(viewer, name, told, "sweep", _sweep(told), [])
+        told = with_text(told)
+        return await _begin(viewer, name, told, "sweep", _sweep(told))
+
+    async def design(told: Plain) -> str:
+        told = with_text(told)
+        texts = chosen(told, "lines")
+        return await _begin(viewer, name, told, "design", design_asked(told, texts), files=texts)
 
     async def compare(told: Plain) -> str:
         numbers = [key[1:] for key in told if key[:1] == "c" and key[1:].isdigit()]
@@ -59,112 +83,77 @@ async def build_asking(
         ui.navigate.to(f"/what-if?line={quote(name)}&compare={several}")
         return ""
 
-    for action, handler in (("best", best), ("sweep", sweep), ("compare", compare)):
+    handlers = (("best", best), ("sweep", sweep), ("design", design), ("compare", compare))
+    for action, handler in handlers:
         viewer.on(action, handler)
     viewer.refresh(look)
     viewer.watch(often)
     asked = None
     if viewer.may("operator"):
         if view == "best":
-            asked = _ask_best(line, seen, stopped)
+            asked = _ask_best(line, others, seen, stopped)
         elif view == "sweep":
             asked = _ask_sweep(line, seen, stopped)
+        elif view == "design":
+            asked = ask_design(line, others)
     return join(asked, running.html, kept.html)
 
 
 async def _begin(
-    viewer: Viewer, line: str, told: Plain, kind: str, experiment: Plain, tries: list[str]
-) -> str:
+    viewer: Viewer, line: str, told: Plain, kind: str, experiment: Plain,
+    tries: Sequence[str] = (), layouts: Sequence[str] = (), files: Mapping[str, str] | None = None,
+) -> str:  # fmt: skip
     now = "now" in told
     repairs = {
         key.removeprefix("repair:"): text
         for key in told
-        if now and key.startswith("repair:") and (text := _said(told, key))
+        if now and key.startswith("repair:") and (text := said(told, key))
     }
-    minutes = _said(told, "minutes")
+    minutes = said(told, "minutes")
     found = await viewer.client.begin_experiment(
-        line, experiment, tries, kind=kind, title=_said(told, "title"), now=now, repairs=repairs,
+        line, experiment, tries, kind=kind, title=said(told, "title"), now=now, repairs=repairs,
         within=f"{minutes} min" if minutes else None, text=told.get("text", ""),
+        name=told["named"], layouts=layouts, files=files,
     )  # fmt: skip
     ui.navigate.to(f"/what-if?line={quote(line)}&experiment={found['number']}")
     return "Asked"
 
 
 def _best(told: Plain) -> Plain:
-    found = _common(told)
-    if text := _said(told, "confidence"):
-        found["confidence"] = _number(text, "Sure, %") / 100
+    found = common(told)
+    if text := said(told, "confidence"):
+        found["confidence"] = number(text, "Sure, %") / 100
     limits = {}
     for i in range(_LIMITS):
-        if text := _said(told, f"bound{i}"):
-            limits[told[f"limit{i}"]] = {told[f"side{i}"]: _number(text, "a limit")}
+        if text := said(told, f"bound{i}"):
+            limits[told[f"limit{i}"]] = {told[f"side{i}"]: number(text, "a limit")}
     if limits:
         found["limits"] = limits
-    if text := _said(told, "difference"):
-        found["difference"] = _number(text, "What matters")
-    if text := _said(told, "order"):
-        found["order"] = int(_number(text, "Good parts wanted"))
+    if text := said(told, "difference"):
+        found["difference"] = number(text, "What matters")
+    if text := said(told, "order"):
+        found["order"] = int(number(text, "Good parts wanted"))
     return found
 
 
 def _sweep(told: Plain) -> Plain:
-    factors: dict[str, Any] = {}
-    for i in range(_FACTORS):
-        if not (path := _said(told, f"path{i}")):
-            continue
-        least, most = _said(told, f"from{i}"), _said(told, f"to{i}")
-        if most:
-            factors[path] = {"from": _value(least), "to": _value(most)}
-        else:
-            factors[path] = [_value(one) for one in least.split(",") if one.strip()]
-    if not factors and not _said(told, "text"):
+    factors = factors_of(told, _FACTORS)
+    if not factors and not said(told, "text"):
         raise ConfigurationError("say which factor goes from where to where")
-    found = _common(told)
+    found = common(told)
     if factors:
         found["sweep"] = {
             "factors": factors, "design": told["design"],
-            "points": int(_number(told["points"], "Combinations")),
-            "replications": int(_number(told["replications"], "Replications")),
+            "points": int(number(told["points"], "Combinations")),
+            "replications": int(number(told["replications"], "Replications")),
         }  # fmt: skip
     return found
-
-
-def _common(told: Plain) -> Plain:
-    found: Plain = {}
-    if objective := _said(told, "objective"):
-        found["objective"] = objective
-    hours = _said(told, "hours") or ("" if _said(told, "text") else _HOURS)
-    if hours:
-        found["play"] = {"horizon": f"{_number(hours, 'Hours'):g} h"}
-    return found
-
-
-def _said(told: Mapping[str, Any], key: str) -> str:
-    return str(told.get(key, "")).strip()
-
-
-def _number(text: str, what: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ConfigurationError(f"{what}: '{text}' is no number") from None
-
-
-def _value(text: str) -> Any:
-    """A number, or a text such as '2 min' or '*0.9'."""
-    text = text.strip()
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return None if text in ("none", "~") else text
 
 
 # What is drawn
 
 
-def _ask_best(line: Plain, seen: bool, stopped: list[Plain]) -> Html:
+def _ask_best(line: Plain, others: list[Plain], seen: bool, stopped: list[Plain]) -> Html:
     first = line["stations"][-1]["name"]
     hints = (
         f"{first}.time*0.95", f"{first}.places=50", f"{first}.between*2", f"{first}.repair*0.5",
@@ -174,17 +163,22 @@ def _ask_best(line: Plain, seen: bool, stopped: list[Plain]) -> Html:
         label(f"Alternative {i + 1}", f"try{i}", placeholder=hints[i], maxlength=400)
         for i in range(_TRIES)
     ]
+    layouts = [
+        files("Other layouts: files of lines", "layouts", multiple=True),
+        *(label(f"As {one['title']} is", f"layout:{one['name']}", "on", type="checkbox")
+          for one in others),
+    ]  # fmt: skip
     limits: list[Child] = []
     for i in range(_LIMITS):
         sides = [("most", "at most"), ("least", "at least")]
         limits += [
-            _select("Must keep", f"limit{i}", list(MEASURES.items())[:-1], f"Limit {i + 1}: what"),
-            _select("", f"side{i}", sides, f"Limit {i + 1}: which side"),
+            select("Must keep", f"limit{i}", list(MEASURES.items())[:-1], f"Limit {i + 1}: what"),
+            select("", f"side{i}", sides, f"Limit {i + 1}: which side"),
             label("", f"bound{i}", type="number", step="any", placeholder="no limit",
                   aria_label=f"Limit {i + 1}: number"),
         ]  # fmt: skip
     fields = [
-        *_how(seen, stopped),
+        *how(seen, stopped),
         label("Less does not matter", "difference", type="number", min=0, step="any",
               placeholder="1 % of the line as it is"),
         label("Sure, %", "confidence", type="number", min=51, max=99.9, step="any",
@@ -198,8 +192,10 @@ def _ask_best(line: Plain, seen: bool, stopped: list[Plain]) -> Html:
     return panel(
         "Which is the best?",
         h("p", told, cls="faint"),
-        form("best", h("div", tries, cls="limits"), h("div", limits, cls="limits"),
-             h("div", fields, cls="asked"), _as_text(), submit="Find the best", stay=True),
+        form("best", h("div", tries, cls="limits"), h("div", layouts, cls="limits"),
+             h("div", limits, cls="limits"),
+             h("div", fields, cls="asked"), as_text(_MORE, _HINT),
+             submit="Find the best", stay=True),
         aside=line["title"],
     )  # fmt: skip
 
@@ -218,11 +214,11 @@ def _ask_sweep(line: Plain, seen: bool, stopped: list[Plain]) -> Html:
             label("To", f"to{i}", placeholder=most or "of a list: empty", maxlength=40),
         ]
     fields = [
-        _select("Design", "design", _DESIGNS, "Design"),
+        select("Design", "design", _DESIGNS, "Design"),
         label("Combinations", "points", "200", type="number", min=2, max=100_000, required=True),
         label("Replications of each", "replications", "10", type="number", min=1, max=1000,
               required=True),
-        *_how(seen, stopped),
+        *how(seen, stopped),
     ]  # fmt: skip
     told = (
         "Every combination is played on the same luck. time, between (failures) and repair take "
@@ -231,43 +227,10 @@ def _ask_sweep(line: Plain, seen: bool, stopped: list[Plain]) -> Html:
     return panel(
         "What do factors do?",
         h("p", told, cls="faint"),
-        form("sweep", h("div", rows, cls="limits"), h("div", fields, cls="asked"), _as_text(),
-             submit="Play all of it", stay=True),
+        form("sweep", h("div", rows, cls="limits"), h("div", fields, cls="asked"),
+             as_text(_MORE, _HINT), submit="Play all of it", stay=True),
         aside=line["title"],
     )  # fmt: skip
-
-
-def _how(seen: bool, stopped: list[Plain]) -> list[Child]:
-    fields: list[Child] = [
-        _select("Should be at its best", "objective", [("", "Good parts per hour"),
-                *((k, v) for k, v in MEASURES.items() if k != "good_parts_per_hour")], "Objective"),
-        label("Hours in each replication", "hours", type="number", min=0.1, max=8760, step="any",
-              placeholder=_HOURS),
-        label("At most so long, min", "minutes", _MINUTES, type="number", min=0.1, step="any"),
-        label("Title", "title", placeholder="for the list below", maxlength=200),
-    ]  # fmt: skip
-    if seen:
-        fields.append(label("Begin with the line as it is now", "now", "on", type="checkbox"))
-    fields += [
-        label(f"Repair of {station['title']} still takes", f"repair:{station['name']}",
-              placeholder="as usual, or e.g. 40 min", maxlength=40)
-        for station in stopped
-    ]  # fmt: skip
-    return fields
-
-
-def _as_text() -> Html:
-    hint = "scenarios:\n  new filler:\n    cost: 240000\n    changes: {filler.time: -5 %}"
-    return h(
-        "details", h("summary", "More, as in a file for gemel whatif", cls="link"),
-        h("label", "YAML; costs, prices, more scenarios. Its line and start are left out",
-          h("textarea", name="text", rows=8, placeholder=hint, spellcheck="false")),
-    )  # fmt: skip
-
-
-def _select(text: str, name: str, options: Any, spoken: str) -> Html:
-    chosen = [h("option", title, value=value) for value, title in options]
-    return h("label", text, h("select", chosen, name=name, aria_label=spoken))
 
 
 async def _running(viewer: Viewer, line: str, found: list[Plain]) -> Html:
@@ -290,7 +253,7 @@ def _kept(viewer: Viewer, found: list[Plain]) -> Html:
     rows = []
     for one in found:
         number = one["number"]
-        name = one["title"] or ("Sweep" if one["kind"] == "sweep" else "Best of alternatives")
+        name = one["title"] or _NAMES[one["kind"]]
         chosen = h("input", type="checkbox", name=f"c{number}", aria_label=f"Compare {number}")
         # While it is played only the panel above changes, or a choice made here would be lost.
         said = one["sentence"] if one["state"] not in ("waiting", "running") else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from gemel.client.asynchronous import Plain
+from gemel.doors.web.design_pictures import capacity_picture
+from gemel.doors.web.design_told import design_table
 from gemel.doors.web.experiment import asked_by
 from gemel.doors.web.experiment_pictures import effects_picture, short, title_of
 from gemel.doors.web.markup import Child, Html, h, join, panel, table
@@ -40,6 +42,8 @@ async def build_compared(viewer: Viewer, line: Plain, numbers: list[int]) -> Htm
                 aside=line["title"])  # fmt: skip
     if found["kind"] == "sweep":
         return join(top, _sweeps(found))
+    if found["kind"] == "design":
+        return join(top, _designs(told))
     return join(top, [_best(told[0], other, told) for other in found["others"]])
 
 
@@ -76,6 +80,17 @@ def _best(first: Plain, other: Plain, told: list[Plain]) -> Html:
         h("p", luck, cls="faint"),
         h("p", f"Only in one of them: {', '.join(alone)}.", cls="faint") if alone else None,
     )  # fmt: skip
+
+
+def _designs(told: list[Plain]) -> Html:
+    pictures = [
+        h("div", h("h3", f"{one['number']} · makes at least so many per hour"),
+          capacity_picture(one["result"]))
+        for one in told if (one["result"] or {}).get("samples")
+    ]  # fmt: skip
+    return panel(
+        "What is expected of each", design_table(told), h("div", pictures, cls="drawings large")
+    )
 
 
 def _sweeps(found: Plain) -> Html:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from gemel.client.asynchronous import Plain
 from gemel.core.errors import ConfigurationError, GemelError
 from gemel.doors.web.frame import Surroundings
-from gemel.doors.web.line_drawing import drawing
+from gemel.doors.web.line_drawing import Capped, drawing
 from gemel.doors.web.line_learned import learned
 from gemel.doors.web.markup import Child, Html, button, data, figure, form, h, join, label, panel
 from gemel.doors.web.strips import limits, methods, sentence, strips
@@ -31,6 +31,7 @@ class _Facts:
         self.viewer, self.line, self.start = viewer, line, start
         self.titles = {s["name"]: str(s["title"]) for s in line["stations"]}
         self.states: dict[str, str] = {}
+        self.under: dict[str, int] = {}
         self.found: Plain | None = None
         self.trouble = ""
         self._asked = 0.0
@@ -42,6 +43,8 @@ class _Facts:
         self.states = {
             s["name"]: machines.get(s["asset"], "unknown") for s in self.line["stations"]
         }
+        if self.line["caps"]:
+            self.under = (await self.viewer.client.line_now(self.line["name"]))["under_caps"]
         now = asyncio.get_running_loop().time()
         if (self._task is None or self._task.done()) and now - self._asked > _AGAIN_S:
             self._asked = now or 1.0
@@ -54,6 +57,19 @@ class _Facts:
             self.trouble = ""
         except GemelError as error:
             self.found, self.trouble = None, str(error)
+
+    def caps(self) -> list[Capped]:
+        """Stretches that hold only so many parts, and how many are in them."""
+        waiting = {s["name"]: s["waiting"] for s in self.line["stations"]}
+        found = []
+        for name, most in self.line["caps"].items():
+            inside = self.line["stretches"][name]
+            counted = all(waiting[station] for station in inside[1:])
+            # A machine that tells nothing is taken to run where a simulation begins; not here.
+            seen = all(self.states.get(station, "unknown") != "unknown" for station in inside)
+            held = self.under.get(name) if seen else None
+            found.append(Capped(name, most, tuple(inside), held, counted))
+        return found
 
     def picture(self) -> Html:
         """The line as it is now, with what limits it."""
@@ -68,7 +84,11 @@ class _Facts:
             said = sentence(self.found, self.titles)
         return join(
             h("p", said, cls="what"),
-            h("div", drawing(self.line["stations"], self.states, marks), cls="mimic line-drawing"),
+            h(
+                "div",
+                drawing(self.line["stations"], self.states, marks, caps=self.caps()),
+                cls="mimic line-drawing",
+            ),
         )
 
     def past(self) -> Html:

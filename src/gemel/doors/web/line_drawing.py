@@ -5,14 +5,15 @@ It is drawn twice, lying for a screen and standing for a phone; the style sheet 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
 from gemel.client.asynchronous import Plain
 from gemel.doors.web.markup import Child, Html, figure, h
 
-__all__ = ["WORDS", "drawing"]
+__all__ = ["WORDS", "Capped", "drawing"]
 
 WORDS: Final = {
     "production": "running", "working": "running", "fault": "repaired", "down": "repaired",
@@ -22,17 +23,43 @@ WORDS: Final = {
 _W, _H, _GAP, _TOP, _BAND = 116, 54, 98, 30, 118
 _TANK, _TANK_H = 66, 16
 _ACROSS: Final = 6
+_BRACKET: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Capped:
+    """A stretch of the line that holds `most` parts at once, None without a limit.
+
+    inside   its stations
+    held     parts in it now, None where nobody knows
+    counted  all that may wait in it is counted; else there are at least so many
+    """
+
+    name: str
+    most: int | None
+    inside: tuple[str, ...]
+    held: int | None
+    counted: bool
+
+    @property
+    def said(self) -> str:
+        """How many are in it, of how many."""
+        now = "" if self.held is None else f"{'' if self.counted else 'at least '}{self.held} in it"
+        most = "no limit" if self.most is None else f"at most {figure(self.most)}"
+        return f"{self.name}: {now + ', ' if now else ''}{most}"
 
 
 def drawing(
     stations: list[Plain], states: Mapping[str, str], marks: Mapping[str, str],
-    full: Mapping[str, float] | None = None,
+    full: Mapping[str, float] | None = None, caps: Sequence[Capped] = (),
 ) -> Html:  # fmt: skip
-    """Both drawings. `states` and `marks` are by station; a mark is what is said of the one that
-    limits. With `full` it is for a film, and that is the stock at which a buffer is full."""
+    """Both drawings, with a bracket for each cap. `states` and `marks` are by station; a mark is
+    what is said of the one that limits. With `full` it is for a film, and that is the stock at
+    which a buffer is full."""
     layers = _layers(stations)
     return Html(
-        _lying(stations, layers, states, marks, full) + _standing(stations, states, marks, full)
+        _lying(stations, layers, states, marks, full, caps)
+        + _standing(stations, states, marks, full, caps)
     )
 
 
@@ -50,12 +77,12 @@ def _layers(stations: list[Plain]) -> list[list[Plain]]:
 
 def _lying(
     stations: list[Plain], layers: list[list[Plain]], states: Mapping[str, str],
-    marks: Mapping[str, str], full: Mapping[str, float] | None,
+    marks: Mapping[str, str], full: Mapping[str, float] | None, caps: Sequence[Capped],
 ) -> Html:  # fmt: skip
     rows = ceil(len(layers) / _ACROSS)
     across = ceil(len(layers) / rows)
     place: dict[str, tuple[int, int]] = {}
-    top = _TOP
+    top, under = _TOP, dict[str, float]()
     for row in range(rows):
         part = layers[row * across : (row + 1) * across]
         for column, layer in enumerate(part):
@@ -63,7 +90,10 @@ def _lying(
                 # A row that is not the first has room before it for what waits there.
                 x = column * (_W + _GAP) + (_GAP if row else 2)
                 place[station["name"]] = (x, top + index * _BAND)
-        top += _BAND * max(len(layer) for layer in part)
+        deep = _BAND * max(len(layer) for layer in part)
+        bottom = top + deep - _BAND + _H + 14
+        under |= {s["name"]: bottom for layer in part for s in layer}
+        top += deep + _BRACKET * max(0, len(caps) - 1)
     width = max(x for x, _ in place.values()) + _W + 16
     drawn: list[Child] = []
     for station in stations:
@@ -89,15 +119,33 @@ def _lying(
             drawn.append(_tank(station, tank, middle - _TANK_H / 2, full))
             drawn.append(_count(station, tank + _TANK / 2, middle + 26, "middle", full))
         drawn.append(_box(station, x, y, states, marks, marks_at=(x + _W / 2, y - 9, "middle")))
-    return h("svg", drawn, cls="wide", viewBox=f"0 0 {width} {top - _BAND + _H + 12}", role="group",
+    drawn += [_bracket(cap, i, place, under) for i, cap in enumerate(caps)]
+    height = max(under.values()) - 2 + (_BRACKET * len(caps) + 8 if caps else 0)
+    return h("svg", drawn, cls="wide", viewBox=f"0 0 {width} {height}", role="group",
              style=f"max-width:{round(width * 1.3)}px", aria_label="The line")  # fmt: skip
+
+
+def _bracket(
+    cap: Capped, number: int, place: Mapping[str, tuple[int, int]], under: Mapping[str, float]
+) -> list[Child]:
+    """Below the stretch, in each row that it goes through; said in the first."""
+    drawn: list[Child] = []
+    for row in sorted({under[name] for name in cap.inside}):
+        ends = [place[name][0] for name in cap.inside if under[name] == row]
+        left, right, y = min(ends), max(ends) + _W, row + _BRACKET * number
+        drawn.append(h("path", d=f"M{left} {y}v5H{right}v-5", cls="cap"))
+        if len(drawn) == 1:
+            drawn.append(h("text", cap.said, x=(left + right) / 2, y=y + 17, cls="key quiet",
+                           text_anchor="middle"))  # fmt: skip
+    return drawn
 
 
 def _standing(
     stations: list[Plain], states: Mapping[str, str], marks: Mapping[str, str],
-    full: Mapping[str, float] | None,
+    full: Mapping[str, float] | None, caps: Sequence[Capped],
 ) -> Html:  # fmt: skip
     drawn: list[Child] = []
+    at: dict[str, float] = {}
     y = 6
     for station in stations:
         name = station["name"]
@@ -112,7 +160,14 @@ def _standing(
         drawn.append(
             _box(station, 2, y, states, marks, marks_at=(_W + 14, y + _H / 2 + 4, "start"))
         )
+        at[name] = y
         y += _H + 6
+    for i, cap in enumerate(caps):
+        first, last = min(at[name] for name in cap.inside), max(at[name] for name in cap.inside)
+        x, middle = 222 + 34 * i, (first + last + _H) / 2
+        drawn.append(h("path", d=f"M{x} {first}h5V{last + _H}h-5", cls="cap"))
+        drawn.append(h("text", cap.said, x=x + 20, y=middle, cls="key quiet", text_anchor="middle",
+                       transform=f"rotate(-90 {x + 20} {middle})"))  # fmt: skip
     return h("svg", drawn, cls="narrow", viewBox=f"0 0 340 {y}", aria_label="The line")
 
 

@@ -21,7 +21,8 @@ _TRIES = 4
 _HOURS, _TIMES = 2.0, 20
 _STOPPED = ("fault", "stopped")
 _VIEWS = {
-    "": "A quick look", "best": "Find the best", "sweep": "Sweep over factors", "kept": "Kept",
+    "": "A quick look", "best": "Find the best", "sweep": "Sweep over factors",
+    "design": "A new line", "kept": "Kept",
 }  # fmt: skip
 
 
@@ -48,7 +49,8 @@ async def build(around: Surroundings) -> Html:
         return join(tabs, await build_compared(viewer, chosen, numbers))
     if view:
         stopped = _stopped(chosen, machines)
-        return join(tabs, await build_asking(viewer, chosen, view, seen, stopped))
+        others = [line for line in lines if line is not chosen]
+        return join(tabs, await build_asking(viewer, chosen, others, view, seen, stopped))
     first = await viewer.client.what_if(chosen["name"], [], _HOURS, _TIMES, now=seen)
     result = Part("result", outcome(chosen, first, _HOURS, _TIMES))
     planned = bool(await viewer.client.schedules())

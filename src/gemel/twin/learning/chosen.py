@@ -1,15 +1,19 @@
-"""Which signals of an asset are looked at, if nobody names them."""
+"""What is looked at: which signals of an asset, also if nobody names them, and on which grid."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
+
+from pydantic import Field
 
 from gemel.core.catalogue import glob_pattern
 from gemel.core.errors import ConfigurationError, did_you_mean
 from gemel.core.plant import PlantSignal
+from gemel.core.settings import Settings
+from gemel.core.time import SECOND, Duration
 
-__all__ = ["Chooses", "chosen_signals", "measured"]
+__all__ = ["Looks", "chosen_signals", "measured"]
 
 _ROLES: Final = (
     "count",
@@ -26,14 +30,18 @@ _ROLES: Final = (
 """Roles whose signals are not looked at unless they are named: they move by design."""
 
 
-class Chooses(Protocol):
-    """Settings that say which signals are looked at."""
+class Looks(Settings):
+    """What a watch and a task look at, in words of the plant file."""
 
-    @property
-    def asset(self) -> str: ...
-
-    @property
-    def signals(self) -> tuple[str, ...]: ...
+    title: str = Field("", description="Name for people; the key where it is empty")
+    asset: str = Field(description="The asset that it is about")
+    signals: tuple[str, ...] = Field(
+        (), description="Paths or globs; if empty, the asset's measured signals"
+    )
+    step: Duration = Field(SECOND, gt=0, description="Grid on which signals are aligned")
+    lateness: Duration = Field(
+        SECOND, ge=0, description="How long a row waits for samples that come late"
+    )
 
 
 def measured(planned: PlantSignal) -> bool:
@@ -41,7 +49,7 @@ def measured(planned: PlantSignal) -> bool:
     return planned.signal.type == "number" and planned.signal.role not in _ROLES
 
 
-def chosen_signals(settings: Chooses, signals: Sequence[PlantSignal]) -> list[str]:
+def chosen_signals(settings: Looks, signals: Sequence[PlantSignal]) -> list[str]:
     """The paths that a watch looks at, in the order of the plant file.
 
     What a task estimates is left out unless it is named. Raises `ConfigurationError` when a pattern

@@ -8,34 +8,16 @@ from typing import Any
 from pydantic import Field
 
 from gemel.core.event import Payload
-from gemel.core.settings import Settings
 from gemel.core.time import MINUTE, SECOND, Duration
+from gemel.twin.learning.chosen import Looks
 from gemel.twin.learning.detecting.settings import DetectorRenewal, EventCosts
 
-__all__ = ["Contribution", "Finding", "WatchSettings", "because"]
+__all__ = ["Contribution", "Finding", "Judged", "WatchSettings", "because"]
 
 
-class WatchSettings(Settings):
-    """How a detector is used; written beside the detector's own settings."""
+class Judged(Looks):
+    """What findings are held against, what they cost, and when their model is renewed."""
 
-    title: str = Field("", description="Name for people; the key where it is empty")
-    asset: str = Field(description="The asset that a finding is about")
-    signals: tuple[str, ...] = Field(
-        (), description="Paths or globs; if empty, the asset's measured signals"
-    )
-    step: Duration = Field(SECOND, gt=0, description="Grid on which signals are aligned")
-    lateness: Duration = Field(
-        SECOND, ge=0, description="How long a row waits for samples that come late"
-    )
-    learn: Duration = Field(
-        30 * MINUTE, gt=0, description="Length of normal operation to learn from"
-    )
-    normal: str = Field(
-        "", description="Expression that is true in normal operation, e.g. \"state == 'Execute'\""
-    )
-    hold: Duration = Field(
-        10 * SECOND, ge=0, description="A finding opens after this long above the limit"
-    )
     event: str = Field(
         "",
         description="Expression that is true while the asset really is in trouble, e.g. "
@@ -48,10 +30,25 @@ class WatchSettings(Settings):
         DetectorRenewal(), description="When it is fitted again; only when a person asks if empty"
     )
 
+
+class WatchSettings(Judged):
+    """How a detector is used; written beside the detector's own settings."""
+
+    learn: Duration = Field(
+        30 * MINUTE, gt=0, description="Length of normal operation to learn from"
+    )
+    normal: str = Field(
+        "", description="Expression that is true in normal operation, e.g. \"state == 'Execute'\""
+    )
+    hold: Duration = Field(
+        10 * SECOND, ge=0, description="A finding opens after this long above the limit"
+    )
+
     @property
     def looks(self) -> dict[str, Any]:
         """What a model depends on. The rest may change, and the model stays."""
-        return self.model_dump(mode="json", exclude={"event", "costs", "renewal"})
+        beside = {"title", "hold", "event", "costs", "renewal"}
+        return self.model_dump(mode="json", exclude=beside)
 
     @classmethod
     def split(cls, settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

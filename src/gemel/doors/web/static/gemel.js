@@ -73,9 +73,31 @@ document.addEventListener("submit", (event) => {
   if (!form) return;
   event.preventDefault();
   const { action, ...values } = form.dataset;
-  const fields = Object.fromEntries(new FormData(form, event.submitter));
-  act(action, { ...values, ...fields }, event.submitter);
+  const button = event.submitter;
+  fieldsOf(form, button).then(
+    (fields) => act(action, { ...values, ...fields }, button),
+    (error) => say(error.message, true),
+  );
 });
+
+const LARGEST = 400_000; // bytes of all files of a form; a message to the server holds little more
+
+/** The fields of a form. A chosen file is told by its name and its text. */
+async function fieldsOf(form, button) {
+  const fields = {};
+  let bytes = 0;
+  for (const [name, value] of new FormData(form, button)) {
+    if (!(value instanceof File)) fields[name] = value;
+    if (!(value instanceof File) || !value.name) continue;
+    bytes += value.size;
+    if (bytes > LARGEST) throw new Error(`${value.name} is too large: files of ${LARGEST / 1000} kB at most`);
+    const text = await value.text().catch(() => {
+      throw new Error(`${value.name} cannot be read any more; choose it again`);
+    });
+    (fields[name] ??= []).push({ name: value.name, text });
+  }
+  return fields;
+}
 
 // Parts: the server replaces what has changed, but never what somebody is typing in.
 

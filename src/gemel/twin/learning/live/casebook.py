@@ -73,7 +73,9 @@ class Casebook:
         """From history since `start`. May wait for the disk."""
 
         def events(kind: str, subject: str = asset) -> list[Event]:
-            return store.events(kind, subject, start=start, end=now + 1, limit=_MOST)
+            # Those of all assets below come with them: what is wrong with a part is its own.
+            told = store.events(kind, subject, start=start, end=now + 1, limit=_MOST)
+            return [event for event in told if event.subject == subject]
 
         said = {e.payload["finding"]: e for e in
                 store.events("label", asset, start=start, limit=_MOST)}  # fmt: skip

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from gemel.core.settings import Settings
 from gemel.core.time import HOUR, MINUTE, SECOND, Duration
+from gemel.twin.learning.chosen import Looks
 
 __all__ = ["Renewal", "TaskUse"]
 
@@ -29,18 +30,9 @@ class Renewal(Settings):
     )
 
 
-class TaskUse(Settings):
+class TaskUse(Looks):
     """Where the rows of a task come from, and what is done with what it says."""
 
-    title: str = Field("", description="Name for people; the key where it is empty")
-    asset: str = Field(description="The asset that it is about")
-    signals: tuple[str, ...] = Field(
-        (), description="Paths or globs; if empty, the asset's measured signals"
-    )
-    step: Duration = Field(SECOND, gt=0, description="Grid on which signals are aligned")
-    lateness: Duration = Field(
-        SECOND, ge=0, description="How long a row waits for samples that come late"
-    )
     when: str = Field("", description="Expression that is true in rows that count; all if empty")
     failed: str = Field(
         "",

@@ -46,6 +46,8 @@ class Plan:
     titles: tuple[str, ...]
     variants: tuple[Variant, ...]
     costs: tuple[Cost, ...]
+    remarks: tuple[str, ...] = ()
+    """What of the alternatives is not as in the line, and who compares them should know."""
 
     @property
     def line(self) -> Line:
@@ -99,6 +101,14 @@ class Compared:
         return estimate(other[:n] - first[:n])
 
     @property
+    def spent(self) -> bool:
+        """Whether it ended for want of replications: with more of them it goes on."""
+        played = max(len(column) for columns in self.values.values() for column in columns)
+        return not self.certain and self.best is not None and (
+            played >= self.plan.experiment.play.most
+        )  # fmt: skip
+
+    @property
     def sentence(self) -> str:
         """The answer."""
         experiment = self.plan.experiment
@@ -139,7 +149,9 @@ class Compared:
             "best": None if self.best is None else plan.names[self.best],
             "certain": self.certain,
             "finished": self.finished,
+            "spent": self.spent,
             "sentence": self.sentence,
+            "remarks": list(plan.remarks),
             "simulator": self.simulator,
             "parts": self.trial.parts,
             "horizon_s": self.trial.horizon_s,

@@ -8,24 +8,23 @@ not known and chance together, and a regression over samples says which toleranc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from math import log2, nan, sqrt
-from typing import Any, Final
+from math import log2
+from typing import Final
 
 import numpy as np
 
 from gemel.core.control.quantiles import t_quantile
-from gemel.core.errors import ConfigurationError
 from gemel.core.frame import Values
 from gemel.core.line import Line
 from gemel.core.line.changes import Change, Variant, changed
 from gemel.core.line.statistics import Estimate
-from gemel.core.probability import normal_quantile
 from gemel.parts.simulators.base import Run, Scenarios, Trial
 from gemel.twin.planning.experiments.comparing import trial_of
 from gemel.twin.planning.experiments.designs import Levels, latin_hypercube, levels_of
+from gemel.twin.planning.experiments.expectation import Expected, Week, new_of
 from gemel.twin.planning.experiments.measures import measured
 from gemel.twin.planning.experiments.playing import (
     Task,
@@ -35,136 +34,81 @@ from gemel.twin.planning.experiments.playing import (
 )
 from gemel.twin.planning.experiments.settings import Experiment, Learning, NewLine
 
-__all__ = ["Expected", "Week", "expected", "learned", "mattering", "share_interval"]
+__all__ = ["Design", "Sampled", "design_of", "expected", "learned", "mattering"]
 
 _RAMP_LUCK: Final = 500_000_000
 """Number of the first replication of a ramp-up: other luck than that of the finished line."""
 _RAMP_SAMPLES: Final = 200
-_QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
+_FEW: Final = 20
+"""Lines whose weeks are finished before a curve is drawn through them."""
+_AT_A_TIME: Final = 2
+"""Tasks of a piece for each worker: little is lost when it is ended."""
 
 
 @dataclass(frozen=True, slots=True)
-class Week:
-    """A week of the ramp-up: good parts per hour (mean, and the 5 % and 95 % quantiles of the
-    samples), share of samples that reach the demand, and good parts made up to its end against
-    those that were wanted."""
-
-    number: int
-    mean: float
-    low: float
-    high: float
-    reached: float
-    made: float
-    wanted: float
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What is to be expected.
-
-    rate      good parts per hour of each sample, float64[n]; 0 where nothing comes out
-    cost      of a good part of each sample, float64[n]
-    matters   by tolerance: what its whole width does to the rate, with its interval
-    weeks     the ramp-up, if one is described
-    finished  all samples were played
-    """
+class Design:
+    """What is played: lines between their tolerances, each a task, and the first of them in the
+    weeks of their ramp-up."""
 
     experiment: Experiment
+    line: Line
+    levels: tuple[Levels, ...]
+    points: Values
     simulator: str
     trial: Trial
+
+    @property
+    def new(self) -> NewLine:
+        return new_of(self.experiment)
+
+    @property
+    def samples(self) -> int:
+        return len(self.points)
+
+    @property
+    def weeks(self) -> int:
+        return 0 if self.new.ramp_up is None else self.new.ramp_up.weeks
+
+    @property
+    def ramped(self) -> int:
+        """As many lines as are enough for a curve; in all weeks of it each has the same luck."""
+        return min(self.samples, _RAMP_SAMPLES) if self.weeks else 0
+
+    def variant(self, sample: int) -> Variant:
+        """The line of one sample."""
+        changes: list[Change] = [
+            level.change(at)
+            for level, at in zip(self.levels, self.points[sample].tolist(), strict=False)
+        ]
+        return changed(self.line, changes)
+
+    def task(self, sample: int) -> Task:
+        """One line as it is in the end."""
+        v = self.variant(sample)
+        trial = replace(self.trial, first=sample)
+        return Task(self.simulator, v.line, trial, scenarios_of(v.line, [v]))
+
+    def ramp(self, sample: int) -> Task:
+        """One line in each of its weeks."""
+        learning = self.new.ramp_up
+        if learning is None:
+            raise AssertionError("there is no ramp-up to play")
+        v = self.variant(sample)
+        trial = replace(self.trial, first=_RAMP_LUCK + sample)
+        return Task(self.simulator, v.line, trial, _ramped(scenarios_of(v.line, [v]), learning))
+
+
+@dataclass(slots=True)
+class Sampled:
+    """What is played so far.
+
+    rate, cost  good parts per hour, and cost of a good part, of each sample, float64[n]
+    ramp        good parts per hour by sample and week, float64[m, weeks]
+    """
+
     rate: Values
     cost: Values
-    matters: dict[str, Estimate]
-    weeks: tuple[Week, ...]
-    finished: bool
-
-    @property
-    def demand(self) -> float:
-        """Good parts per hour that are wanted."""
-        return _new(self.experiment).demand.per_hour
-
-    @property
-    def reaches(self) -> Estimate:
-        """Probability that the demand is reached, with E. B. Wilson's interval."""
-        return share_interval(int((self.rate >= self.demand).sum()), len(self.rate))
-
-    @property
-    def shortfall(self) -> Values:
-        """Parts per hour that are missing, of each sample; 0 where none are."""
-        return np.asarray(np.maximum(self.demand - self.rate, 0.0))
-
-    @property
-    def sentence(self) -> str:
-        """The answer."""
-        p = self.reaches
-        if not len(self.rate):
-            return "nothing is known yet"
-        said = (
-            f"{self.demand:.5g} good parts per hour are reached with {100 * p.value:.0f} % "
-            f"({100 * p.low:.0f} to {100 * p.high:.0f} %)"
-        )
-        short = self.shortfall[self.shortfall > 0]
-        if len(short):
-            said += f"; where not, {short.mean():.4g} are missing on average"
-        return said
-
-    def record(self) -> dict[str, Any]:
-        """JSON-able."""
-        p, short = self.reaches, self.shortfall
-        return {
-            "sentence": self.sentence,
-            "demand_per_hour": self.demand,
-            "samples": len(self.rate),
-            "finished": self.finished,
-            "reaches": {"value": p.value, "low": p.low, "high": p.high},
-            "good_parts_per_hour": _spread(self.rate),
-            "shortfall_per_hour": {
-                **_spread(short),
-                "where_short": float(short[short > 0].mean()) if (short > 0).any() else 0.0,
-            },
-            "cost_per_part": _spread(self.cost[np.isfinite(self.cost)]),
-            "matters": {
-                path: {"value": e.value, "low": e.low, "high": e.high}
-                for path, e in self.matters.items()
-            },
-            "ramp_up": [
-                {
-                    "week": w.number, "good_parts_per_hour": w.mean, "low": w.low, "high": w.high,
-                    "reaches": w.reached, "made": w.made, "wanted": w.wanted,
-                }
-                for w in self.weeks
-            ],
-            "simulator": self.simulator,
-            "parts": self.trial.parts,
-            "horizon_s": self.trial.horizon_s,
-            "warm_up": self.trial.warm_up,
-            "seed": self.trial.seed,
-        }  # fmt: skip
-
-
-def _new(experiment: Experiment) -> NewLine:
-    if experiment.new is None:
-        raise ConfigurationError("has no `new`: what the line must make, and its tolerances")
-    return experiment.new
-
-
-def _spread(values: Values) -> dict[str, float]:
-    if not len(values):
-        return {}
-    quantiles = np.quantile(values, _QUANTILES).tolist()
-    named = {f"q{round(100 * q):02d}": v for q, v in zip(_QUANTILES, quantiles, strict=True)}
-    return {"mean": float(values.mean()), **named}
-
-
-def share_interval(hits: int, count: int, confidence: float = 0.95) -> Estimate:
-    """A share with E. B. Wilson's interval (Journal of the American Statistical Association 22
-    (1927) 209)."""
-    if not count:
-        return Estimate(nan, nan, nan, 0)
-    z, p = normal_quantile(0.5 + confidence / 2), hits / count
-    middle = (p + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * sqrt(p * (1 - p) / count + z * z / (4 * count**2))
-    return Estimate(p, max(0.0, middle - half), min(1.0, middle + half), count)
+    ramp: Values
 
 
 def learned(start: float, rate: float, week: int) -> float:
@@ -172,69 +116,89 @@ def learned(start: float, rate: float, week: int) -> float:
     return max(1.0, start * float(week ** log2(rate)))
 
 
+def design_of(experiment: Experiment, line: Line) -> Design:
+    """What is to be played, checked before anything is. Raises `ConfigurationError`; its `where` is
+    the tolerance to blame."""
+    new = new_of(experiment)
+    levels = tuple(levels_of(dict(new.tolerances)))
+    points = latin_hypercube(new.samples, max(len(levels), 1), experiment.play.seed)
+    # The ends make sense, before anything is played.
+    ends = [changed(line, [level.change(end)]).line for level in levels for end in (-1.0, 1.0)]
+    trial = trial_of(experiment.play, line)
+    found = Design(experiment, line, levels, points, "", trial)
+    name = common_simulator([line, *ends, found.variant(0).line], experiment.play.simulator)
+    return replace(found, simulator=name)
+
+
 def expected(
-    experiment: Experiment,
-    line: Line,
+    design: Design,
     *,
     executor: Executor | None = None,
     workers: int = 1,
     progress: Callable[[int, int], bool] | None = None,
+    kept: Sampled | None = None,
+    keep: Callable[[Sampled], None] | None = None,
+    look: Callable[[Callable[[], Expected]], None] | None = None,
 ) -> Expected:
     """Play the samples, and the weeks of the ramp-up.
 
-    Ended by `progress`, it says what the samples that are finished say, without a ramp-up. Raises
-    `ConfigurationError`; its `where` is the tolerance to blame.
+    Ended by `progress`, it says what the samples that are finished say. `keep` is given all of them
+    after every few; what it was given is `kept` of a later call, which comes to the same end.
+    `look` is given, as often, what says where it stands.
     """
-    new = _new(experiment)
-    levels = levels_of(dict(new.tolerances))
-    points = latin_hypercube(new.samples, max(len(levels), 1), experiment.play.seed)
-    # The ends make sense, before anything is played.
-    ends = [changed(line, [level.change(end)]).line for level in levels for end in (-1.0, 1.0)]
-    variants = [_sampled(line, levels, point) for point in points]
-    name = common_simulator([line, *ends, variants[0].line], experiment.play.simulator)
-    trial = trial_of(experiment.play, line)
-    weeks = 0 if new.ramp_up is None else new.ramp_up.weeks
-    ramped = min(len(variants), _RAMP_SAMPLES) if weeks else 0
-    whole = len(variants) + ramped
-    done: list[Run] = []
+    n, m = design.samples, design.ramped
+    rate, cost, ramp = np.zeros(n), np.zeros(n), np.zeros((m, design.weeks))
+    done = there = 0
+    if kept is not None:
+        done, there = len(kept.rate), len(kept.ramp)
+        rate[:done], cost[:done], ramp[:there] = kept.rate, kept.cost, kept.ramp
 
-    def told(now: int, _all: int) -> bool:
-        return progress is None or progress(len(done) + now, whole)
+    def standing() -> Expected:
+        return _expected(design, Sampled(rate[:done], cost[:done], ramp[:there]))
 
-    for begin in range(0, len(variants), _RAMP_SAMPLES):
-        some = variants[begin : begin + _RAMP_SAMPLES]
-        tasks = [
-            Task(name, v.line, replace(trial, first=begin + i), scenarios_of(v.line, [v]))
-            for i, v in enumerate(some)
-        ]
-        runs = run_tasks(tasks, executor, workers, told)
+    def play(tasks: Sequence[Task]) -> list[Run] | None:
+        def told(now: int, _all: int) -> bool:
+            return progress is None or progress(done + there + now, n + m)
+
+        return run_tasks(tasks, executor, workers, told)
+
+    def finished() -> None:
+        if keep is not None:
+            keep(Sampled(rate[:done], cost[:done], ramp[:there]))
+        if look is not None:
+            look(standing)
+
+    step = _AT_A_TIME * workers
+    while done < n:
+        count = min(step, n - done)
+        runs = play([design.task(done + i) for i in range(count)])
         if runs is None:
-            break
-        done += runs
-    rate, cost = _measures(experiment, trial, done)
-    finished = len(done) == len(variants)
-    ramp: tuple[Week, ...] = ()
-    if finished and new.ramp_up is not None:
-        # As many lines as are enough for a curve, in all weeks of which each has the same luck.
-        tasks = [
-            Task(
-                name, v.line, replace(trial, first=_RAMP_LUCK + i),
-                _ramped(scenarios_of(v.line, [v]), new.ramp_up),
-            )
-            for i, v in enumerate(variants[:ramped])
-        ]  # fmt: skip
-        runs = run_tasks(tasks, executor, workers, told)
-        finished = runs is not None
-        ramp = () if runs is None else _weeks(runs, new)
-    matters = mattering([level.path for level in levels], points[: len(rate)], rate)
-    return Expected(experiment, name, trial, rate, cost, matters, ramp, finished)
+            return standing()
+        span = slice(done, done + count)
+        rate[span], cost[span] = _measures(design.experiment, design.trial, runs)
+        done += count
+        finished()
+    while there < m:
+        count = min(step, m - there)
+        runs = play([design.ramp(there + i) for i in range(count)])
+        if runs is None:
+            return standing()
+        weeks = np.array([3_600 * run.throughput[:, 0] for run in runs])
+        ramp[there : there + count] = np.nan_to_num(weeks, nan=0.0)
+        there += count
+        finished()
+    return standing()
 
 
-def _sampled(line: Line, levels: list[Levels], point: Values) -> Variant:
-    changes: list[Change] = [
-        level.change(at) for level, at in zip(levels, point.tolist(), strict=False)
-    ]
-    return changed(line, changes)
+def _expected(design: Design, played: Sampled) -> Expected:
+    rate, ramp = played.rate.copy(), played.ramp
+    matters = mattering([level.path for level in design.levels], design.points[: len(rate)], rate)
+    enough = len(ramp) >= min(_FEW, max(1, design.ramped))
+    return Expected(
+        design.experiment, design.simulator, design.trial, rate, played.cost.copy(), matters,
+        _weeks(ramp, design.new) if enough else (),
+        len(rate) == design.samples and len(ramp) == design.ramped,
+    )  # fmt: skip
 
 
 def _measures(experiment: Experiment, trial: Trial, runs: list[Run]) -> tuple[Values, Values]:
@@ -260,11 +224,10 @@ def _ramped(one: Scenarios, learning: Learning) -> Scenarios:
     )
 
 
-def _weeks(runs: list[Run], new: NewLine) -> tuple[Week, ...]:
+def _weeks(rates: Values, new: NewLine) -> tuple[Week, ...]:
     learning = new.ramp_up
     if learning is None:
         return ()
-    rates = np.nan_to_num(np.array([3_600 * run.throughput[:, 0] for run in runs]), nan=0.0)
     made = np.cumsum(rates.mean(axis=0) * learning.hours_per_week)
     wanted = new.demand.per_hour * learning.hours_per_week
     low, high = np.quantile(rates, (0.05, 0.95), axis=0)

@@ -13,6 +13,7 @@ import numpy as np
 
 from gemel.core.errors import ConfigurationError
 from gemel.core.line import Line, Snapshot
+from gemel.core.line.carried import carried
 from gemel.core.line.changes import Variant, line_hash
 from gemel.parts.simulators import SIMULATORS
 from gemel.parts.simulators.base import Run, Scenarios, Trial
@@ -59,12 +60,17 @@ def scenarios_of(line: Line, variants: Sequence[Variant]) -> Scenarios:
 def common_simulator(
     lines: Sequence[Line], name: str | None = None, start: Snapshot | None = None
 ) -> str:
-    """The fastest simulator that covers all lines: two might measure a little differently, so that
-    alternatives are never compared across them. Raises `ConfigurationError`."""
-    names = {simulator_for(line, name, start)[0] for line in lines}
+    """The fastest simulator that covers all lines, each beginning with what of `start` it carries:
+    two might measure a little differently, so that alternatives are never compared across them.
+    Raises `ConfigurationError`."""
+    names = {simulator_for(line, name, _begun(start, line))[0] for line in lines}
     if len(names) < 2:
         return names.pop() if names else "flow_line"
-    return simulator_for(lines[0], "events", start)[0]
+    return simulator_for(lines[0], "events", _begun(start, lines[0]))[0]
+
+
+def _begun(start: Snapshot | None, line: Line) -> Snapshot | None:
+    return None if start is None else carried(start, line)[0]
 
 
 class Player:
@@ -90,6 +96,7 @@ class Player:
             self.groups.setdefault(key, []).append(i)
         self.simulator = common_simulator(list(lines.values()), simulator, trial.start)
         self.variants, self.lines = list(variants), lines
+        self.starts = {key: _begun(trial.start, line) for key, line in lines.items()}
 
     def run(
         self, which: Sequence[int], first: int, count: int,
@@ -119,7 +126,10 @@ class Player:
                 line = self.lines[key]
                 columns = scenarios_of(line, [self.variants[i] for i in some])
                 for r in range(first, first + count):
-                    trial = replace(self.trial, replications=1, first=self.trial.first + r)
+                    trial = replace(
+                        self.trial, replications=1, first=self.trial.first + r,
+                        start=self.starts[key],
+                    )  # fmt: skip
                     tasks.append(Task(self.simulator, line, trial, columns))
                     places.append([wanted[i] for i in some])
         return tasks, places

@@ -83,7 +83,9 @@ class Scenario(Settings):
     """An alternative to the line."""
 
     title: str = Field("", description="For people; the key where it is empty")
-    line: str = Field("", description="Another file of a line, for another layout")
+    line: LineOrFile = Field(
+        "", description="Another layout: its file, from the folder of this one; or the line itself"
+    )
     cost: Costs = Field(Cost(), description="What it costs more than the line as it is")
     changes: dict[str, Any] = Field({}, description="By path, a value or a factor such as '*0.9'")
 

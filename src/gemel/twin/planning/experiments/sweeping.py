@@ -142,6 +142,9 @@ def grid(experiment: Experiment, line: Line) -> Grid:
             beside &= variant.line is line
             lines.setdefault(line_hash(variant.line), variant.line)
     play = experiment.play
+    if play.start is not None:  # all points begin with the very same
+        for one in lines.values():
+            play.start.check(one)
     simulator = common_simulator(list(lines.values()), play.simulator, play.start)
     trial = trial_of(experiment.play, line)
     size = _SLOW if simulator != "flow_line" else BLOCK if beside else _OWN_LINES

@@ -16,12 +16,10 @@ from pydantic import Field
 
 from gemel.core.errors import ConfigurationError, did_you_mean
 from gemel.core.plant import PlantSignal, Signal
-from gemel.core.settings import Settings
 from gemel.core.time import SECOND, Duration, parse_duration
 from gemel.parts.detectors import Detector
 from gemel.twin.learning.chosen import chosen_signals
-from gemel.twin.learning.detecting.settings import DetectorRenewal, EventCosts
-from gemel.twin.learning.findings import WatchSettings
+from gemel.twin.learning.findings import Judged, WatchSettings
 from gemel.twin.learning.live.forms.base import told_signals
 from gemel.twin.learning.tasks.anomaly import AnomalyTask
 from gemel.twin.learning.tasks.recordings import Normal, budget_rate
@@ -41,18 +39,9 @@ _OF_TASKS: Final = ("window", "least", "every", "failed", "renewed", "interval")
 _ROWS: Final = re.compile(r"(\d+) rows?")
 
 
-class AnomalyUse(Settings):
+class AnomalyUse(Judged):
     """Where the rows of a task `anomaly` come from, and when something is said of them."""
 
-    title: str = Field("", description="Name for people; the key where it is empty")
-    asset: str = Field(description="The asset that a finding is about")
-    signals: tuple[str, ...] = Field(
-        (), description="Paths or globs; if empty, the asset's measured signals"
-    )
-    step: Duration = Field(SECOND, gt=0, description="Grid on which signals are aligned")
-    lateness: Duration = Field(
-        SECOND, ge=0, description="How long a row waits for samples that come late"
-    )
     when: str = Field(
         "", description="Expression that is true in rows that are learned from and scored"
     )
@@ -61,15 +50,6 @@ class AnomalyUse(Settings):
     )
     hold: Duration = Field(
         10 * SECOND, ge=0, description="A finding opens after this long above the limit"
-    )
-    event: str = Field(
-        "", description="Expression that is true while the asset really is in trouble"
-    )
-    costs: EventCosts = Field(
-        EventCosts(), description="What findings cost: by this models are compared"
-    )
-    renewal: DetectorRenewal = Field(
-        DetectorRenewal(), description="When it is fitted again; only when a person asks if empty"
     )
 
 
@@ -124,11 +104,8 @@ class AnomalyForm:
             chosen = tuple(p for p in chosen_signals(every, signals) if p not in left_out)
             if not chosen:
                 raise ConfigurationError("ignore: no signal is left to look at")
-        words: dict[str, Any] = {
-            "title": use.title, "signals": chosen, "step": use.step, "lateness": use.lateness,
-            "normal": use.when, "hold": use.hold, "event": use.event, "costs": use.costs,
-            "renewal": use.renewal,
-        }  # fmt: skip
+        words = {field: getattr(use, field) for field in Judged.model_fields}
+        words |= {"signals": chosen, "normal": use.when, "hold": use.hold}
         if use.learn is not None:
             words["learn"] = use.learn
         # Not read again: what was read is in ns by now.
