@@ -39,7 +39,7 @@ from gemel.twin.alarms.settings import AlarmSettings
 from gemel.twin.learning import WatchSettings
 from gemel.twin.learning.lineage import facets
 from gemel.twin.learning.lineage.openlineage import STANDARD
-from gemel.twin.learning.live.forms import AnomalyUse, InspectionUse
+from gemel.twin.learning.live.forms import AnomalyUse, FaultUse, InspectionUse
 from gemel.twin.learning.live.settings import TaskUse
 from gemel.twin.mirror.features import FeatureUse
 from gemel.twin.operations import OperationsSettings
@@ -89,8 +89,10 @@ class Schema:
                 yield f"{prose(said)}\n"
             yield self.table(found)
 
-    def table(self, schema: dict[str, Any] | None = None) -> str:
-        """The fields of one model."""
+    def table(
+        self, schema: dict[str, Any] | None = None, only: frozenset[str] | None = None
+    ) -> str:
+        """The fields of one model, all or `only` some."""
         schema = self.whole if schema is None else schema
         fields: dict[str, Any] = schema.get("properties", {})
         if not fields:
@@ -98,6 +100,8 @@ class Schema:
         required = schema.get("required", [])
         lines = ["| field | value | default | meaning |", "|---|---|---|---|"]
         for name, field in fields.items():
+            if only is not None and name not in only:
+                continue
             default = "required" if name in required else self.default(field)
             words = cell(self.describe(field))
             lines.append(f"| `{name}` | {cell(self.kind(field))} | {cell(default)} | {words} |")
@@ -334,6 +338,9 @@ def parts() -> str:
             text += [prose(TaskUse.__doc__ or "") + "\n", use.table(), *use.tables(4)]
             text.append("### Use of a task `anomaly` { #use-of-a-task-anomaly }\n")
             text += [prose(AnomalyUse.__doc__ or "") + "\n", Schema(AnomalyUse).table()]
+            text.append("### Use of a task `fault` { #use-of-a-task-fault }\n")
+            own = frozenset(FaultUse.model_fields) - frozenset(TaskUse.model_fields)
+            text += [prose(FaultUse.__doc__ or "") + "\n", Schema(FaultUse).table(only=own)]
             text.append("### Use of a task `inspection` { #use-of-a-task-inspection }\n")
             text += [prose(InspectionUse.__doc__ or "") + "\n", Schema(InspectionUse).table()]
         if name == "operators":

@@ -31,6 +31,7 @@ from gemel.twin.alarms import AlarmSettings
 from gemel.twin.alarms import check as check_alarms
 from gemel.twin.decisions import targets
 from gemel.twin.learning import Condition, Normal, WatchSettings, chosen_signals
+from gemel.twin.learning.detecting.rare import regime_path
 from gemel.twin.mirror.names import Names, Resolver
 from gemel.twin.operations import Machine, OperationsSettings, machines
 
@@ -356,6 +357,7 @@ def _trial(document: Document, plan: Plan) -> Iterator[Advice]:
             Normal.of(
                 (), numbers, watch.step, watch.lateness, watch.normal, plan.signals, watch.asset
             )
+            regime_path(watch, plan.signals)
             if watch.event:
                 Condition.of(watch.event, plan.signals, numbers, watch.asset)
         except ConfigurationError as error:

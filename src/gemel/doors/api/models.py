@@ -178,9 +178,13 @@ async def labels(daemon: Running, _: Viewer) -> dict[str, Any]:
         for watch in daemon.rooms.watches.values()
         if watch.model is not None
     }
-    # What a task says of pictures is judged from its first finding on: since when it looks is not
-    # kept.
-    told = {name: [e.time for e in findings if e.source == name] for name in daemon.plan.pictures}
+    # What a task says of pictures, or of faults, is judged from its first finding on: since when it
+    # looks is not kept.
+    finds = [name for name, learner in daemon.rooms.learners.items() if learner.finds]
+    told = {
+        name: [e.time for e in findings if e.source == name]
+        for name in (*daemon.plan.pictures, *finds)
+    }
     first |= {name: min(times) for name, times in told.items() if times}
     return {
         "items": [

@@ -325,6 +325,12 @@ def _told(task: Any) -> str:
             + (" (warned)" if one["warns"] else "")
             for one in last["chances"]
         )
+    if "novelty" in last:
+        why = last["why"] or {}
+        if not why.get("cause"):
+            return ""
+        far = f"{why['novelty']:.2g} times as far from what is known as it may be"
+        return f"{why['cause']}, {far if why['new'] else format(why['probability'], '.0%')}"
     return f"{last['value']:.4g} {task['unit']} [{last['low']:.4g}, {last['high']:.4g}]"
 
 

@@ -38,7 +38,16 @@ def detectors(viewer: Viewer, found: list[Plain]) -> Html:
 def _card(viewer: Viewer, one: Plain) -> Html:
     rows: list[tuple[str, Child]] = []
     if one["model"]:
-        rows.append(("Champion", _model(viewer, one["model"], one.get("evidence") or {})))
+        rows.append(
+            (
+                "Champion",
+                _model(
+                    viewer,
+                    one["model"],
+                    {**(one.get("evidence") or {}), "regimes": one.get("regimes") or {}},
+                ),
+            )
+        )
     for role, beside, name in (
         ("candidate", "shadow", "In shadow"), ("former", "watched", "Before"),
     ):  # fmt: skip
@@ -83,7 +92,16 @@ def _model(viewer: Viewer, name: str, evidence: Plain) -> Html:
         f", learned from {viewer.clock(window[0])} to {viewer.clock(window[1])}" if window else ""
     )
     because = evidence.get("because")
-    return join(h("code", name[:8]), told, f"; {because}" if because else None)
+    before = {
+        name: about["from before"]
+        for name, about in evidence.get("regimes", {}).items()
+        if about["from before"]
+    }
+    kept = ", ".join(f"{many(rows, 'row')} of {name}" for name, rows in before.items())
+    return join(
+        h("code", name[:8]), told, f", and from {kept} made before that" if kept else None,
+        f"; {because}" if because else None,
+    )  # fmt: skip
 
 
 def _drift(drift: Plain) -> str:

@@ -48,10 +48,8 @@ def what(told: Plain) -> str:
     first = told["known"][0]
     done = f" {first['said'].capitalize()}." if first["said"] else ""
     sure, low, high = (f"{100 * first[name]:.0f}" for name in ("probability", "low", "high"))
-    return (
-        f"Probably {first['name']} ({sure} %, {low} to {high} %), as people said of findings like "
-        f"it.{done}"
-    )
+    band = f", {low} to {high} %" if low != high else ""
+    return f"Probably {first['name']} ({sure} %{band}), as people said of findings like it.{done}"
 
 
 def behind(told: Plain) -> str:

@@ -56,6 +56,7 @@ async def build(around: Surroundings) -> Html:
     viewer = around.viewer
     parts: dict[str, Callable[[], Html]] = {
         "problems": lambda: _problems(around.status),
+        "faults": lambda: _faults(viewer, facts.tasks),
         "life": lambda: _life(viewer, facts.tasks),
         "quality": lambda: _quality(facts.signals),
         "findings": lambda: _findings(viewer, facts.findings),
@@ -118,20 +119,32 @@ def _findings(viewer: Viewer, findings: list[Plain]) -> Html:
                  aside=f"{len(findings)} in seven days")  # fmt: skip
 
 
+def _faults(viewer: Viewer, tasks: list[Plain]) -> Html:
+    """Which of the known faults it is, what is not normal first."""
+    mine = [t for t in tasks if t["task"] == "fault"]
+    if not mine:
+        return Html("")
+    mine.sort(key=lambda t: ((t["last"] or {}).get("why") or {}).get("cause", "") == "normal")
+    shown = [_card(viewer, t, "known faults") for t in mine]
+    return panel("What is it?", h("div", shown, cls="cards"))
+
+
+def _card(viewer: Viewer, task: Plain, of: str) -> Html:
+    return h(
+        "article",
+        h("div", h("span", f"{words(task['asset'])} · {of}"),
+          h("span", h("a", f"model {task['champion']['model'][:8]}", href="/models"))
+          if task["champion"] else h("span", "no model yet"), cls="top"),
+        h("p", h("b", task["title"]), cls="what"), estimate(viewer, task), cls="card")  # fmt: skip
+
+
 def _life(viewer: Viewer, tasks: list[Plain]) -> Html:
     """Remaining life and chances of failure, the most pressing first."""
     mine = [t for t in tasks if t["task"] in _OF_LIFE]
     if not mine:
         return Html("")
     mine.sort(key=_pressing)
-    shown = [
-        h("article",
-          h("div", h("span", f"{words(t['asset'])} · {_OF_LIFE[t['task']]}"),
-            h("span", h("a", f"model {t['champion']['model'][:8]}", href="/models"))
-            if t["champion"] else h("span", "no model yet"), cls="top"),
-          h("p", h("b", t["title"]), cls="what"), estimate(viewer, t), cls="card")
-        for t in mine
-    ]  # fmt: skip
+    shown = [_card(viewer, t, _OF_LIFE[t["task"]]) for t in mine]
     return panel("How long is left?", h("div", shown, cls="cards"))
 
 

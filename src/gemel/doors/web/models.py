@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 from urllib.parse import quote
 
@@ -21,11 +22,13 @@ from gemel.doors.web.markup import (
     join,
     label,
     lasts,
+    many,
     moment,
     panel,
     table,
     words,
 )
+from gemel.doors.web.recognised import recognised
 from gemel.doors.web.viewer import Part, Viewer
 
 __all__ = ["build", "estimate"]
@@ -82,6 +85,8 @@ def estimate(viewer: Viewer, task: Plain) -> Html:
     old = h("span", f", {ago(age)} old", cls="stale") if age > 120 else None
     if "chances" in last:
         return join(chances(task), old, _reasons(last.get("why"), task["unit"]))
+    if "novelty" in last:
+        return recognised(viewer, task, old)
     unit = task["unit"]
     value = f"{figure(_round(last['value'], last))} {unit}".strip()
     band = f"[{figure(_round(last['low'], last))}, {figure(_round(last['high'], last))}]"
@@ -213,6 +218,7 @@ def _task(viewer: Viewer, task: Plain) -> Html:
         estimate(viewer, task) if champion else None,
         h("dl", [(h("dt", name), h("dd", value)) for name, value in rows], cls="facts"),
         _figures(champion.get("evidence") or {}),
+        _cases(viewer, champion.get("evidence") or {}),
         _wishes(viewer, task),
         cls="card",
     )  # fmt: skip
@@ -239,6 +245,22 @@ def _figures(evidence: Plain) -> Html | None:
         return None
     rows = [(h("dt", words(str(k))), h("dd", figure(v))) for k, v in plain]
     return h("details", h("summary", "Evidence", cls="link"), h("dl", rows, cls="facts"))
+
+
+def _cases(viewer: Viewer, evidence: Plain) -> Html | None:
+    """What a task of faults has learned from, where it is one."""
+    if not evidence.get("cases"):
+        return None
+    known = Counter(case["cause"] for case in evidence["cases"])
+    newest = {case["cause"]: case["end"] for case in evidence["cases"]}
+    rows: list[Child] = [
+        (h("dt", cause), h("dd", f"{many(count, 'case')}, the last {viewer.clock(newest[cause])}"))
+        for cause, count in known.items()
+    ]
+    more = [f"{cause}: {why}" for cause, why in evidence.get("left out", {}).items()]
+    more += evidence.get("without rows", [])
+    return h("details", h("summary", "Known faults", cls="link"), h("dl", rows, cls="facts"),
+             [h("p", f"Not learned: {said}", cls="faint") for said in more])  # fmt: skip
 
 
 def _wishes(viewer: Viewer, task: Plain) -> Html | None:

@@ -28,7 +28,16 @@ from gemel.twin.learning.chosen import measured
 from gemel.twin.learning.findings import WatchSettings
 from gemel.twin.learning.windows import Normal, recorded
 
-__all__ = ["Alike", "Deviation", "Diagnosed", "Diagnoses", "Likely", "Scene", "upstream"]
+__all__ = [
+    "Alike",
+    "Deviation",
+    "Diagnosed",
+    "Diagnoses",
+    "Likely",
+    "Scene",
+    "direction",
+    "upstream",
+]
 
 SETTLE: Final = 20 * SECOND
 """After the finding has opened: so many more rows say more than a few."""
@@ -249,7 +258,7 @@ def diagnose(detector: str, scene: Scene, store: Store, finding: Event, now: int
     blamed = finding.payload.get("contributions") or ()
     target = blamed[0]["signal"] if blamed else deviations[0].signal
     causes, itself, notes = _from_upstream(scene, normal, case, target)
-    profile = _profile(scene.own, sigmas)
+    profile = direction(scene.own, sigmas)
     known, new, alike, further = _from_memory(detector, scene.asset, store, finding, profile)
     return Diagnosed(
         finding=finding.supersedes or finding.id, detector=detector, deviations=deviations,
@@ -285,7 +294,7 @@ def _moved(normal: Window, case: Window, own: tuple[str, ...]) -> tuple[Values, 
     return usual, level, np.asarray((level - usual) / np.maximum(spread, least))
 
 
-def _profile(own: tuple[str, ...], sigmas: Values) -> dict[str, float]:
+def direction(own: tuple[str, ...], sigmas: Values) -> dict[str, float]:
     """Which way it went, not how far: a fault that grows looks like itself from early on."""
     held = np.clip(np.nan_to_num(sigmas), -_CLIP, _CLIP)
     length = float(np.linalg.norm(held))

@@ -78,6 +78,8 @@ class Finding(Payload):
     learned: tuple[int, int] | None = None
     """Data window of the model, ns UTC."""
     because: str = ""
+    fault: str = ""
+    """Of a task that knows classes: the class, or 'new'."""
     picture: str = ""
     """Of an inspection: hash of the picture that shows it best."""
 

@@ -29,6 +29,7 @@ from gemel.parts.detectors.base import Detector, Model, Score, Scorer, Window
 from gemel.parts.historians.base import Store
 from gemel.twin.learning.chosen import chosen_signals
 from gemel.twin.learning.detecting.noticing import Noticing
+from gemel.twin.learning.detecting.rare import Regimes
 from gemel.twin.learning.detecting.renewing import Desk, Renewing
 from gemel.twin.learning.detecting.steps import Steps
 from gemel.twin.learning.detecting.troubles import Troubles
@@ -134,6 +135,7 @@ class DetectorWatch:
             self._renewing = Renewing(
                 self, settings, detector, self._normal, store, desk, executor, clock, complete,
                 None if kept is None else kept.get("renewal"), self._steps,
+                Regimes.of(settings, signals, numbers),
             )  # fmt: skip
         if kept is not None:
             self._set(self._detector.load(kept["model"]), kept.get("name") or _hash(kept["model"]))

@@ -62,6 +62,27 @@ class Discriminant:
         away = (x - self.mean)[:, known]
         return np.asarray((away * self._solve(away, known)).sum(axis=1))
 
+    def distances(self, points: Values) -> Values:
+        """`distance` of each of many points, float64[n, all features]: float64[n, kinds]."""
+        x = (points[:, list(self.columns)] - self.centre) / self.scale
+        there = np.isfinite(x)
+        found = np.full((len(x), len(self.kinds)), np.nan)
+        patterns, pattern = np.unique(there, axis=0, return_inverse=True)
+        for number, known in enumerate(patterns):
+            if not known.any():
+                continue
+            rows = np.flatnonzero(pattern.reshape(-1) == number)
+            mine = x[np.ix_(rows, known)]
+            for place, mean in enumerate(self.mean):
+                away = mine - mean[known]
+                found[rows, place] = (away * self._solve(away, known)).sum(axis=1)
+        return found
+
+    def level(self, kind: int) -> tuple[Values, Values]:
+        """Mean of a class and spread about it, float64[k] each, in the features' own units."""
+        mean = self.mean[self.kinds.index(kind)] * self.scale + self.centre
+        return mean, np.sqrt(np.diag(self.spread)) * self.scale
+
     def known(self, point: Values) -> int:
         """How many of its features a point has."""
         return int(np.isfinite(point[list(self.columns)]).sum())
@@ -138,6 +159,24 @@ class Stages:
             found[mine] = found[mine].sum() * _share(self.whole.distance(point), sharpness)
         return found
 
+    def each(self, points: Values, sharpness: float, classes: int) -> tuple[Values, Values]:
+        """`probability` of each of many points, float64[n, classes], and how `far` each is from
+        the most probable class, float64[n, 2]."""
+        told = np.zeros((len(points), classes))
+        far = np.zeros((len(points), 2))
+        stages = [stage for stage in (self.common, self.whole) if stage is not None]
+        distances = [stage.distances(points) for stage in stages]
+        told[:, list(self.common.kinds)] = _shares(distances[0], sharpness)
+        if self.whole is not None:
+            mine = list(self.whole.kinds)
+            told[:, mine] = told[:, mine].sum(axis=1)[:, None] * _shares(distances[1], sharpness)
+        first = told.argmax(axis=1)
+        for i, (stage, distance) in enumerate(zip(stages, distances, strict=True)):
+            count = np.isfinite(points[:, list(stage.columns)]).sum(axis=1)
+            near = np.isin(first, stage.kinds) & (count > 0)
+            far[near, i] = distance[near].min(axis=1) / count[near]
+        return told, far
+
     def stage(self, *kinds: int) -> Discriminant:
         """The one that tells these classes by most features."""
         if self.whole is not None and set(kinds) <= set(self.whole.kinds):
@@ -189,3 +228,10 @@ def _share(distance: Values, sharpness: float) -> Values:
         return np.full(len(distance), 1 / len(distance))
     weight = np.exp(-0.5 * sharpness * (distance - distance.min()))
     return np.asarray(weight / weight.sum())
+
+
+def _shares(distance: Values, sharpness: float) -> Values:
+    """`_share` of each row; classes are even where nothing is known."""
+    distance = np.where(np.isnan(distance), 0.0, distance)
+    weight = np.exp(-0.5 * sharpness * (distance - distance.min(axis=1, keepdims=True)))
+    return np.asarray(weight / weight.sum(axis=1, keepdims=True))

@@ -91,10 +91,7 @@ def held_out(rows: Rows, folds: int, seed: int, shrinkage: float) -> Held:
         known = np.isin(labels, present)
         if len(present) > 1 and known.any():
             stages = fit_stages(rows.value[train], rows.label[train], rows.weight[train], shrinkage)
-            asked += [
-                _Asked(stages, int(example), int(label))
-                for example, label in zip(held[known], labels[known], strict=True)
-            ]
+            asked.append(_Asked(stages, held[known], labels[known]))
     if not asked:
         raise DataError(
             "no cause has examples of two units: what is new cannot be told from what is "
@@ -104,33 +101,30 @@ def held_out(rows: Rows, folds: int, seed: int, shrinkage: float) -> Held:
 
 
 class _Asked(NamedTuple):
-    """A model that has not seen an example, the example, and its class."""
+    """A model, examples that it has not seen, and their classes."""
 
     stages: Stages
-    example: int
-    label: int
+    examples: Numbers
+    labels: Numbers
 
 
 def _judged(asked: list[_Asked], rows: Rows) -> Held:
-    label = np.array([one.label for one in asked])
+    label = np.concatenate([one.labels for one in asked])
     count = np.bincount(label, minlength=len(rows.classes))
     weight = 1 / count[label] / (count > 0).sum()
-    point = [rows.middle[one.example] for one in asked]
-    best, sharpness, surest = np.inf, 1.0, np.zeros((0, 0))
+    best, sharpness, surest = np.inf, 1.0, (np.zeros((0, 0)), np.zeros((0, 2)))
     for tried in _SHARPNESS:
-        told = np.array(
-            [
-                one.stages.probability(x, tried, len(rows.classes))
-                for one, x in zip(asked, point, strict=True)
-            ]
-        )
+        each = [
+            one.stages.each(rows.middle[one.examples], tried, len(rows.classes)) for one in asked
+        ]
+        told = np.concatenate([probability for probability, _ in each])
         own = told[np.arange(len(label)), label]
         loss = float(-(weight * np.log(np.maximum(own, 1e-6))).sum())
         if loss < best:
-            best, sharpness, surest = loss, tried, told
-    kind = surest.argmax(axis=1)
-    far = [one.stages.far(x, int(k)) for one, x, k in zip(asked, point, kind, strict=True)]
-    return Held(sharpness, float((kind == label).mean()), np.array(far))
+            best, sharpness = loss, tried
+            surest = told, np.concatenate([far for _, far in each])
+    told, far = surest
+    return Held(sharpness, float((told.argmax(axis=1) == label).mean()), far)
 
 
 def limits(far: Values, share: float) -> tuple[Values, bool]:

@@ -13,7 +13,7 @@ from gemel.core.frame import Times
 from gemel.parts.historians.base import Store
 from gemel.twin.learning.detecting.settings import DetectorRenewal
 
-__all__ = ["Apart", "Spans", "inside"]
+__all__ = ["Apart", "Spans", "active", "inside", "span"]
 
 _MOST: Final = 100_000
 _NEVER: Final = 2**62
@@ -76,19 +76,19 @@ class Apart:
             if event.payload.get("detector") != detector:
                 continue
             answer = said.get(event.id) or said.get(event.supersedes or "")
-            span = _span(event)
+            stretch = span(event)
             if answer == "wrong" or (answer == "known" and renewal.learn_known):
-                by["believed"].append(span)
+                by["believed"].append(stretch)
             elif answer is None and event.kind == "shadow_finding":
                 continue  # a candidate's word alone takes nothing away
             else:
-                by["open" if answer is None else "right"].append(span)
-        by["right"] += [_span(e) for e in events("trouble") if e.source == detector]
+                by["open" if answer is None else "right"].append(stretch)
+        by["right"] += [span(e) for e in events("trouble") if e.source == detector]
         return cls(
             # Events of an asset come with those of all below it: sisters are no part of this one.
-            stops=tuple(_span(e) for path in above for e in events("stop", path)
+            stops=tuple(span(e) for path in above for e in events("stop", path)
                         if e.subject == path),
-            alarms=_active(store.events("alarm", asset, end=end, limit=_MOST)),
+            alarms=active(store.events("alarm", asset, end=end, limit=_MOST)),
             marked=renewal.left_out,
             right=tuple(by["right"]), open=tuple(by["open"]), believed=tuple(by["believed"]),
         )  # fmt: skip
@@ -103,13 +103,14 @@ def inside(time: Times, spans: Spans) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _span(event: Event) -> tuple[int, int]:
+def span(event: Event) -> tuple[int, int]:
+    """First and last moment of what an Event is about; far ahead while it lasts."""
     last = _NEVER if event.lasts or event.end is None else event.end
     return event.time, last
 
 
-def _active(changes: list[Event]) -> Spans:
-    """Each transition of an alarm says whether it is active."""
+def active(changes: list[Event]) -> Spans:
+    """When alarms were active: each transition says whether it is."""
     found: list[tuple[int, int]] = []
     since: dict[str, int] = {}
     for event in sorted(changes, key=lambda e: (e.time, e.sequence)):

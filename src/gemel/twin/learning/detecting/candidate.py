@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from gemel.parts.detectors.base import Detector, Model, Window
 from gemel.parts.historians.base import Store
 from gemel.twin.learning.detecting import creeping
 from gemel.twin.learning.detecting.apart import Apart, inside
+from gemel.twin.learning.detecting.rare import Kept, Regimes, mixed
 from gemel.twin.learning.findings import WatchSettings
 from gemel.twin.learning.live.registry import Registry
 from gemel.twin.learning.tasks.base import Fitted
@@ -42,6 +43,7 @@ class Scene:
     detector: Detector
     normal: Normal
     store: Store
+    regimes: Regimes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,12 @@ class Made:
 
 
 def renew(
-    scene: Scene, registry: Registry, champion: Model, usual: float | None, start: int, end: int,
-    because: str, progress: Callable[[str], None],
+    scene: Scene, registry: Registry, champion: Model, evidence: Mapping[str, Any], start: int,
+    end: int, because: str, progress: Callable[[str], None],
 ) -> Made:  # fmt: skip
-    """Fit anew on history, start <= time < end. `usual` is the level of the champion's scores when
-    it was fitted, `because` what a person says of scores that have crept up since.
+    """Fit anew on history, start <= time < end, and on kept rows of regimes that were not made in
+    it. `evidence` is what the registry has of the champion, `because` what a person says of scores
+    that have crept up since.
 
     Raises `DataError` where too little is left that may be learned from.
     """
@@ -75,6 +78,7 @@ def renew(
     may, left_out = apart.learned(window.time)
     learned = window.rows(may)
     progress("looks whether scores have crept up")
+    usual = (evidence.get("level") or {}).get("high")
     crept = _crept(champion, learned, apart, usual)
     if crept is not None and not because:
         # What people call normal stays: they know more than a score.
@@ -94,12 +98,36 @@ def renew(
             + (f"; left out: {why}" if why else "")
             + hint
         )
+    kept = _recalled(scene, evidence, learned, start, progress)
     progress("is being fitted")
-    model = scene.detector.fit(learned)
+    model = scene.detector.fit(mixed(learned, kept))
     more: dict[str, Any] = {"left out": left_out}
     if crept is not None:
         more |= {"crept up since": crept, "because": because}
-    return keep(scene, registry, model, learned, more)
+    return keep(scene, registry, model, learned, more, kept)
+
+
+def _recalled(
+    scene: Scene, evidence: Mapping[str, Any], learned: Window, start: int,
+    progress: Callable[[str], None],
+) -> Kept:  # fmt: skip
+    """Rows from before `start` of regimes of which there are too few since."""
+    regimes, store, settings = scene.regimes, scene.store, scene.settings
+    if regimes is None:
+        return _NONE
+    progress("reads what was made earlier")
+    known = evidence.get("regimes")
+    if known is None and "window" in evidence:  # it was fitted before regimes were remembered
+        first, last = evidence["window"]
+        earlier = recorded(scene.normal, store, first, last + 1)
+        known = regimes.remembered(store, earlier, _NONE, settings.step)
+
+    def read(first: int, last: int) -> Window:
+        rows = recorded(scene.normal, store, first, last)
+        apart = Apart.read(store, scene.name, settings.asset, settings.renewal, first, last)
+        return rows.rows(apart.learned(rows.time)[0])
+
+    return regimes.recall(store, known or {}, learned, read, start)
 
 
 _WORDS: Final = {
@@ -119,15 +147,27 @@ def _crept(champion: Model, rows: Window, apart: Apart, usual: float | None) -> 
     return None if place is None else int(rows.time[place])
 
 
+_NONE: Final = Kept({})
+
+
 def keep(
-    scene: Scene, registry: Registry, model: Model, rows: Window, more: dict[str, Any]
-) -> Made:
-    """Put a model in the registry, on disk, with the rows that it was fitted on as evidence."""
+    scene: Scene, registry: Registry, model: Model, rows: Window, more: dict[str, Any],
+    kept: Kept = _NONE,
+) -> Made:  # fmt: skip
+    """Put a model in the registry, on disk, with the rows that it was fitted on as evidence:
+    those of its window, and those that were `kept` from before."""
     window = (int(rows.time[0]), int(rows.time[-1]))
-    evidence = {**model.evidence(), "level": creeping.level(creeping.ratios(model, rows)), **more}
+    every = mixed(rows, kept)
+    evidence = {**model.evidence(), "level": creeping.level(creeping.ratios(model, every)), **more}
     evidence["window"] = list(window)
+    if kept.stretches:
+        evidence.pop("held_out_from", None)  # all kinds of rows are held out, in blocks
+    if scene.regimes is not None:
+        evidence["regimes"] = scene.regimes.remembered(scene.store, rows, kept, scene.settings.step)
     fitted = _file(scene.detector, model, evidence)
-    data = hashlib.sha256(rows.time.tobytes() + rows.value.tobytes()).hexdigest()
+    before = [stretch for some in kept.stretches.values() for stretch in some]
+    parts = [part for one in (rows, *before) for part in (one.time, one.value)]
+    data = hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
     return Made(model, registry.put(fitted), evidence, window, data)
 
 

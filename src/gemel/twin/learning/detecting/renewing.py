@@ -21,6 +21,7 @@ from gemel.core.event import Event
 from gemel.core.time import DAY, MINUTE, SECOND, Clock
 from gemel.parts.detectors.base import Detector, Model, Score, Scorer, Window
 from gemel.parts.historians.base import Store
+from gemel.twin.learning.detecting.rare import Regimes
 from gemel.twin.learning.detecting.rates import Rates, not_watched
 from gemel.twin.learning.detecting.shadow import Role, Shadow, start
 from gemel.twin.learning.detecting.steps import Steps
@@ -92,12 +93,12 @@ class Renewing:
         self, watch: _Champion, settings: WatchSettings, detector: Detector, normal: Normal,
         store: Store, desk: Desk, executor: Executor, clock: Clock,
         complete: Callable[[], bool], kept: Mapping[str, Any] | None,
-        steps: Steps,
+        steps: Steps, regimes: Regimes | None = None,
     ) -> None:  # fmt: skip
         self._watch, self._settings, self._detector = watch, settings, detector
         self._normal, self._store, self._desk = normal, store, desk
         self._executor, self._clock, self._complete = executor, clock, complete
-        self._steps = steps
+        self._steps, self._regimes = steps, regimes
         self.shadows: dict[Role, Shadow] = {}
         self.compared: dict[Role, Compared] = {}
         self.reason = ""
@@ -110,6 +111,8 @@ class Renewing:
         self._fitting: Future[tuple[Made, str, str]] | None = None
         self._looking: Future[_Looked] | None = None
         self._asked: set[tuple[str, str]] = set()
+        self._about: tuple[str, dict[str, Any]] = "", {}
+        """A champion, and its regimes."""
         counts = self._store.kept(f"model/{watch.name}/rates")
         period = self._settings.costs.period
         fits = counts is not None and counts["period"] == period
@@ -137,7 +140,10 @@ class Renewing:
     def _scene(self) -> Scene:
         from gemel.twin.learning.detecting.candidate import Scene  # see Desk.registry
 
-        return Scene(self._watch.name, self._settings, self._detector, self._normal, self._store)
+        return Scene(
+            self._watch.name, self._settings, self._detector, self._normal, self._store,
+            self._regimes,
+        )  # fmt: skip
 
     def begun(self, now: int) -> None:
         """There is a first model."""
@@ -227,8 +233,19 @@ class Renewing:
             "candidate": about("candidate"), "former": about("former"), "drift": self.drift,
             "shadow": (c := self.compared.get("candidate")) and c.report(),
             "watched": (f := self.compared.get("former")) and f.report(),
-            "renewing": self.reason, "fitting": self.fitting,
+            "renewing": self.reason, "fitting": self.fitting, "regimes": self._champions_regimes(),
         }  # fmt: skip
+
+    def _champions_regimes(self) -> dict[str, Any]:
+        """What the champion was fitted on, by regime."""
+        name = self._watch.champion
+        if self._regimes is not None and name and self._about[0] != name:
+            try:
+                found = self._desk.registry().get(name).evidence.get("regimes") or {}
+            except GemelError:
+                found = {}  # fitted before models of detectors were in the registry
+            self._about = name, found
+        return self._about[1]
 
     # Time passes
 
@@ -287,10 +304,16 @@ class Renewing:
         registry, name = self._desk.registry(), asked
         if name not in registry.names():
             name = candidate.kept(self._scene(), registry, champion)
-        usual = (registry.get(name).evidence.get("level") or {}).get("high")
         start = now - self._settings.renewal.window
         made = candidate.renew(
-            self._scene(), registry, champion, usual, start, now, because, progress
+            self._scene(),
+            registry,
+            champion,
+            registry.get(name).evidence,
+            start,
+            now,
+            because,
+            progress,
         )
         return made, asked, name
 

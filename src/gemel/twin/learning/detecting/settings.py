@@ -58,6 +58,19 @@ class DetectorRenewal(Renewal):
     window: Duration = Field(
         72 * HOUR, gt=0, description="History whose normal rows a new model is fitted on"
     )
+    regimes: str = Field(
+        "",
+        description="Signal that says which product, recipe or regime it is: rows of each that "
+        "were learned from earlier and not made in `window` are kept. If empty, the asset's "
+        "signal with the role product, if there is one",
+    )
+    keep_rows: int = Field(
+        1_000,
+        ge=0,
+        le=100_000,
+        description="Most rows that are kept of each regime, in a few stretches; 0: none",
+    )
+    seed: int = Field(0, ge=0, description="Of which stretches are kept")
     learn_known: bool = Field(
         True, description="Whether rows of findings that people call known count as normal"
     )

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from gemel.core.frame import Times, Values
-from gemel.core.time import SECOND
+from gemel.core.time import SECOND, Clock
+from gemel.parts.historians.base import Store
 from gemel.twin.learning.live.forms import Ahead, Follow, Followed, Form
 from gemel.twin.learning.live.registry import Registry
 from gemel.twin.learning.live.rows import Rows
 
 __all__ = ["Asker", "Said"]
 
-_SHOWN: Final = 8
 _EXPLAIN: Final = 15 * SECOND
 
 
@@ -48,9 +48,10 @@ class Said:
 class Asker:
     """Asks in one thread; remembers how far each model has followed the present unit."""
 
-    def __init__(self, form: Form, registry: Registry) -> None:
+    def __init__(self, form: Form, registry: Registry, store: Store, clock: Clock) -> None:
         self._form = form
         self._registry = registry
+        self._store, self._clock = store, clock
         self._follow: dict[str, tuple[int, Follow]] = {}
         """By model: the unit that it follows."""
         self._explained_at = 0
@@ -58,6 +59,7 @@ class Asker:
     def __call__(self, models: Mapping[str, str], rows: Rows, fresh: int) -> Said:
         """Of `rows`, of which the last `fresh` are new."""
         form = self._form
+        rows = form.informed(rows, self._store, self._clock())
         self._follow = {m: f for m, f in self._follow.items() if m in models.values()}
         said = {role: self._said(model, rows, fresh) for role, model in models.items()}
         champion = said["champion"]
@@ -105,16 +107,7 @@ class Asker:
         if self._form.whole and newest - self._explained_at < _EXPLAIN:
             return None
         self._explained_at = newest
-        explained = self._form.explain(self._registry.get(model), rows)
-        return {
-            "answer": explained.answer,
-            "mean": explained.mean,
-            "unit": explained.unit,
-            "shares": [
-                {"name": name, "share": share, "value": value}
-                for name, share, value in explained.shares[:_SHOWN]
-            ],
-        }
+        return self._form.why(self._registry.get(model), rows)
 
 
 def _of(said: Followed, keys: Times) -> Values:

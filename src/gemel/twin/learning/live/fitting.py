@@ -56,7 +56,10 @@ def fit(form: Form, rows: Rows, registry: Registry, progress: Callable[[str], No
     fitted = form.task.fit(table, progress)
     progress("is being judged")
     window = (int(rows.time[0]), int(rows.time[-1]))
-    evidence: dict[str, Any] = {"rows": len(rows), **fitted.evidence, "window": list(window)}
+    more = form.evidence(rows, fitted)
+    evidence: dict[str, Any] = {
+        "rows": len(rows), **fitted.evidence, **more, "window": list(window),
+    }  # fmt: skip
     try:
         report = form.task.backtest(table, progress)
     except Stopped:

@@ -24,13 +24,14 @@ import numpy as np
 
 from gemel.core.errors import GemelError
 from gemel.core.event import Event
-from gemel.core.frame import Frame
+from gemel.core.frame import Frame, Values
 from gemel.core.plant import PlantSignal
 from gemel.core.time import SECOND, Clock
 from gemel.parts.historians.base import Store
 from gemel.twin.learning.live.asking import Asker, Said
 from gemel.twin.learning.live.fitting import Fit, Stopped, fit
 from gemel.twin.learning.live.forms import Form
+from gemel.twin.learning.live.hearing import Hearing
 from gemel.twin.learning.live.registry import ModelStep, Registry, Step, step_event
 from gemel.twin.learning.live.request import Request
 from gemel.twin.learning.live.roles import Change, Roles
@@ -106,7 +107,9 @@ class Learner:
         self._wanted = "the first"
         self._next_fit = self._next_ask = 0
         self._fitted_at = self._fit_began = 0
-        self._ask = Asker(form, registry)
+        self._ask = Asker(form, registry, store, clock)
+        self._notices = form.notices(store, clock)
+        self._hearing = Hearing(form, store, asker)
         self._sequence = 0
         self.basis = self._digest()
         self.roles = self._take_up()
@@ -152,6 +155,11 @@ class Learner:
         return self._source.paths[0] if self.form.continues else None
 
     @property
+    def finds(self) -> bool:
+        """Whether it opens findings."""
+        return self._notices is not None
+
+    @property
     def state(self) -> str:
         """In a word."""
         if self._fitting is not None:
@@ -182,6 +190,7 @@ class Learner:
         events = [*self._collect_fit(now), *self._collect_asked(now)]
         if self.roles.release(now, self.form.use.renewal):
             self._keep()
+        self._listen(now)
         self._look(now)
         self._start_fit(now)
         self._start_asking(now)
@@ -190,7 +199,7 @@ class Learner:
     def end(self) -> list[Event]:
         """It tells no more."""
         self._stop = True
-        return []
+        return [] if self._notices is None else list(self._notices.end())
 
     def take_over(self, former: Learner) -> None:
         """Go on with what one of the same name has decided, compared and been asked for, where its
@@ -267,6 +276,18 @@ class Learner:
 
     # Fitting
 
+    def _listen(self, now: int) -> None:
+        """Whether people have said something to learn from."""
+        try:
+            changed = self._hearing.tick(now)
+        except GemelError as error:
+            self.reason = f"history cannot be read: {error}"
+            return
+        if changed and not self.champion:
+            self._next_fit = min(self._next_fit, now + _RETRY)
+        elif changed and self._hearing.heard != self._hearing.learned_of:
+            self._wanted = "since people have said more"
+
     def _look(self, now: int) -> None:
         """Whether it is time to fit again."""
         renewal = self.form.use.renewal
@@ -278,7 +299,8 @@ class Learner:
         if renewal.on_drift and since is not None and not self.roles.candidate:
             # What was before the change would teach the old behaviour: wait for enough after it.
             if now - since >= self.form.use.least:
-                self._wanted, self.roles.trial = "its errors have changed", since
+                self._wanted = "its errors have changed"
+                self.roles.trial = since if self.form.forgets else 0
         elif not self.roles.candidate and self._grown(now):
             self._wanted = "there is four times as much to learn from"
 
@@ -296,6 +318,7 @@ class Learner:
             return
         start = max(now - self.form.use.window, self.roles.regime, self.roles.trial)
         self._stop, self._fit_began = False, now
+        self._hearing.learned_of = self._hearing.heard
         self._fitting = self._fitter.submit(self._fit, start, now)
 
     def _fit(self, start: int, end: int) -> Fit | None:
@@ -304,7 +327,10 @@ class Learner:
             if self._stop:
                 raise Stopped("stopped")
 
-        rows, _ = self._rows.past(start, end)
+        champion = self.registry.get(self.champion) if self.champion else None
+        rows = self.form.recall(
+            lambda first, last: self._rows.past(first, last)[0], self._store, start, end, champion
+        )
         return fit(self.form, rows, self.registry, progress)
 
     def _collect_fit(self, now: int) -> list[Event]:
@@ -376,9 +402,9 @@ class Learner:
             self.reason = ""
         if said.models["champion"] != self.champion:
             return []  # another one became champion meanwhile, and is asked about the next rows
-        self._publish(said)
+        noticed = self._publish(said)
         changes = self.roles.judge(said, now, self.form.use.renewal)
-        return [event for change in changes for event in self._follow(change, now)]
+        return [*noticed, *(event for change in changes for event in self._follow(change, now))]
 
     def _follow(self, change: Change, now: int) -> list[Event]:
         """Do what a comparison asks for, or ask above."""
@@ -393,12 +419,23 @@ class Learner:
         )  # fmt: skip
         return []
 
-    def _publish(self, said: Said) -> None:
+    def _publish(self, said: Said) -> list[Event]:
+        """Tell what the champion said as signals; gives the findings that come of it."""
         told = said.told["champion"]
         time = said.rows.time[-said.fresh :]
+        champion = self.registry.get(said.models["champion"])
+        noticed = []
+        if self._notices is not None:
+            fresh = said.rows.take(slice(-said.fresh, None))
+            noticed = self.form.noticed(
+                self._notices, said.models["champion"], champion, fresh, told
+            )
+        if words := self.form.words(champion):
+            told = told.copy()
+            told[:, 0] = self._coded(words, told[:, 0])
         known = np.isfinite(told).all(axis=1)
         if not known.any():
-            return
+            return noticed
         told, time = told[known], time[known]
         self.last = {
             "time": int(time[-1]), **self.form.plain(told[-1]),
@@ -413,6 +450,15 @@ class Learner:
                 source=f"task {self.name}",
             )
         )  # fmt: skip
+        return noticed
+
+    def _coded(self, words: Sequence[str], told: Values) -> Values:
+        """Numbers of words, float64[n], as codes of the first signal's dictionary; NaN where it is
+        full."""
+        code = [self._store.catalogue.encode(self._outputs[0], word) for word in words]
+        table = np.array([np.nan if c is None else c for c in code])
+        known = np.isfinite(told)
+        return np.where(known, table[np.where(known, told, 0).astype(np.int64)], np.nan)
 
     # State
 
@@ -443,24 +489,26 @@ class Learner:
         return step_event(self.form.use.asset, told, now, self.name, self._sequence)
 
     def _digest(self) -> str:
-        use = self.form.use.model_dump(mode="json", exclude={"title", "every", "renewal"})
+        use = self.form.use.model_dump(mode="json", exclude=set(self.form.idle))
         text = json.dumps([use, self.form.task.record(), self._source.names])
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def _keep(self) -> None:
         state = {"settings": self.basis, "fitted_at": self._fitted_at, **self.roles.state()}
+        state["learned of"] = self._hearing.learned_of
         self._store.keep(f"task/{self.name}", state)
 
     def _take_up(self) -> Roles:
         kept = self._store.kept(f"task/{self.name}")
         if kept is None or kept["settings"] != self.basis:
-            return Roles(self.registry, events=self.form.events)
+            return Roles(self.registry, None, self.form.events, self.form.gains)
         try:
-            roles = Roles(self.registry, kept, self.form.events)
+            roles = Roles(self.registry, kept, self.form.events, self.form.gains)
         except GemelError as error:
             log.warning("task '%s' begins anew: %s", self.name, error)
-            return Roles(self.registry, events=self.form.events)
+            return Roles(self.registry, None, self.form.events, self.form.gains)
         self._fitted_at = kept["fitted_at"]
+        self._hearing.learned_of = kept.get("learned of", "")
         if roles.champion:
             self._wanted, self.reason = "", ""
         return roles

@@ -6,7 +6,7 @@ done about it elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -18,6 +18,7 @@ from gemel.twin.learning.live.settings import Renewal
 from gemel.twin.learning.live.shadow import Duel, sentence
 from gemel.twin.learning.live.watching import Errors
 from gemel.twin.learning.renewal.paired import Judgement
+from gemel.twin.learning.tasks import Fitted
 
 __all__ = ["Change", "Roles"]
 
@@ -46,13 +47,16 @@ class Roles:
     """
 
     def __init__(
-        self, registry: Registry, kept: Mapping[str, Any] | None = None, events: int = 0
-    ) -> None:
+        self, registry: Registry, kept: Mapping[str, Any] | None = None, events: int = 0,
+        gains: Callable[[Fitted, Fitted], str] = lambda _champion, _candidate: "",
+    ) -> None:  # fmt: skip
         """Empty, or as `state` gave it. Raises `Unknown` or `Damaged` if a model is not there.
 
-        Two models are compared on rows of which so many are `events`.
+        Two models are compared on rows of which so many are `events`. `gains` is what a candidate
+        can say and the champion cannot: then it need not be better, only not worse.
         """
         self._events = events
+        self._gains = gains
         self.registry = registry
         self.champion = self.candidate = self.former = ""
         self.candidate_since = self.former_since = 0
@@ -135,7 +139,7 @@ class Roles:
         while the roles are the same."""
         mine = said.losses["champion"]
         known = np.isfinite(mine)
-        if not known.any():
+        if not known.any() and not self._gained():
             return []
         if said.judged is not None:
             self.errors.add(said.judged[known], mine[known])
@@ -155,11 +159,20 @@ class Roles:
         if found.verdict == "better":
             why = f"it is better than the champion: {found.reason}"
             return [Change("promote", self.candidate, why, found)]
+        if found.verdict != "worse" and (gained := self._gained()):
+            why = f"{gained}; compared with it: {sentence(found)}"
+            return [Change("promote", self.candidate, why, found)]
         # It had its time, and enough rows to be told apart if there were much of a difference.
         late = lasted >= _LONGEST * renewal.shadow
         if found.verdict == "worse" or (late and duel.seen):
             return [Change("drop", self.candidate, sentence(found), found)]
         return []
+
+    def _gained(self) -> str:
+        """What the candidate can say and the champion cannot."""
+        if not self.candidate or not self.champion:
+            return ""
+        return self._gains(self.registry.get(self.champion), self.registry.get(self.candidate))
 
     def _of_former(self) -> list[Change]:
         duel = self._duels.get("former")

@@ -19,6 +19,7 @@ from gemel.core.frame import Frame, Times, Values
 from gemel.core.plant import PlantSignal
 from gemel.parts.historians.base import Store
 from gemel.twin.learning.chosen import chosen_signals
+from gemel.twin.learning.live.casebook import Casebook
 from gemel.twin.learning.live.settings import TaskUse
 from gemel.twin.learning.windows import AlignedRows, Condition, Told, history, last_known
 
@@ -107,6 +108,7 @@ class Rows:
     unit    int64[n]    which unit a row belongs to, counted from the first that was seen
     age     float64[n]  how long the unit was in use, ns: rows that count, times the step
     failed  numbers of the units that have failed after their last row
+    book    what people have said of them by now, where a task learns from that
     """
 
     names: tuple[str, ...]
@@ -115,6 +117,7 @@ class Rows:
     unit: npt.NDArray[np.int64]
     age: Values
     failed: frozenset[int] = frozenset()
+    book: Casebook | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -129,7 +132,7 @@ class Rows:
         """The chosen rows (slice, mask or numbers)."""
         return Rows(
             self.names, self.time[chosen], self.value[chosen], self.unit[chosen], self.age[chosen],
-            self.failed,
+            self.failed, self.book,
         )  # fmt: skip
 
     def upto(self, end: int) -> Rows:
@@ -154,6 +157,7 @@ class Rows:
             np.concatenate([self.unit, later.unit]),
             np.concatenate([self.age, later.age]),
             self.failed | later.failed,
+            later.book,
         )
 
 

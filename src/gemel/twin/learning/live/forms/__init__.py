@@ -9,6 +9,7 @@ from gemel.core.errors import ConfigurationError
 from gemel.twin.learning.live.forms.anomaly import AnomalyForm, AnomalyUse
 from gemel.twin.learning.live.forms.base import SIDES, Ahead, Follow, Followed, Form
 from gemel.twin.learning.live.forms.failure import FailureForm
+from gemel.twin.learning.live.forms.fault import FaultForm, FaultUse
 from gemel.twin.learning.live.forms.forecast import ForecastForm
 from gemel.twin.learning.live.forms.inspection import InspectionForm, InspectionUse
 from gemel.twin.learning.live.forms.quality import QualityForm
@@ -22,6 +23,8 @@ __all__ = [
     "Ahead",
     "AnomalyForm",
     "AnomalyUse",
+    "FaultForm",
+    "FaultUse",
     "Follow",
     "Followed",
     "Form",
@@ -35,6 +38,7 @@ FORMS: Final[Mapping[str, type[Form]]] = {
     "remaining_life": LifeForm,
     "failure": FailureForm,
     "forecast": ForecastForm,
+    "fault": FaultForm,
 }
 
 
@@ -44,8 +48,9 @@ def form_of(name: str, settings: dict[str, Any]) -> Form | AnomalyForm | Inspect
         return AnomalyForm.read(name, settings)
     if settings.get("task") == _PICTURES:
         return InspectionForm.read(name, settings)
-    mine, own = TaskUse.split(settings)
-    use = TaskUse.read(mine)
+    reads = FaultUse if settings.get("task") == "fault" else TaskUse
+    mine, own = reads.split(settings)
+    use = reads.read(mine)
     known = ", ".join([*FORMS, _WATCH, _PICTURES])
     if "task" in own and own["task"] not in FORMS:
         read_task(own)  # says what is wrong, if it is not a task at all

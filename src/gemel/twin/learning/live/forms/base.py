@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol
 
@@ -16,9 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from gemel.core.errors import ConfigurationError
+from gemel.core.event import Event
 from gemel.core.frame import Times, Values
 from gemel.core.plant import PlantSignal, Signal
 from gemel.core.table import Table
+from gemel.core.time import Clock
+from gemel.parts.historians.base import Store
 from gemel.twin.learning.live.rows import Rows
 from gemel.twin.learning.live.settings import TaskUse
 from gemel.twin.learning.renewal.band import AdaptiveBand
@@ -29,6 +32,7 @@ __all__ = ["SIDES", "Ahead", "Follow", "Followed", "Form", "digest", "told_signa
 
 SIDES: Final = ("", "_low", "_high")
 """What follows the name of a task in the paths of its signals: value, and ends of the interval."""
+_SHOWN: Final = 8
 _WORDS: Final = ("", ", lower end", ", upper end")
 
 
@@ -112,6 +116,10 @@ class Form(ABC):
     """Whether it tells how its first signal goes on."""
     events: ClassVar[int] = 0
     """So many events must be among the rows on which two models are compared."""
+    forgets: ClassVar[bool] = True
+    """Whether only rows after a change of its errors are learned from."""
+    idle: ClassVar[frozenset[str]] = frozenset({"title", "every", "renewal"})
+    """Settings of use of which models do not depend."""
 
     @classmethod
     @abstractmethod
@@ -145,6 +153,45 @@ class Form(ABC):
         known only then."""
         return np.zeros(0)
 
+    def recall(
+        self, past: Callable[[int, int], Rows], store: Store, start: int, end: int,
+        champion: Fitted | None,
+    ) -> Rows:  # fmt: skip
+        """Rows to learn from: `past` gives those of any stretch of history. May wait for the
+        disk, as the next two may."""
+        return past(start, end)
+
+    def informed(self, rows: Rows, store: Store, now: int) -> Rows:
+        """Rows with what people have said of them by now, where the task learns from that."""
+        return rows
+
+    def heard(self, store: Store, now: int) -> str:
+        """Changes when people have said something to learn from; empty where nothing is."""
+        return ""
+
+    def evidence(self, rows: Rows, fitted: Fitted) -> dict[str, Any]:
+        """JSON-able: what else is to be kept with a model that was fitted on `rows`."""
+        return {}
+
+    def gains(self, champion: Fitted, candidate: Fitted) -> str:
+        """What a candidate can say and the champion cannot, in words: then it need not be better,
+        only not worse. Empty where there is nothing."""
+        return ""
+
+    def words(self, fitted: Fitted) -> tuple[str, ...]:
+        """What the numbers of the first signal mean, where it is told as text; else nothing."""
+        return ()
+
+    def notices(self, store: Store, clock: Clock) -> Any:
+        """What makes findings of what is told, with a method `end`; None where there are none."""
+        return None
+
+    def noticed(
+        self, notices: Any, model: str, fitted: Fitted, rows: Rows, said: Values
+    ) -> list[Event]:
+        """Give rows to `notices`, with what the champion `model` said of them, float64[n,k]."""
+        return []
+
     def band(self) -> AdaptiveBand:
         """For intervals whose truth is measured; of a rate of 0 where they are not to adapt."""
         return AdaptiveBand() if self.use.adapt else AdaptiveBand(rate=0.0)
@@ -161,6 +208,19 @@ class Form(ABC):
     def explain(self, fitted: Fitted, rows: Rows) -> Explained:
         """Why the newest row is told so."""
         return self.task.explain(fitted, self.table(rows), len(rows) - 1)
+
+    def why(self, fitted: Fitted, rows: Rows) -> dict[str, Any]:
+        """The same, JSON-able, for pages."""
+        explained = self.explain(fitted, rows)
+        return {
+            "answer": explained.answer,
+            "mean": explained.mean,
+            "unit": explained.unit,
+            "shares": [
+                {"name": name, "share": share, "value": value}
+                for name, share, value in explained.shares[:_SHOWN]
+            ],
+        }
 
     @property
     def title(self) -> str:
