@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import replace
 
 import pytest
@@ -16,7 +15,6 @@ from gemel.twin.planning.plans.jobs import (
     Posted,
     Sending,
     call_of,
-    orders_of,
     posted,
     read_back,
     shown,
@@ -32,16 +30,15 @@ def version(number: int, *rows: tuple[str, int], machine: str = "press") -> Vers
         Row(f"{o}/make", o, "box", machine, NOW + at * HOUR, NOW + (at + 1) * HOUR)
         for o, at in rows
     )
-    return Version(number, NOW, "planner", "asked", made)
+    return Version(number, NOW, "planner", "asked", made, orders={"P-1": (5.0, 2.0)},
+                   released="anna")  # fmt: skip
 
 
 def post(
     held: Version, known: dict[str, Posted], responses: dict[str, JobResponse] | None = None,
     over: tuple[str, ...] = (), machine: bool = True, sending: Sending = SENDING,
 ) -> tuple[list[Posted], list[Posted]]:  # fmt: skip
-    wanted = orders_of(held, {"P-1": 5.0}, {"P-1": 2.0})
-    return posted("day", "way", sending, held, "anna", NOW, wanted, known, responses or {}, over,
-                  machine)  # fmt: skip
+    return posted("day", "way", sending, held, NOW, known, responses or {}, over, machine)
 
 
 def by_job(entries: list[Posted]) -> dict[str, Posted]:
@@ -68,8 +65,18 @@ def test_a_plan_put_twice_changes_nothing() -> None:
     assert not dropped
     assert changed[0].order.quantity == 5
     assert changed[0].order.priority == 2
+    assert changed[0].by == "anna"
     assert post(held, by_job(changed)) == ([], [])
     assert post(held, by_job([taken(one) for one in changed])) == ([], [])
+
+
+def test_a_plan_from_before_plans_kept_their_orders_changes_nothing() -> None:
+    held = version(1, ("P-1", 1))
+    known = by_job([taken(one) for one in post(held, {})[0]])
+    old = replace(held, orders={}, released="")
+    assert post(old, known) == ([], [])
+    [fresh], _ = post(old, {})
+    assert (fresh.order.quantity, fresh.order.priority, fresh.by) == (None, None, "gemel")
 
 
 def test_only_what_changed_is_said_and_what_runs_is_left() -> None:
@@ -173,4 +180,3 @@ def test_the_envelope_denies_by_default() -> None:
     assert permit_job(request("Cancel", person=True), replace(GOOD, state="AllowedToStart"))
     # A business system starts nothing: no kill switch holds its paper back.
     assert permit_job(request(), JobSituation(NOW, machine=False))
-    assert dataclasses.is_dataclass(GOOD)

@@ -247,11 +247,14 @@ async def test_an_erp_that_is_down_holds_up_nobody_and_a_restart_loses_nothing(
                 (json.dumps(lost), way, job),
             )
     calls = list(plant.press.calls)
+    plant.write(DAY.replace("600", "700"))  # nobody has released that
     async with plant.twin():
         plant.erp.start()
         await until(lambda: accepted(plant))
     assert plant.press.calls == calls, "the machine had it: reading back settled that"
     assert set(plant.erp.took) == {f"day/{job}/make/1" for job in ("P-1", "P-2", "L-1")}
+    [material] = plant.erp.took["day/P-1/make/1"]["MaterialRequirement"]
+    assert material["Quantity"] == {"QuantityString": "600"}
 
 
 async def test_what_is_refused_is_told_and_sent_again_when_somebody_says_so(plant: Plant) -> None:

@@ -62,7 +62,7 @@ class JobWays:
                     self._ways.pop(key).cancel()
                 for key in wanted - set(self._ways):
                     if (held := self._books[key[0]].held) is not None:
-                        await self.put(key[0], held, "gemel", again=True)
+                        await self.put(key[0], held)
                     self._ways[key] = asyncio.create_task(self._way(*key), name=f"jobs.{key}")
                 await asyncio.sleep(LOOK_S)
         finally:
@@ -97,27 +97,21 @@ class JobWays:
 
     # What is to be sent
 
-    async def put(self, name: str, held: Version, by: str, *, again: bool = False) -> None:
+    async def put(self, name: str, held: Version) -> None:
         """Have the job orders of a plan that holds sent; returns when that is on disk."""
-        from gemel.twin.planning.plans.jobs import orders_of, posted
+        from gemel.twin.planning.plans.jobs import posted
 
         settings = self._settings(name)
         if not settings.send:
             return
         book, outbox, now = self._books[name], await self._open(), self._daemon.clock()
-        by = by if not again else next((one.by for one in outbox.of(name)), by)
-        orders = await asyncio.to_thread(book.orders)
-        wanted = orders_of(
-            held, {order: one[0] for order, one in orders.items()},
-            {order: one[1] for order, one in orders.items()},
-        )  # fmt: skip
         over = [order for order, told in book.history.items() if told.end is not None or told.start]
         changed: list[Posted] = []
         dropped: list[Posted] = []
         for way, sending in settings.send.items():
             known = {one.order.id: one for one in outbox.of(name, way)}
             more, less = posted(
-                name, way, sending, held, by, now, wanted, known, outbox.responses_of(name), over,
+                name, way, sending, held, now, known, outbox.responses_of(name), over,
                 machine=self._takes(sending) == "machine",
             )  # fmt: skip
             changed, dropped = changed + more, dropped + less

@@ -122,7 +122,7 @@ class Planning:
         await asyncio.to_thread(self._write, name, held)
         await self.keep(name)
         # After a crash in between, the ways begin with the plan that holds.
-        await self.jobs.put(name, held, by)
+        await self.jobs.put(name, held)
         return held
 
     async def respond(self, name: str, told: Sequence[JobResponse], by: str) -> None:

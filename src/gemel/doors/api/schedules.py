@@ -241,6 +241,10 @@ def _plain(version: Any) -> dict[str, Any] | None:
         {"machine": machine, "start": isoformat(a), "end": isoformat(b)}
         for machine, a, b in version.down
     ]
+    told["orders"] = {
+        order: {"quantity": quantity, "weight": weight}
+        for order, (quantity, weight) in version.orders.items()
+    }
     for row in told["rows"]:
         row["start"], row["end"] = isoformat(row["start"]), isoformat(row["end"])
         if row["ghost"] is not None:

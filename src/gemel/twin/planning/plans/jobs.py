@@ -33,6 +33,8 @@ PostState: TypeAlias = Literal[
     "waiting", "sent", "unconfirmed", "accepted", "refused", "cancelled", "passed"
 ]
 _OPEN: Final = ("waiting", "sent", "unconfirmed")
+_UNNAMED: Final = "gemel"
+"""Stands for who released a plan that was kept before plans said who had."""
 _LEFT: Final = "it has begun, and what runs is not touched by a plan"
 _GONE: Final = (
     "the machine has it no more: it was cancelled there, or its list was lost; send it again"
@@ -113,18 +115,16 @@ class Posted:
         return cls(**{**record, "order": JobOrder.of(record["order"]), "has": has})
 
 
-def orders_of(
-    held: Version, quantities: Mapping[str, float], priorities: Mapping[str, float]
-) -> dict[str, tuple[JobOrder, bool]]:
+def orders_of(held: Version) -> dict[str, tuple[JobOrder, bool]]:
     """The job orders of a plan by id, each with whether it had begun when the plan was made."""
     found = {}
     for row in held.rows:
         if not row.machine:
             continue
-        priority = priorities.get(row.order)
+        quantity, weight = held.orders.get(row.order, (None, None))
         order = JobOrder(
             row.operation, row.product, _whole(row.start), _whole(row.end), row.machine,
-            quantities.get(row.order), None if priority is None else round(priority), row.order,
+            quantity, None if weight is None else round(weight), row.order,
             f"{row.product}, order {row.order}",
         )  # fmt: skip
         found[row.operation] = order, row.fixed and row.start <= held.made
@@ -132,8 +132,7 @@ def orders_of(
 
 
 def posted(
-    name: str, way: str, sending: Sending, held: Version, by: str, now: int,
-    wanted: Mapping[str, tuple[JobOrder, bool]], known: Mapping[str, Posted],
+    name: str, way: str, sending: Sending, held: Version, now: int, known: Mapping[str, Posted],
     responses: Mapping[str, JobResponse], over: Iterable[str], machine: bool,
 ) -> tuple[list[Posted], list[Posted]]:  # fmt: skip
     """What another plan changes: entries as they shall be from now on, and entries to be dropped.
@@ -144,6 +143,7 @@ def posted(
     """
     changed: list[Posted] = []
     dropped: list[Posted] = []
+    wanted, by = orders_of(held), held.released or _UNNAMED
     there = {
         job: one for job, one in wanted.items()
         if not sending.machines or one[0].equipment in sending.machines
@@ -151,6 +151,9 @@ def posted(
     for job, (order, begun) in there.items():
         entry, response = known.get(job), responses.get(job)
         begun = begun or (response is not None and response.state in BEGUN)
+        if entry is not None and not held.orders:
+            had = entry.order
+            order = replace(order, quantity=had.quantity, priority=had.priority)
         if entry is None:
             fresh = Posted(name, way, order, held.number, by, now)
             changed.append(fresh.now("passed", now, _LEFT) if machine and begun else fresh)
