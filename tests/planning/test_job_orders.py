@@ -105,6 +105,27 @@ def test_what_was_never_sent_is_forgotten_and_what_went_elsewhere_cancelled() ->
         version(2, ("P-1", 1), machine="hand"), by_job([taken(first[0])]), sending=press
     )
     assert commands(moved, press) == ["Cancel"]
+    # What was refused is not told to be cancelled, and when planned again has another key.
+    refused = first[0].now("refused", NOW, "full")
+    changed, dropped = post(version(2, ("P-2", 1)), by_job([refused]))
+    away = by_job(changed)["P-1/make"]
+    assert (away.order.id, away.state, away.wanted) == ("P-1/make", "cancelled", False)
+    assert commands([away]) == []
+    assert not dropped
+    [back], _ = post(version(3, ("P-1", 1)), by_job([away]))
+    call = call_of(back, SENDING)
+    assert call is not None
+    assert (call.command, call.version, call.key) == ("Store", 2, "day/P-1/make/2")
+
+
+def test_a_doubt_whether_it_arrived_stays_until_it_is_settled() -> None:
+    [entry], _ = post(version(1, ("P-1", 1)), {}, machine=False)
+    for state in ("sent", "unconfirmed"):
+        known = by_job([entry.now(state, NOW)])
+        for number in (2, 3, 4):
+            held = version(number, ("P-1" if number % 2 else "P-2", 1))
+            known = {"P-1/make": by_job(post(held, known, machine=False)[0])["P-1/make"]}
+        assert commands([*known.values()]) == ["Cancel"], "it may be there"
 
 
 def test_a_business_system_is_not_told_to_cancel_what_is_done() -> None:

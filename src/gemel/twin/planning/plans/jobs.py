@@ -170,13 +170,10 @@ def posted(
         done = not machine and job not in wanted and entry.order.work_order in ended
         if begun or done:
             continue
-        if entry.has is None and entry.state in ("waiting", "refused", "passed"):
-            dropped.append(entry)
+        if entry.version == 1 and entry.has is None and entry.state in ("waiting", "passed"):
+            dropped.append(entry)  # nobody has heard of it
             continue
-        changed.append(
-            entry.now("waiting", now, wanted=False, version=entry.version + 1, by=by,
-                      plan=held.number)
-        )  # fmt: skip
+        changed.append(_away(entry, held.number, by, now))
     return changed, dropped
 
 
@@ -190,8 +187,20 @@ def _again(entry: Posted, order: JobOrder, plan: int, by: str, now: int) -> Post
     }
     if entry.has == order and entry.state in ("waiting", "accepted", "refused"):
         return entry.now("accepted", now, **{**more, "version": entry.version})
-    doubt: PostState = "unconfirmed" if entry.state in ("sent", "unconfirmed") else "waiting"
-    return entry.now(doubt, now, **more)
+    return entry.now(_next(entry), now, **more)
+
+
+def _away(entry: Posted, plan: int, by: str, now: int) -> Posted:
+    more: dict[str, Any] = {"wanted": False, "plan": plan, "by": by}
+    if entry.has is None and entry.state in ("waiting", "refused", "passed"):
+        # Nothing to cancel; kept, so that no other call has a version and a key that were used.
+        return entry.now("cancelled", now, **more)
+    return entry.now(_next(entry), now, version=entry.version + 1, **more)
+
+
+def _next(entry: Posted) -> PostState:
+    """What is to be sent next; a doubt whether the last call arrived stays."""
+    return "unconfirmed" if entry.state in ("sent", "unconfirmed") else "waiting"
 
 
 def call_of(entry: Posted, sending: Sending) -> JobCall | None:
