@@ -143,6 +143,8 @@ def test_reading_back_settles_what_nobody_answered() -> None:
         "accepted"
     )
     assert read_back(lost, None, NOW) == lost, "it did not arrive: it is sent again"
+    cut = read_back(entry.now("sent", NOW), None, NOW)
+    assert call_of(cut, SENDING) == call_of(entry, SENDING), "so is one that was cut short"
     other = replace(entry.order, start=NOW)
     there = read_back(entry, told("P-1/make", "NotAllowedToStart", other), NOW)
     call = call_of(there, SENDING)

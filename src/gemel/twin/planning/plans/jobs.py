@@ -204,8 +204,9 @@ def _next(entry: Posted) -> PostState:
 
 
 def call_of(entry: Posted, sending: Sending) -> JobCall | None:
-    """What the peer is told next; None if nothing is to be said."""
-    if not entry.open or entry.state == "sent":
+    """What the peer is told next; None if nothing is to be said. Not to be asked of an entry whose
+    call is on its way: one that is `sent` then was cut short, and goes out again."""
+    if not entry.open:
         return None
     command: JobCommand
     if not entry.wanted:
