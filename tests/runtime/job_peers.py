@@ -1,4 +1,5 @@
-"""The other side of job orders: a business system by HTTP, and a machine with Job Control."""
+"""The other side of job orders: a business system by HTTP, and a machine with Job Control; and the
+plant that has them."""
 
 from __future__ import annotations
 
@@ -15,7 +16,39 @@ from asyncua import Server, ua
 
 from gemel.virtual.jobs import JobControl
 
-__all__ = ["Business", "machine"]
+__all__ = ["DAY", "PLANT", "Business", "machine"]
+
+PLANT = """\
+format: 1
+plant: {site: Test, time_zone: UTC}
+connectors:
+  press: {kind: opcua, url: PRESS, security: None}
+  erp: {kind: erp, url: ERP, user: gemel, password_env: TEST_ERP}
+assets:
+  shop/press: {connector: press}
+schedules:
+  day:
+    file: day.yaml
+    send:
+      machine: {connector: press, receiver: /Press/JobOrderControl, machines: [press], armed: true,
+                start: true}
+      erp: {connector: erp}
+    search: 200 ms
+    repair: 200 ms
+"""
+DAY = """\
+schedule: 1
+tick: 1 min
+machines: {press: , hand: }
+objective: {tardiness: 10, makespan: 1}
+products:
+  box: {steps: [{name: make, on: {press: {each: 2 s}}}]}
+  lid: {steps: [{name: make, on: {hand: {each: 2 s}}}]}
+orders:
+  - {order: P-1, product: box, quantity: 600, weight: 3}
+  - {order: P-2, product: box, quantity: 900}
+  - {order: L-1, product: lid, quantity: 900}
+"""
 
 
 class Business:

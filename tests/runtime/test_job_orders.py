@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.runtime.doors import bearer
-from tests.runtime.job_peers import Business, machine
+from tests.runtime.job_peers import DAY, PLANT, Business, machine
 from typer.testing import CliRunner
 
 from gemel.client import Client
@@ -22,38 +22,6 @@ from gemel.doors.cli.main import app
 from gemel.doors.serving import Served, served
 from gemel.runtime.configuration import load
 from gemel.virtual.jobs import JobControl
-
-PLANT = """\
-format: 1
-plant: {site: Test, time_zone: UTC}
-connectors:
-  press: {kind: opcua, url: PRESS, security: None}
-  erp: {kind: erp, url: ERP, user: gemel, password_env: TEST_ERP}
-assets:
-  shop/press: {connector: press}
-schedules:
-  day:
-    file: day.yaml
-    send:
-      machine: {connector: press, receiver: /Press/JobOrderControl, machines: [press], armed: true,
-                start: true}
-      erp: {connector: erp}
-    search: 200 ms
-    repair: 200 ms
-"""
-DAY = """\
-schedule: 1
-tick: 1 min
-machines: {press: , hand: }
-objective: {tardiness: 10, makespan: 1}
-products:
-  box: {steps: [{name: make, on: {press: {each: 2 s}}}]}
-  lid: {steps: [{name: make, on: {hand: {each: 2 s}}}]}
-orders:
-  - {order: P-1, product: box, quantity: 600, weight: 3}
-  - {order: P-2, product: box, quantity: 900}
-  - {order: L-1, product: lid, quantity: 900}
-"""
 
 
 class Plant:

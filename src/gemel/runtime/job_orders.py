@@ -55,8 +55,9 @@ class JobOrders(JobWays):
             raise Unknown(
                 f"no job order '{strange[0]}' of '{name}'; {did_you_mean(strange[0], ours)}"
             )
-        known = outbox.responses_of(name)
-        await self._hear(name, by, [one.after(known.get(one.job)) for one in told])
+        async with self._changing:
+            known = outbox.responses_of(name)
+            await self._hear(outbox, name, by, [one.after(known.get(one.job)) for one in told])
 
     async def report(self, name: str) -> dict[str, dict[str, Any]]:
         """What became of each job order, by id: how it was sent by each way, and its response."""

@@ -42,6 +42,9 @@ class JobWays:
     def __init__(self, daemon: Daemon, books: Mapping[str, Book]) -> None:
         self._daemon, self._books = daemon, books
         self._outbox: Outbox | None = None
+        self._changing = asyncio.Lock()
+        """Held while entries or responses are looked at and changed; never over a call to a peer.
+        What opens the outbox takes it, too, so that is done first."""
         self._ways: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._waits: dict[tuple[str, str], str] = {}
         """Why a way stands still."""
@@ -71,23 +74,30 @@ class JobWays:
             await asyncio.gather(*self._ways.values(), return_exceptions=True)
 
     async def _open(self) -> Outbox:
-        if self._outbox is None:
-            from gemel.runtime.outbox import Outbox
+        async with self._changing:
+            if self._outbox is None:
+                from gemel.runtime.outbox import Outbox
 
-            folder = self._daemon.folder / "job-orders"
-            self._outbox = await asyncio.to_thread(Outbox, folder / "outbox.sqlite")
-            # What was on its way when the twin stopped may have arrived, or not.
-            reason = "the twin stopped before its end was known"
-            lost = [
-                one.now("unconfirmed", self._daemon.clock(), reason)
-                for one in self._outbox.posted.values()
-                if one.state == "sent"
-            ]
-            await self._keep(lost)
-            for name, response in self._outbox.responses.items():
-                if (book := self._books.get(name[0])) is not None:
-                    book.hear(response)
-        return self._outbox
+                folder = self._daemon.folder / "job-orders"
+                outbox = await asyncio.to_thread(Outbox, folder / "outbox.sqlite")
+                self._outbox = outbox
+                for name, book in self._books.items():
+                    self.tell(name, book)
+                # What was on its way when the twin stopped may have arrived, or not.
+                reason = "the twin stopped before its end was known"
+                lost = [
+                    one.now("unconfirmed", self._daemon.clock(), reason)
+                    for one in outbox.posted.values()
+                    if one.state == "sent"
+                ]
+                await self._keep(outbox, lost)
+            return self._outbox
+
+    def tell(self, name: str, book: Book) -> None:
+        """Tell a book that was made anew what peers have said; the outbox does it when it opens."""
+        if self._outbox is not None:
+            for response in self._outbox.responses_of(name).values():
+                book.hear(response)
 
     def close(self) -> None:
         """Close the outbox; after `run` has ended."""
@@ -108,24 +118,26 @@ class JobWays:
         over = [order for order, told in book.history.items() if told.end is not None or told.start]
         changed: list[Posted] = []
         dropped: list[Posted] = []
-        for way, sending in settings.send.items():
-            known = {one.order.id: one for one in outbox.of(name, way)}
-            more, less = posted(
-                name, way, sending, held, now, known, outbox.responses_of(name), over,
-                machine=self._takes(sending) == "machine",
-            )  # fmt: skip
-            changed, dropped = changed + more, dropped + less
-        await self._keep(changed, dropped)
+        async with self._changing:
+            for way, sending in settings.send.items():
+                known = {one.order.id: one for one in outbox.of(name, way)}
+                more, less = posted(
+                    name, way, sending, held, now, known, outbox.responses_of(name), over,
+                    machine=self._takes(sending) == "machine",
+                )  # fmt: skip
+                changed, dropped = changed + more, dropped + less
+            await self._keep(outbox, changed, dropped)
 
     async def send_again(self, name: str) -> int:
         """What was refused goes out once more, as another version; how many that are."""
         outbox, now = await self._open(), self._daemon.clock()
-        again = [
-            one.now("waiting", now, version=one.version + 1)
-            for one in outbox.of(name)
-            if one.state == "refused"
-        ]
-        await self._keep(again)
+        async with self._changing:
+            again = [
+                one.now("waiting", now, version=one.version + 1)
+                for one in outbox.of(name)
+                if one.state == "refused"
+            ]
+            await self._keep(outbox, again)
         return len(again)
 
     # One way
@@ -161,15 +173,17 @@ class JobWays:
         found = await self._look(name, way, sending) if machine else {}
         outbox = await self._open()
         for entry in sorted(outbox.of(name, way), key=lambda one: (one.wanted, one.order.start)):
-            current = outbox.posted.get(entry.key, entry)
+            current = outbox.posted.get(entry.key)
+            if current is None:
+                continue  # another plan was released meanwhile
             call = call_of(current, sending)
             if call is None and machine:
                 call = to_clear(current, sending, found.get(entry.order.id))
                 if call is not None:
-                    await self._clear(current, sending, call, found)
+                    await self._clear(outbox, current, sending, call, found)
                     continue
             if call is not None:
-                await self._send(current, sending, call, found, machine)
+                await self._send(outbox, current, sending, call, found, machine)
 
     async def _look(self, name: str, way: str, sending: Sending) -> Mapping[str, JobResponse]:
         from gemel.twin.planning.plans.jobs import read_back
@@ -185,68 +199,79 @@ class JobWays:
             if one.state == "accepted" and one.wanted and one.order.id not in over
         ]  # fmt: skip
         found = await reader.jobs(sending.receiver, wanted, over)
-        changed = []
-        for entry in entries:
-            current = outbox.posted.get(entry.key)
-            if current is None or current.version != entry.version:
-                continue  # another plan was released meanwhile: look again
-            job, response = entry.order.id, found.get(entry.order.id)
-            if response is None and job in known and known[job].state in BEGUN:
-                response = known[job]
-            after = read_back(current, response, now)
-            if after != current:
-                changed.append(after)
-        book = self._books.get(name)
-        held = set() if book is None or book.held is None else {
-            row.operation for row in book.held.rows
-        }  # fmt: skip
-        ours = held | {one.order.id for one in entries}
-        heard = [one.after(known.get(job)) for job, one in found.items() if job in ours]
-        await self._hear(name, way, [one for one in heard if one != known.get(one.job)])
-        await self._keep(changed)
+        async with self._changing:
+            known = outbox.responses_of(name)
+            changed = []
+            for entry in entries:
+                if outbox.posted.get(entry.key) != entry:
+                    continue  # it was changed since the machine was asked: look again
+                job, response = entry.order.id, found.get(entry.order.id)
+                if response is None and job in known and known[job].state in BEGUN:
+                    response = known[job]
+                after = read_back(entry, response, now)
+                if after != entry:
+                    changed.append(after)
+            book = self._books.get(name)
+            held = set() if book is None or book.held is None else {
+                row.operation for row in book.held.rows
+            }  # fmt: skip
+            ours = held | {one.order.id for one in entries}
+            heard = [one.after(known.get(job)) for job, one in found.items() if job in ours]
+            await self._hear(outbox, name, way, [o for o in heard if o != known.get(o.job)])
+            await self._keep(outbox, changed)
         return found
 
     async def _send(
-        self, entry: Posted, sending: Sending, call: JobCall, found: Mapping[str, JobResponse],
-        machine: bool,
+        self, outbox: Outbox, entry: Posted, sending: Sending, call: JobCall,
+        found: Mapping[str, JobResponse], machine: bool,
     ) -> None:  # fmt: skip
         """One call, and what came of it. Raises `Unavailable` where the way is to wait."""
         self._session(sending)
         request = self._request(entry.schedule, entry.by, sending, call)
-        try:
-            permit = self._sender.permit(request, self._situation(sending, request, found))
-        except Refused as refused:
-            await self._keep([entry.now("refused", self._daemon.clock(), str(refused))])
-            return
+        async with self._changing:
+            if outbox.posted.get(entry.key) != entry:
+                return  # another plan was released meanwhile: the next visit says what holds now
+            try:
+                permit = self._sender.permit(request, self._situation(sending, request, found))
+            except Refused as refused:
+                after = entry.now("refused", self._daemon.clock(), str(refused))
+                await self._keep(outbox, [after])
+                return
+            await self._keep(outbox, [entry.now("sent", self._daemon.clock(), entry.reason)])
         first = machine or not entry.reason
-        await self._keep([entry.now("sent", self._daemon.clock(), entry.reason)])
         try:
             outcome = await self._sender.send(permit, request, noted=first)
         except Refused as refused:
-            await self._answered(entry, call, Outcome(False, str(refused)))
+            outcome = Outcome(False, str(refused))
         except Unavailable as error:
-            current = self._current(entry)
-            await self._keep([current.now("unconfirmed", self._daemon.clock(), str(error))])
+            async with self._changing:
+                current = outbox.posted.get(entry.key, entry)
+                after = current.now("unconfirmed", self._daemon.clock(), str(error))
+                await self._keep(outbox, [after])
             raise
-        else:
-            await self._answered(entry, call, outcome)
+        async with self._changing:
+            await self._answered(outbox, entry, call, outcome)
 
-    async def _answered(self, entry: Posted, call: JobCall, outcome: Outcome) -> None:
-        now, current = self._daemon.clock(), self._current(entry)
+    async def _answered(
+        self, outbox: Outbox, entry: Posted, call: JobCall, outcome: Outcome
+    ) -> None:
+        now, current = self._daemon.clock(), outbox.posted.get(entry.key, entry)
         has = current.has
         if outcome.accepted:
             has = None if call.command == "Cancel" else call.order
         if current.version != entry.version:  # another plan was released meanwhile
-            await self._keep([current.now("waiting", now, has=has)])
+            after = current.now("waiting", now, has=has)
         elif outcome.accepted:
             state: PostState = "cancelled" if call.command == "Cancel" else "accepted"
-            await self._keep([current.now(state, now, has=has)])
+            after = current.now(state, now, has=has)
         else:
-            await self._keep([current.now("refused", now, outcome.reason, has=has)])
+            after = current.now("refused", now, outcome.reason, has=has)
+        await self._keep(outbox, [after])
 
     async def _clear(
-        self, entry: Posted, sending: Sending, call: JobCall, found: Mapping[str, JobResponse]
-    ) -> None:
+        self, outbox: Outbox, entry: Posted, sending: Sending, call: JobCall,
+        found: Mapping[str, JobResponse],
+    ) -> None:  # fmt: skip
         request = self._request(entry.schedule, entry.by, sending, call)
         try:
             permit = self._sender.permit(request, self._situation(sending, request, found))
@@ -254,7 +279,9 @@ class JobWays:
         except Refused as refused:
             log.info("%s is not cleared: %s", call.order.id, refused)
             return
-        await self._keep([self._current(entry).now(entry.state, entry.since, cleared=True)])
+        async with self._changing:
+            current = outbox.posted.get(entry.key, entry)
+            await self._keep(outbox, [current.now(current.state, current.since, cleared=True)])
 
     # Small things
 
@@ -291,14 +318,13 @@ class JobWays:
             None if response is None else response.state or None, known=machine,
         )  # fmt: skip
 
-    def _current(self, entry: Posted) -> Posted:
-        assert self._outbox is not None  # noqa: S101 - what is sent is in it
-        return self._outbox.posted.get(entry.key, entry)
+    # To be called with `_changing` held
 
-    async def _keep(self, entries: Sequence[Posted], dropped: Sequence[Posted] = ()) -> None:
+    async def _keep(
+        self, outbox: Outbox, entries: Sequence[Posted], dropped: Sequence[Posted] = ()
+    ) -> None:
         if not entries and not dropped:
             return
-        outbox = await self._open()
         await asyncio.to_thread(outbox.put, entries, dropped)
         for entry in entries:
             self._emit(
@@ -307,10 +333,11 @@ class JobWays:
                  "version": entry.version, "plan": entry.plan},
             )  # fmt: skip
 
-    async def _hear(self, name: str, source: str, told: Sequence[JobResponse]) -> None:
+    async def _hear(
+        self, outbox: Outbox, name: str, source: str, told: Sequence[JobResponse]
+    ) -> None:
         if not told:
             return
-        outbox = await self._open()
         await asyncio.to_thread(outbox.put, (), (), [(name, one) for one in told])
         for one in told:
             if (book := self._books.get(name)) is not None:

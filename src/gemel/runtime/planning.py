@@ -60,6 +60,7 @@ class Planning:
         for name, settings in wanted.items():
             if self._of.get(name) != settings:
                 self.books[name] = self._book(name, settings)
+                self.jobs.tell(name, self.books[name])
         for name in set(self.books) - set(wanted):
             del self.books[name]
         self._of = dict(wanted)
