@@ -3,20 +3,22 @@ plant that has them."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pytest
 from asyncua import Server, ua
 
 from gemel.virtual.jobs import JobControl
 
-__all__ = ["DAY", "PLANT", "Business", "machine"]
+__all__ = ["DAY", "PLANT", "Business", "machine", "until"]
 
 PLANT = """\
 format: 1
@@ -125,3 +127,12 @@ async def machine(port: int = 0) -> AsyncIterator[tuple[str, JobControl]]:
     await control.build(press, index, "Press.")
     async with server:
         yield url, control
+
+
+async def until(look: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for it."""
+    for _ in range(150):
+        if await look():
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail("it did not come to be")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.runtime.doors import bearer
-from tests.runtime.job_peers import DAY, PLANT, Business, machine
+from tests.runtime.job_peers import DAY, PLANT, Business, machine, until
 from typer.testing import CliRunner
 
 from gemel.client import Client
@@ -74,14 +74,6 @@ class Plant:
         found = await self.get("")
         [one] = [one for one in found["jobs"][job]["sent"] if one["way"] == way]
         return str(one["reason"])
-
-
-async def until(look: Callable[[], Awaitable[bool]]) -> None:
-    for _ in range(150):
-        if await look():
-            return
-        await asyncio.sleep(0.1)
-    pytest.fail("it did not come to be")
 
 
 @pytest.fixture

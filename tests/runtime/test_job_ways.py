@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
-from tests.runtime.job_peers import DAY, PLANT
+from tests.runtime.job_peers import DAY, PLANT, until
 
+from gemel.core.errors import Unavailable
 from gemel.core.job import JobResponse
 from gemel.runtime.configuration import load
 from gemel.runtime.daemon import Daemon
@@ -80,8 +81,9 @@ async def test_of_two_changes_at_once_none_is_lost(folder: Path) -> None:
         jobs, planning = daemon.planning.jobs, daemon.planning
         await jobs.report("day")
         made = await planning.plan("day", "anna", "fewer")
-        held = planning.book("day").release(made.number, "anna")
-        again, _ = await asyncio.gather(jobs.send_again("day"), jobs.put("day", held))
+        planning.book("day").release(made.number, "anna")
+        await planning.keep("day")
+        again, _ = await asyncio.gather(jobs.send_again("day"), jobs.put("day"))
     after = entry(folder, "L-1/make")
     assert again == 1
     assert (after.version, after.order.quantity, after.state) == (3, 800, "waiting")
@@ -102,3 +104,20 @@ async def test_a_book_that_is_made_anew_knows_what_a_machine_said(folder: Path) 
         anew = planning.book("day")
         assert anew is not book
         assert "L-1" not in anew._known(start + 1), "it has not begun, whatever was planned"
+
+
+async def test_what_a_release_could_not_put_is_put_when_that_works_again(folder: Path) -> None:
+    blocked = folder / "data" / "job-orders" / "outbox.sqlite"
+    blocked.mkdir(parents=True)
+    async with Daemon(load(folder / "plant.yaml"), folder / "data").run() as daemon:
+        with pytest.raises(Unavailable, match="plan 1 holds, its job orders wait: the outbox"):
+            await release(daemon)
+        [problem] = [p for p in daemon.status()["problems"] if "job orders" in p]
+        assert problem.startswith("job orders of 'day' are not on their way: the outbox ")
+        blocked.rmdir()
+
+        async def put() -> bool:
+            return not [p for p in daemon.status()["problems"] if "job orders" in p]
+
+        await until(put)
+        assert "L-1/make" in await daemon.planning.jobs.report("day")

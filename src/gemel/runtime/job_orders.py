@@ -59,6 +59,26 @@ class JobOrders(JobWays):
             known = outbox.responses_of(name)
             await self._hear(outbox, name, by, [one.after(known.get(one.job)) for one in told])
 
+    async def send_again(self, name: str) -> int:
+        """What was refused goes out once more, as another version; how many that are."""
+        outbox, now = await self._open(), self._daemon.clock()
+        async with self._changing:
+            again = [
+                one.now("waiting", now, version=one.version + 1)
+                for one in outbox.of(name)
+                if one.state == "refused"
+            ]
+            await self._keep(outbox, again)
+        return len(again)
+
+    def problems(self) -> list[str]:
+        """What people must know of: job orders that are not even in the outbox."""
+        return [
+            f"job orders of '{name}' are not on their way: {why}"
+            for name, why in self._troubles.items()
+            if name in self._books
+        ]
+
     async def report(self, name: str) -> dict[str, dict[str, Any]]:
         """What became of each job order, by id: how it was sent by each way, and its response."""
         from gemel.twin.planning.plans.jobs import shown

@@ -45,6 +45,12 @@ class JobWays:
         self._changing = asyncio.Lock()
         """Held while entries or responses are looked at and changed; never over a call to a peer.
         What opens the outbox takes it, too, so that is done first."""
+        self.held: dict[str, Version] = {}
+        """The plans that hold, by schedule, each once it is on disk: nothing is sent before."""
+        self._put: dict[tuple[str, str], int] = {}
+        """Number of the plan whose job orders are in the outbox, by way."""
+        self._troubles: dict[str, str] = {}
+        """Why they are not, by schedule."""
         self._ways: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._waits: dict[tuple[str, str], str] = {}
         """Why a way stands still."""
@@ -59,13 +65,10 @@ class JobWays:
         try:
             while True:
                 wanted = {(name, way) for name in self._books for way in self._settings(name).send}
-                if wanted and self._outbox is None:
-                    await self._open()
                 for key in set(self._ways) - wanted:
                     self._ways.pop(key).cancel()
+                    self._put.pop(key, None)
                 for key in wanted - set(self._ways):
-                    if (held := self._books[key[0]].held) is not None:
-                        await self.put(key[0], held)
                     self._ways[key] = asyncio.create_task(self._way(*key), name=f"jobs.{key}")
                 await asyncio.sleep(LOOK_S)
         finally:
@@ -107,19 +110,31 @@ class JobWays:
 
     # What is to be sent
 
-    async def put(self, name: str, held: Version) -> None:
-        """Have the job orders of a plan that holds sent; returns when that is on disk."""
+    async def put(self, name: str) -> None:
+        """Have the job orders of the plan that holds sent; returns when that is on disk. Where it
+        raises, the ways try again."""
+        if not self._settings(name).send:
+            return
+        try:
+            await self._put_held(name)
+        except Exception as error:
+            if self._troubles.get(name) != str(error):  # once, not at every try
+                self._troubles[name] = str(error)
+                log.error("job orders of '%s' are not on their way: %s", name, error)
+            raise
+        self._troubles.pop(name, None)
+
+    async def _put_held(self, name: str) -> None:
         from gemel.twin.planning.plans.jobs import posted
 
-        settings = self._settings(name)
-        if not settings.send:
-            return
         book, outbox, now = self._books[name], await self._open(), self._daemon.clock()
-        over = [order for order, told in book.history.items() if told.end is not None or told.start]
+        history = list(book.history.items())
+        over = [order for order, told in history if told.end is not None or told.start]
         changed: list[Posted] = []
         dropped: list[Posted] = []
         async with self._changing:
-            for way, sending in settings.send.items():
+            held, sendings = self.held[name], self._settings(name).send
+            for way, sending in sendings.items():
                 known = {one.order.id: one for one in outbox.of(name, way)}
                 more, less = posted(
                     name, way, sending, held, now, known, outbox.responses_of(name), over,
@@ -127,27 +142,17 @@ class JobWays:
                 )  # fmt: skip
                 changed, dropped = changed + more, dropped + less
             await self._keep(outbox, changed, dropped)
-
-    async def send_again(self, name: str) -> int:
-        """What was refused goes out once more, as another version; how many that are."""
-        outbox, now = await self._open(), self._daemon.clock()
-        async with self._changing:
-            again = [
-                one.now("waiting", now, version=one.version + 1)
-                for one in outbox.of(name)
-                if one.state == "refused"
-            ]
-            await self._keep(outbox, again)
-        return len(again)
+            self._put |= dict.fromkeys(((name, way) for way in sendings), held.number)
 
     # One way
 
     async def _way(self, name: str, way: str) -> None:
         pause, failures = SHORTEST_S, 0
         while True:
-            settings = self._settings(name).send.get(way)
+            settings = self._sending(name, way)
             if settings is not None:
                 try:
+                    await self._catch_up(name, way)
                     await self._visit(name, way, settings)
                     self._waits.pop((name, way), None)
                     pause, failures = SHORTEST_S, 0
@@ -158,12 +163,20 @@ class JobWays:
                     self._waits[name, way] = str(error)
                     pause = min(2 * pause, LONGEST_S)
                 except Exception as error:
-                    log.exception("job orders of '%s' to '%s' failed", name, way)
-                    self._waits[name, way] = f"{type(error).__name__}: {error}"
+                    why = f"{type(error).__name__}: {error}"
+                    if self._waits.get((name, way)) != why:  # once, not at every visit
+                        log.exception("job orders of '%s' to '%s' failed", name, way)
+                    self._waits[name, way] = why
                     pause = min(2 * pause, LONGEST_S)
             machine = settings is not None and self._takes(settings) == "machine"
             # To a machine that is not connected nothing is sent, so that it need not be spared.
             await asyncio.sleep(MACHINE_S if machine else pause)
+
+    async def _catch_up(self, name: str, way: str) -> None:
+        """After a start, and after a release that could not do it."""
+        held = self.held.get(name)
+        if held is not None and self._put.get((name, way)) != held.number:
+            await self.put(name)
 
     async def _visit(self, name: str, way: str, sending: Sending) -> None:
         """Look what the peer has, and send what it has not."""
@@ -287,6 +300,11 @@ class JobWays:
 
     def _settings(self, name: str) -> PlanSettings:
         return self._books[name].settings
+
+    def _sending(self, name: str, way: str) -> Sending | None:
+        """None if another plant file has no such way any more."""
+        book = self._books.get(name)
+        return None if book is None else book.settings.send.get(way)
 
     def _takes(self, sending: Sending) -> str:
         connector = self._daemon.plan.connectors.get(sending.connector)

@@ -36,9 +36,12 @@ class Outbox:
     """Entries and responses. Any thread may call; each call may wait for the disk."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._disk = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._disk = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise Unavailable(f"the outbox {path} cannot be opened: {error}") from None
         try:
             self._disk.execute("pragma journal_mode = wal")
             self._disk.execute("pragma synchronous = full")
