@@ -21,7 +21,7 @@ from gemel.core.errors import ConfigurationError, GemelError, Refused, Unknown
 from gemel.doors.cli.main import app
 from gemel.doors.serving import Served, served
 from gemel.runtime.configuration import load
-from gemel.virtual.jobs import JobControl
+from gemel.virtual.jobs import Job, JobControl
 
 
 class Plant:
@@ -252,6 +252,12 @@ async def test_a_kill_switch_and_people_hold_job_orders_back(plant: Plant) -> No
 
         await until(refused)
         assert "'armed: true'" in await plant.reason("machine", "P-1/make")
+    # A kill switch can be set where a command stands.
+    pressing = """shop/press:
+    connector: press
+    signals: {level: {address: i=2267}}
+    commands: {level: {signal: level, envelope: {low: 0, high: 1}}}"""
+    text = text.replace("shop/press: {connector: press}", pressing)
     (plant.folder / "plant.yaml").write_text(text)
     async with plant.twin():
         assert plant.client is not None
@@ -263,9 +269,27 @@ async def test_a_kill_switch_and_people_hold_job_orders_back(plant: Plant) -> No
             return "kill switch of the plant" in await plant.reason("machine", "P-1/make")
 
         await until(stopped)
-        assert not plant.press.calls
         release = {"place": "", "reason": "tested"}
+        # No seat says which asset the press is: that of its connector holds it back, too.
+        await asyncio.to_thread(plant.client.post, "/api/kill", kill | {"place": "shop/press"})
         await asyncio.to_thread(plant.client.post, "/api/release", release)
+        await plant.post("/job-orders/send-again", {})
+
+        async def machine_stopped() -> bool:
+            return "kill switch of shop/press is" in await plant.reason("machine", "P-1/make")
+
+        await until(machine_stopped)
+        own = plant.press.order("X-9", "box", "X-9")
+        plant.press.jobs["X-9"] = Job(own, "NotAllowedToStart")
+        await plant.press.publish()
+        start = {"job": "X-9", "command": "Start", "reason": "a job order of somebody else"}
+        with pytest.raises(Refused, match="kill switch of shop/press is"):
+            await plant.post("/job-orders/command", start)
+        assert not plant.press.calls
+        del plant.press.jobs["X-9"]
+        await asyncio.to_thread(
+            plant.client.post, "/api/release", release | {"place": "shop/press"}
+        )
         await plant.post("/job-orders/send-again", {})
         await until(lambda: accepted(plant))
         # A person's own commands go to the same state machine, with a reason.

@@ -103,6 +103,7 @@ async def test_a_book_that_is_made_anew_knows_what_a_machine_said(folder: Path) 
         planning.renew()
         anew = planning.book("day")
         assert anew is not book
+        assert planning.jobs._order("day", "machine", "L-1/make").equipment == "hand", "not sent"
         assert "L-1" not in anew._known(start + 1), "it has not begun, whatever was planned"
 
 

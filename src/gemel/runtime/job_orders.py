@@ -103,6 +103,11 @@ class JobOrders(JobWays):
         return found
 
     def _order(self, name: str, way: str, job: str) -> JobOrder:
+        from gemel.twin.planning.plans.jobs import orders_of
+
         outbox = self._outbox
-        entry = None if outbox is None else outbox.posted.get((name, way, job))
-        return entry.order if entry is not None else JobOrder(job, "", 0, 0, "")
+        if outbox is not None and (entry := outbox.posted.get((name, way, job))) is not None:
+            return entry.order
+        held = self._books[name].held
+        planned = None if held is None else orders_of(held).get(job)
+        return planned[0] if planned is not None else JobOrder(job, "", 0, 0, "")

@@ -332,9 +332,23 @@ class JobWays:
         response = found.get(request.call.order.id)
         machine = self._takes(sending) != "system"
         return JobSituation(
-            self._daemon.clock(), sending.armed, machine, self._sender.stopped_at(request.place),
+            self._daemon.clock(), sending.armed, machine, self._stopped(sending, request.place),
             None if response is None else response.state or None, known=machine,
         )  # fmt: skip
+
+    def _stopped(self, sending: Sending, place: str) -> tuple[str, ...] | None:
+        """Where kill switches are set that hold for a machine; None if that is not known. Where
+        nobody said which asset it is, it may be any that its connector brings."""
+        assets = self._daemon.plan.plant.assets
+        places = [place] if place else [
+            path for path, asset in assets.items() if asset.connector == sending.connector
+        ]  # fmt: skip
+        found: dict[str, None] = {}
+        for one in ("", *places):
+            if (stopped := self._sender.stopped_at(one)) is None:
+                return None
+            found |= dict.fromkeys(stopped)
+        return tuple(found)
 
     # To be called with `_changing` held
 
