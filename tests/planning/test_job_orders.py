@@ -10,11 +10,12 @@ from gemel.core.envelope import is_intact
 from gemel.core.envelope.job import JobRequest, JobSituation, permit_job
 from gemel.core.errors import DataError, Refused
 from gemel.core.job import JobCall, JobCommand, JobOrder, JobResponse, JobState
-from gemel.core.time import HOUR
+from gemel.core.time import DAY, HOUR
 from gemel.twin.planning.plans.jobs import (
     Posted,
     Sending,
     call_of,
+    outdated,
     posted,
     read_back,
     shown,
@@ -134,6 +135,22 @@ def test_a_business_system_is_not_told_to_cancel_what_is_done() -> None:
     assert not changed
     changed, _ = post(version(2, ("P-1", 1)), known, machine=False)
     assert commands(changed) == ["Cancel"]
+
+
+def test_what_is_over_is_forgotten_after_a_month() -> None:
+    rows = [(f"P-{number}", number) for number in range(1, 6)]
+    open_, done, fresh, runs, held = post(version(1, *rows), {})[0]
+    entries = [open_, taken(done), replace(taken(fresh), since=NOW + DAY), taken(runs), taken(held)]
+    responses = {
+        "P-2/make": replace(told("P-2/make", "Ended"), start=NOW, end=NOW + HOUR),
+        "P-4/make": replace(told("P-4/make", "Running"), start=NOW),
+        "P-8/make": replace(told("P-8/make", "Ended"), end=NOW + DAY),
+        "P-9/make": told("P-9/make", "NotAllowedToStart"),
+    }
+    plan = version(2, ("P-5", 9))
+    assert outdated(plan, entries, responses, NOW + 30 * DAY) == ([], ["P-9/make"])
+    old, untold = outdated(plan, entries, responses, NOW + 30 * DAY + 2 * HOUR)
+    assert (old, sorted(untold)) == ([taken(done)], ["P-2/make", "P-9/make"])
 
 
 def test_reading_back_settles_what_nobody_answered() -> None:

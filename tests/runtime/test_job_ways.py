@@ -5,19 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.runtime.job_peers import DAY, PLANT, until
+from tests.runtime.job_peers import DAY, PLANT, machine, until
 
 from gemel.core.errors import Unavailable
 from gemel.core.job import JobResponse
+from gemel.parts.connectors.base import JobReader
+from gemel.parts.connectors.opcua import OpcUa
+from gemel.parts.connectors.opcua.jobs import Jobs
 from gemel.runtime.configuration import load
 from gemel.runtime.daemon import Daemon
 from gemel.runtime.outbox import Outbox
+from gemel.testing.connectors import door_for
 from gemel.twin.planning.plans import Version
 from gemel.twin.planning.plans.jobs import Posted
 
+RECEIVER = "/Press/JobOrderControl"
 PEERS = {"PRESS": "opc.tcp://127.0.0.1:1", "ERP": "http://127.0.0.1:1/"}
 
 
@@ -74,7 +82,9 @@ async def test_of_two_changes_at_once_none_is_lost(folder: Path) -> None:
         await release(daemon)
     first = entry(folder, "L-1/make")
     with outbox(folder) as found:
-        found.put([first.now("refused", 1, "full")])
+        past = replace(first, order=replace(first.order, id="OLD/make"), state="accepted", since=1)
+        heard = JobResponse("OLD/make", "Ended", start=1, end=2)
+        found.put([first.now("refused", 1, "full"), past], responses=[("day", heard)])
     fewer = DAY.replace("L-1, product: lid, quantity: 900", "L-1, product: lid, quantity: 800")
     (folder / "day.yaml").write_text(fewer)
     async with twin(folder) as daemon:
@@ -86,6 +96,8 @@ async def test_of_two_changes_at_once_none_is_lost(folder: Path) -> None:
         again, _ = await asyncio.gather(jobs.send_again("day"), jobs.put("day"))
     after = entry(folder, "L-1/make")
     assert again == 1
+    with outbox(folder) as found:
+        assert "OLD/make" not in {job for *_, job in found.posted} | {j for _, j in found.responses}
     assert (after.version, after.order.quantity, after.state) == (3, 800, "waiting")
 
 
@@ -122,3 +134,28 @@ async def test_what_a_release_could_not_put_is_put_when_that_works_again(folder:
 
         await until(put)
         assert "L-1/make" in await daemon.planning.jobs.report("day")
+
+
+async def test_the_end_of_a_job_order_is_asked_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    response = Jobs._response
+
+    async def counted(self: Jobs, receiver: Any, types: Any, job: str) -> JobResponse | None:
+        asked.append(job)
+        return await response(self, receiver, types, job)
+
+    monkeypatch.setattr(Jobs, "_response", counted)
+    async with machine() as (url, control):
+        await control.follow("X-1", "box", "X-1", 40, datetime(2026, 3, 1, tzinfo=UTC))
+        opcua = OpcUa(url=url, security="None")
+        async with opcua.open(door_for(tmp_path, ())) as session:
+            assert isinstance(session, JobReader)
+            for _ in range(2):
+                assert (await session.jobs(RECEIVER, []))["X-1"].state == "Running"
+            await control.end("X-1")
+            first, again = [(await session.jobs(RECEIVER, []))["X-1"] for _ in range(2)]
+    assert (first.state, first.quantity) == ("Ended", 40)
+    assert again == first
+    assert asked == ["X-1"] * 3, "twice while it ran, and its end"

@@ -125,7 +125,7 @@ class JobWays:
         self._troubles.pop(name, None)
 
     async def _put_held(self, name: str) -> None:
-        from gemel.twin.planning.plans.jobs import posted
+        from gemel.twin.planning.plans.jobs import outdated, posted
 
         book, outbox, now = self._books[name], await self._open(), self._daemon.clock()
         history = list(book.history.items())
@@ -141,7 +141,11 @@ class JobWays:
                     machine=self._takes(sending) == "machine",
                 )  # fmt: skip
                 changed, dropped = changed + more, dropped + less
-            await self._keep(outbox, changed, dropped)
+            left = {one.key: one for one in (*outbox.of(name), *changed)}
+            for one in dropped:
+                del left[one.key]
+            old, untold = outdated(held, left.values(), outbox.responses_of(name), now)
+            await self._keep(outbox, changed, [*dropped, *old], [(name, job) for job in untold])
             self._put |= dict.fromkeys(((name, way) for way in sendings), held.number)
 
     # One way
@@ -206,11 +210,11 @@ class JobWays:
         if not isinstance(reader, JobReader):
             raise Unavailable(f"connector '{sending.connector}' cannot be asked for job orders")
         entries = outbox.of(name, way)
-        over = [job for job, one in known.items() if one.state in OVER and one.end is not None]
-        wanted = [
+        over = {job for job, one in known.items() if one.state in OVER and one.end is not None}
+        wanted = {
             one.order.id for one in entries
             if one.state == "accepted" and one.wanted and one.order.id not in over
-        ]  # fmt: skip
+        }  # fmt: skip
         found = await reader.jobs(sending.receiver, wanted, over)
         async with self._changing:
             known = outbox.responses_of(name)
@@ -353,11 +357,12 @@ class JobWays:
     # To be called with `_changing` held
 
     async def _keep(
-        self, outbox: Outbox, entries: Sequence[Posted], dropped: Sequence[Posted] = ()
-    ) -> None:
-        if not entries and not dropped:
+        self, outbox: Outbox, entries: Sequence[Posted], dropped: Sequence[Posted] = (),
+        untold: Sequence[tuple[str, str]] = (),
+    ) -> None:  # fmt: skip
+        if not entries and not dropped and not untold:
             return
-        await asyncio.to_thread(outbox.put, entries, dropped)
+        await asyncio.to_thread(outbox.put, entries, dropped, (), untold)
         for entry in entries:
             self._emit(
                 f"{entry.schedule}/{entry.order.id}",

@@ -6,7 +6,7 @@ sends, and tells what was answered; so a plan that was released is sent, whateve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from gemel.core.job import BEGUN, OVER, JobCall, JobCommand, JobOrder, JobResponse
 from gemel.core.settings import Settings
-from gemel.core.time import MILLISECOND
+from gemel.core.time import DAY, MILLISECOND
 from gemel.twin.planning.plans.version import Version
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Sending",
     "call_of",
     "orders_of",
+    "outdated",
     "posted",
     "read_back",
     "shown",
@@ -32,6 +33,7 @@ __all__ = [
 PostState: TypeAlias = Literal[
     "waiting", "sent", "unconfirmed", "accepted", "refused", "cancelled", "passed"
 ]
+_KEPT: Final = 30 * DAY
 _OPEN: Final = ("waiting", "sent", "unconfirmed")
 _UNNAMED: Final = "gemel"
 """Stands for who released a plan that was kept before plans said who had."""
@@ -201,6 +203,23 @@ def _away(entry: Posted, plan: int, by: str, now: int) -> Posted:
 def _next(entry: Posted) -> PostState:
     """What is to be sent next; a doubt whether the last call arrived stays."""
     return "unconfirmed" if entry.state in ("sent", "unconfirmed") else "waiting"
+
+
+def outdated(
+    held: Version, entries: Collection[Posted], responses: Mapping[str, JobResponse], now: int
+) -> tuple[list[Posted], list[str]]:
+    """What can be forgotten of a schedule: entries, and the job orders whose response can be.
+
+    It is not in the plan that holds, nothing of it is to be sent, it does not run, and all that is
+    known of it is older than 30 days: when its entries changed, and the times of its response.
+    """
+    kept = {row.operation for row in held.rows}
+    kept |= {one.order.id for one in entries if one.open or one.since >= now - _KEPT}
+    for job, one in responses.items():
+        last = max(0, *(time or 0 for time in (one.start, one.end, *(one.planned or ()))))
+        if last >= now - _KEPT or (one.state in BEGUN and one.state not in OVER):
+            kept.add(job)
+    return [one for one in entries if one.order.id not in kept], [*(responses.keys() - kept)]
 
 
 def call_of(entry: Posted, sending: Sending) -> JobCall | None:
