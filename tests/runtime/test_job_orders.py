@@ -21,7 +21,7 @@ from gemel.core.errors import ConfigurationError, GemelError, Refused, Unknown
 from gemel.doors.cli.main import app
 from gemel.doors.serving import Served, served
 from gemel.runtime.configuration import load
-from gemel.virtual.jobs import Job, JobControl
+from gemel.virtual.jobs import _MOVES, Job, JobControl
 
 
 class Plant:
@@ -240,7 +240,9 @@ async def test_what_is_refused_is_told_and_sent_again_when_somebody_says_so(plan
         assert plant.erp.took["day/L-1/make/2"]["Version"] == 2
 
 
-async def test_a_kill_switch_and_people_hold_job_orders_back(plant: Plant) -> None:
+async def test_a_kill_switch_and_people_hold_job_orders_back(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = (plant.folder / "plant.yaml").read_text()
     (plant.folder / "plant.yaml").write_text(text.replace("armed: true", "armed: false"))
     async with plant.twin():
@@ -258,6 +260,7 @@ async def test_a_kill_switch_and_people_hold_job_orders_back(plant: Plant) -> No
     signals: {level: {address: i=2267}}
     commands: {level: {signal: level, envelope: {low: 0, high: 1}}}"""
     text = text.replace("shop/press: {connector: press}", pressing)
+    text = text.replace("start: true}", "start: true, clear: true}")
     (plant.folder / "plant.yaml").write_text(text)
     async with plant.twin():
         assert plant.client is not None
@@ -313,6 +316,23 @@ async def test_a_kill_switch_and_people_hold_job_orders_back(plant: Plant) -> No
 
         await until(gone)
         assert plant.press.calls.count(("StoreAndStart", "P-2/make")) == 1
+        # What has ended is cleared there. A machine that says no is asked after the next start.
+        with monkeypatch.context() as changed:
+            changed.setitem(_MOVES, "Clear", ((), ""))
+            await plant.press.end("P-1/make")
+
+            async def asked() -> bool:
+                return ("Clear", "P-1/make") in plant.press.calls
+
+            await until(asked)
+            assert "P-1/make" in plant.press.jobs
+    async with plant.twin():
+
+        async def cleared() -> bool:
+            return "P-1/make" not in plant.press.jobs
+
+        await until(cleared)
+        assert (await plant.words())["machine", "P-1/make"] == "ended"
 
 
 async def test_responses_are_posted(tmp_path: Path, business: Business) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gemel.core.envelope.job import JobRequest, JobSituation
@@ -51,6 +52,8 @@ class JobWays:
         """Number of the plan whose job orders are in the outbox, by way."""
         self._troubles: dict[str, str] = {}
         """Why they are not, by schedule."""
+        self._not_cleared: dict[str, bool] = {}
+        """By call, each told once; True where the machine said no: it is not asked again."""
         self._ways: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._waits: dict[tuple[str, str], str] = {}
         """Why a way stands still."""
@@ -292,13 +295,24 @@ class JobWays:
         request = self._request(entry.schedule, entry.by, sending, call)
         try:
             permit = self._sender.permit(request, self._situation(sending, request, found))
-            await self._sender.send(permit, request)
         except Refused as refused:
-            log.info("%s is not cleared: %s", call.order.id, refused)
+            if call.key not in self._not_cleared:
+                log.info("%s is not cleared: %s", call.order.id, refused)
+            self._not_cleared.setdefault(call.key, False)
+            return
+        if self._not_cleared.get(call.key):
+            return
+        try:
+            outcome = await self._sender.send(permit, request)
+        except Refused as refused:
+            outcome = Outcome(False, str(refused))
+        if not outcome.accepted:
+            self._not_cleared[call.key] = True
+            log.warning("%s is not cleared: %s", call.order.id, outcome.reason)
             return
         async with self._changing:
             current = outbox.posted.get(entry.key, entry)
-            await self._keep(outbox, [current.now(current.state, current.since, cleared=True)])
+            await self._keep(outbox, [replace(current, cleared=True)])
 
     # Small things
 
@@ -335,24 +349,17 @@ class JobWays:
     ) -> JobSituation:
         response = found.get(request.call.order.id)
         machine = self._takes(sending) != "system"
+        stopped = self._sender.stopped_at(self._places(sending, request.place))
         return JobSituation(
-            self._daemon.clock(), sending.armed, machine, self._stopped(sending, request.place),
+            self._daemon.clock(), sending.armed, machine, stopped,
             None if response is None else response.state or None, known=machine,
         )  # fmt: skip
 
-    def _stopped(self, sending: Sending, place: str) -> tuple[str, ...] | None:
-        """Where kill switches are set that hold for a machine; None if that is not known. Where
-        nobody said which asset it is, it may be any that its connector brings."""
+    def _places(self, sending: Sending, place: str) -> list[str]:
+        """Where nobody said which asset a machine is, it may be any that its connector brings."""
         assets = self._daemon.plan.plant.assets
-        places = [place] if place else [
-            path for path, asset in assets.items() if asset.connector == sending.connector
-        ]  # fmt: skip
-        found: dict[str, None] = {}
-        for one in ("", *places):
-            if (stopped := self._sender.stopped_at(one)) is None:
-                return None
-            found |= dict.fromkeys(stopped)
-        return tuple(found)
+        brought = [path for path, asset in assets.items() if asset.connector == sending.connector]
+        return [place] if place else brought
 
     # To be called with `_changing` held
 
