@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gemel.core.envelope.job import JobRequest, JobSituation
 from gemel.core.errors import GemelError, Refused, Unavailable
-from gemel.core.event import Event
 from gemel.core.job import BEGUN, OVER, JobCall, JobResponse
 from gemel.parts.connectors.base import JOBS, JobReader, Outcome
+from gemel.runtime.job_post import JobPost
 from gemel.twin.decisions import JobOrders
 
 if TYPE_CHECKING:
@@ -37,15 +37,11 @@ MACHINE_S: Final = 1.0
 _TOLD_AFTER: Final = 4
 
 
-class JobWays:
+class JobWays(JobPost):
     """All ways of all schedules. Used in the event loop."""
 
     def __init__(self, daemon: Daemon, books: Mapping[str, Book]) -> None:
-        self._daemon, self._books = daemon, books
-        self._outbox: Outbox | None = None
-        self._changing = asyncio.Lock()
-        """Held while entries or responses are looked at and changed; never over a call to a peer.
-        What opens the outbox takes it, too, so that is done first."""
+        super().__init__(daemon, books)
         self.held: dict[str, Version] = {}
         """The plans that hold, by schedule, each once it is on disk: nothing is sent before."""
         self._put: dict[tuple[str, str], int] = {}
@@ -57,7 +53,6 @@ class JobWays:
         self._ways: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._waits: dict[tuple[str, str], str] = {}
         """Why a way stands still."""
-        self._sequence = 0
         decisions = daemon.rooms.decisions
         self._sender = JobOrders(decisions.ledger, daemon.clock, daemon.rooms.guard.send)
 
@@ -78,38 +73,6 @@ class JobWays:
             for task in self._ways.values():
                 task.cancel()
             await asyncio.gather(*self._ways.values(), return_exceptions=True)
-
-    async def _open(self) -> Outbox:
-        async with self._changing:
-            if self._outbox is None:
-                from gemel.runtime.outbox import Outbox
-
-                folder = self._daemon.folder / "job-orders"
-                outbox = await asyncio.to_thread(Outbox, folder / "outbox.sqlite")
-                self._outbox = outbox
-                for name, book in self._books.items():
-                    self.tell(name, book)
-                # What was on its way when the twin stopped may have arrived, or not.
-                reason = "the twin stopped before its end was known"
-                lost = [
-                    one.now("unconfirmed", self._daemon.clock(), reason)
-                    for one in outbox.posted.values()
-                    if one.state == "sent"
-                ]
-                await self._keep(outbox, lost)
-            return self._outbox
-
-    def tell(self, name: str, book: Book) -> None:
-        """Tell a book that was made anew what peers have said; the outbox does it when it opens."""
-        if self._outbox is not None:
-            for response in self._outbox.responses_of(name).values():
-                book.hear(response)
-
-    def close(self) -> None:
-        """Close the outbox; after `run` has ended."""
-        if self._outbox is not None:
-            self._outbox.close()
-            self._outbox = None
 
     # What is to be sent
 
@@ -360,41 +323,3 @@ class JobWays:
         assets = self._daemon.plan.plant.assets
         brought = [path for path, asset in assets.items() if asset.connector == sending.connector]
         return [place] if place else brought
-
-    # To be called with `_changing` held
-
-    async def _keep(
-        self, outbox: Outbox, entries: Sequence[Posted], dropped: Sequence[Posted] = (),
-        untold: Sequence[tuple[str, str]] = (),
-    ) -> None:  # fmt: skip
-        if not entries and not dropped and not untold:
-            return
-        await asyncio.to_thread(outbox.put, entries, dropped, (), untold)
-        for entry in entries:
-            self._emit(
-                f"{entry.schedule}/{entry.order.id}",
-                {"way": entry.way, "state": entry.state, "reason": entry.reason,
-                 "version": entry.version, "plan": entry.plan},
-            )  # fmt: skip
-
-    async def _hear(
-        self, outbox: Outbox, name: str, source: str, told: Sequence[JobResponse]
-    ) -> None:
-        if not told:
-            return
-        await asyncio.to_thread(outbox.put, (), (), [(name, one) for one in told])
-        for one in told:
-            if (book := self._books.get(name)) is not None:
-                book.hear(one)
-            self._emit(
-                f"{name}/{one.job}",
-                {"way": source, "state": one.state, "start": one.start, "end": one.end,
-                 "quantity": one.quantity},
-            )  # fmt: skip
-
-    def _emit(self, subject: str, payload: dict[str, Any]) -> None:
-        self._sequence += 1
-        now = self._daemon.clock()
-        self._daemon.pipeline.emit(
-            [Event("job_order", subject, now, "planning", payload=payload, sequence=self._sequence)]
-        )
