@@ -19,6 +19,7 @@ from gemel.twin.planning.plans.jobs import (
     posted,
     read_back,
     shown,
+    turn,
 )
 from gemel.twin.planning.plans.version import Row, Version
 
@@ -151,6 +152,13 @@ def test_what_is_over_is_forgotten_after_a_month() -> None:
     assert outdated(plan, entries, responses, NOW + 30 * DAY) == ([], ["P-9/make"])
     old, untold = outdated(plan, entries, responses, NOW + 30 * DAY + 2 * HOUR)
     assert (old, sorted(untold)) == ([taken(done)], ["P-2/make", "P-9/make"])
+
+
+def test_what_fails_for_good_comes_after_what_was_not_tried() -> None:
+    first, second, third, fourth = post(version(1, *((f"P-{n}", n) for n in (1, 2, 3, 4))), {})[0]
+    gone = taken(fourth).now("waiting", NOW, wanted=False)
+    tried = [first.now("unconfirmed", NOW + 2), second.now("unconfirmed", NOW + 1)]
+    assert sorted([*tried, third, gone], key=turn) == [gone, third, tried[1], tried[0]]
 
 
 def test_reading_back_settles_what_nobody_answered() -> None:

@@ -219,6 +219,7 @@ async def test_an_erp_that_is_down_holds_up_nobody_and_a_restart_loses_nothing(
 
 async def test_what_is_refused_is_told_and_sent_again_when_somebody_says_so(plant: Plant) -> None:
     plant.erp.no["L-1/make"] = (422, "no work master lid")
+    plant.erp.no["P-1/make"] = (500, "it fails, and holds up no other")
     plant.press._accept = lambda order: "full" if order.JobOrderID == "P-2/make" else ""
     async with plant.twin():
         await plant.release()

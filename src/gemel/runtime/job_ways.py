@@ -150,12 +150,12 @@ class JobWays(JobPost):
 
     async def _visit(self, name: str, way: str, sending: Sending) -> None:
         """Look what the peer has, and send what it has not."""
-        from gemel.twin.planning.plans.jobs import call_of, to_clear
+        from gemel.twin.planning.plans.jobs import call_of, to_clear, turn
 
         machine = self._takes(sending) == "machine"
         found = await self._look(name, way, sending) if machine else {}
         outbox = await self._open()
-        for entry in sorted(outbox.of(name, way), key=lambda one: (one.wanted, one.order.start)):
+        for entry in sorted(outbox.of(name, way), key=turn):
             current = outbox.posted.get(entry.key)
             if current is None:
                 continue  # another plan was released meanwhile

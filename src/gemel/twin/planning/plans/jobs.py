@@ -28,6 +28,7 @@ __all__ = [
     "read_back",
     "shown",
     "to_clear",
+    "turn",
 ]
 
 PostState: TypeAlias = Literal[
@@ -220,6 +221,13 @@ def outdated(
         if last >= now - _KEPT or (one.state in BEGUN and one.state not in OVER):
             kept.add(job)
     return [one for one in entries if one.order.id not in kept], [*(responses.keys() - kept)]
+
+
+def turn(entry: Posted) -> tuple[int, bool, int]:
+    """The order of calls: what was not tried yet, cancels before others and by start; then what
+    nobody has answered, the longest ago first. So one that fails for good holds up no other."""
+    tried = entry.since if entry.open and entry.state != "waiting" else 0
+    return tried, entry.wanted, entry.order.start
 
 
 def call_of(entry: Posted, sending: Sending) -> JobCall | None:
