@@ -93,9 +93,12 @@ async def test_of_two_changes_at_once_none_is_lost(folder: Path) -> None:
         made = await planning.plan("day", "anna", "fewer")
         planning.book("day").release(made.number, "anna")
         await planning.keep("day")
-        again, _ = await asyncio.gather(jobs.send_again("day"), jobs.put("day"))
+        again, _ = await asyncio.gather(jobs.send_again("day", "bob"), jobs.put("day"))
+        noted = daemon.rooms.journal.entries(kind="job orders sent again")
     after = entry(folder, "L-1/make")
     assert again == 1
+    [draft] = [one.draft for one in noted]
+    assert (draft.actor, draft.payload["keys"]) == ("bob", ["day/L-1/make/2"])
     with outbox(folder) as found:
         assert "OLD/make" not in {job for *_, job in found.posted} | {j for _, j in found.responses}
     assert (after.version, after.order.quantity, after.state) == (3, 800, "waiting")

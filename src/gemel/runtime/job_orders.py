@@ -59,8 +59,9 @@ class JobOrders(JobWays):
             known = outbox.responses_of(name)
             await self._hear(outbox, name, by, [one.after(known.get(one.job)) for one in told])
 
-    async def send_again(self, name: str) -> int:
-        """What was refused goes out once more, as another version; how many that are."""
+    async def send_again(self, name: str, by: str) -> int:
+        """What was refused goes out once more, as another version; how many that are. Who asked for
+        it is in the journal before. Raises `Unavailable`."""
         outbox, now = await self._open(), self._daemon.clock()
         async with self._changing:
             again = [
@@ -68,6 +69,9 @@ class JobOrders(JobWays):
                 for one in outbox.of(name)
                 if one.state == "refused"
             ]
+            if again:
+                keys = sorted({f"{name}/{one.order.id}/{one.version}" for one in again})
+                await self._sender.asked_again(name, by, keys)
             await self._keep(outbox, again)
         return len(again)
 

@@ -195,10 +195,10 @@ async def command_job_order(
 
 
 @router.post("/schedules/{name}/job-orders/send-again")
-async def send_again(name: str, daemon: Running, _: Operator) -> dict[str, int]:
+async def send_again(name: str, daemon: Running, actor: Operator) -> dict[str, int]:
     """What was refused goes out once more."""
     daemon.planning.book(name)
-    return {"again": await daemon.planning.jobs.send_again(name)}
+    return {"again": await daemon.planning.jobs.send_again(name, actor.name)}
 
 
 async def _jobs(daemon: Daemon, name: str) -> dict[str, dict[str, Any]]:

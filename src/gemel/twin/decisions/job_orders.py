@@ -7,7 +7,7 @@ envelope and written down, on disk, before it leaves. What becomes of it is writ
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from gemel.core.envelope import Permit
@@ -70,6 +70,12 @@ class JobOrders:
         kind = "job order accepted" if outcome.accepted else "job order refused"
         await self._told(request, kind, outcome.reason)
         return outcome
+
+    async def asked_again(self, schedule: str, by: str, keys: Sequence[str]) -> None:
+        """Write down who has what was refused sent once more. Raises `Unavailable`."""
+        steps = Steps(self._ledger, self._clock())
+        steps.note("job orders sent again", schedule, by, "", keys=list(keys))
+        await self._ledger.write(steps)
 
     async def _told(self, request: JobRequest, kind: str, reason: str) -> None:
         try:
