@@ -9,6 +9,8 @@ APT := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get
 # The machine's own certificates: a company's network often puts its own between.
 export UV_SYSTEM_CERTS := 1
 export NODE_USE_SYSTEM_CA := 1
+# Modules are compiled once, whatever the shell says: half of a start is that, and tests start hundreds.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Three files of tests beside each other, on two cores: some mostly wait (see tests/conftest.py).
 BESIDE ?= --numprocesses=3 --dist=loadfile --no-loadscope-reorder

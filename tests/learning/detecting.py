@@ -82,6 +82,13 @@ class Pressed:
             lambda: self.now, desk=desk,
         )  # fmt: skip
 
+    def reload(self, text: str) -> None:
+        """Another plant file while the twin runs."""
+        self.write(text)
+        again = self.start()
+        self.take(again.take_over(self.watch))
+        self.watch = again
+
     def hours(self, count: int, offset: Callable[[int], float] = lambda _: 0.0,
               wear: Callable[[int], float] = lambda _: 0.0) -> None:  # fmt: skip
         """So many pass; `offset` of the thickness and `wear` at each minute since the start."""

@@ -137,6 +137,20 @@ def test_a_fit_can_be_stopped_and_asked_for_again(soft: Press) -> None:
     assert not soft.learner.roles.candidate
 
 
+def test_another_plant_file_loses_no_decision_and_no_wish(soft: Press) -> None:
+    soft.until(lambda: soft.learner.champion)
+    first = soft.learner.champion
+    soft.learner.want("as eva wished")
+    soft.until(lambda: soft.learner.roles.candidate)
+    again = soft.start()
+    soft.promote(soft.learner.roles.candidate)
+    soft.learner.want("as tom wished")
+    again.take_over(soft.learner)
+    soft.learner = again
+    assert soft.learner.roles.former == first != soft.learner.champion
+    soft.until(lambda: soft.events[-1].payload["reason"].startswith("fitted as tom wished"))
+
+
 def test_remaining_life_narrows_and_a_new_unit_begins(life: Press) -> None:
     life.run(200)
     assert life.learner.champion

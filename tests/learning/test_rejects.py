@@ -26,7 +26,7 @@ def test_those_that_follow_each_other_are_one_finding() -> None:
     room = rejects()
     assert room.take(said(0, rejected=False, over=0.5), 1) == ([], "")
     (opened,), name = room.take(said(1), 2)
-    assert opened.id == name == room.open
+    assert opened.id == name
     assert (opened.kind, opened.subject, opened.source) == ("finding", "line/press", "surface")
     assert (opened.time, opened.end, opened.lasts) == (SECOND, None, True)
     assert opened.payload["because"] == (
@@ -35,7 +35,7 @@ def test_those_that_follow_each_other_are_one_finding() -> None:
     assert room.take(said(2, over=5), 3) == ([], name)
     assert room.take(said(3, over=4), 4) == ([], name)
     (closed,), none = room.take(said(4, rejected=False), 5)
-    assert none == room.open == ""
+    assert none == ""
     assert (closed.supersedes, closed.cause, closed.sequence) == (name, name, 1)
     assert (closed.time, closed.end, closed.lasts) == (SECOND, 3 * SECOND, False)
     assert closed.known == 5
@@ -65,7 +65,6 @@ def test_what_comes_late_is_a_finding_of_its_own_and_ends_none() -> None:
     (late,), other = room.take(said(60), 2)
     assert late.id == other != name
     assert (late.time, late.end, late.lasts) == (60 * SECOND, 60 * SECOND, False)
-    assert room.open == name
     # The same moment is not late: two cameras' clocks may be coarse.
     assert room.take(said(100), 3) == ([], name)
 

@@ -14,7 +14,9 @@ from tests.operations.lines import DAY0, Line, signal
 
 from gemel.core.errors import ConfigurationError, Refused, Unknown
 from gemel.core.event import Event
+from gemel.core.frame import Frame
 from gemel.core.role import Role
+from gemel.core.time import MINUTE
 from gemel.parts.historians import HISTORIANS
 from gemel.runtime.access import Actor
 from gemel.twin.decisions import Journal, Lots
@@ -116,6 +118,25 @@ def test_what_remains_in_a_tank_may_be_in_what_comes() -> None:
     assert {(k.source, k.target) for k in mixed(together, {"tank": 0})} == {("A", "B"), ("B", "A")}
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_lots_are_mixed_as_every_pair_says(seed: int) -> None:
+    """Some stays are long, some are moments, and many are over long before others begin."""
+    rng = np.random.default_rng(seed)
+    stays, remains = [], int(rng.integers(0, 6))
+    for _ in range(40):
+        start = int(rng.integers(0, 60))
+        end = start + int(rng.choice([0, 1, 3, 40], p=[0.2, 0.4, 0.35, 0.05]))
+        stays.append(Stay(f"L{rng.integers(12)}", "tank", start, end))
+    expected = [
+        (one.lot, other.lot, max(one.start, other.start), min(one.end + remains, other.end))
+        for one in stays for other in stays
+        if one.lot != other.lot and other.start <= one.end + remains
+        and (other.end > one.start or other.start == other.end == one.start)
+    ]  # fmt: skip
+    found = [(k.source, k.target, k.start, k.end) for k in mixed(stays, {"tank": remains})]
+    assert sorted(found) == sorted(expected)
+
+
 def test_there_is_who_was_there() -> None:
     stays = [Stay("A", "x", 0, 10), Stay("B", "x", 10, 20), Stay("C", "x", 20, 30),
              Stay("D", "y", 0, 30), Stay("E", "x", 15, 15)]  # fmt: skip
@@ -192,6 +213,45 @@ def test_live_and_history_tell_the_same_lots(tmp_path: Path) -> None:
     assert [s.lot for s in then.stays] == [s.lot for s in found.stays if s.start < late]
 
 
+def test_a_gap_is_dark_from_when_it_was_told_until_it_was_refilled(tmp_path: Path) -> None:
+    """Connection lost from minute 10 to 30; what was missed is fetched at minute 40."""
+    now = DAY0
+    with HISTORIANS.build({"kind": "duckdb"}, "historian").open(tmp_path, lambda: now) as store:
+        line = Line(signals=[signal("line/filler/lot", "text")], settings={}, store=store)
+        machines = line.operations.machines
+
+        def lots(minute: float, as_of: float | None = None) -> list[tuple[str, float, float, bool]]:
+            known = None if as_of is None else line.at(as_of)
+            found = seen(store, machines, line.start, line.at(minute), known)
+            dark = [s for s in found.stays if not s.sure]
+            assert bool(found.unseen) == bool(dark)
+            return [(s.lot, (s.start - line.start) / MINUTE, (s.end - line.start) / MINUTE, s.sure)
+                    for s in found.stays]  # fmt: skip
+
+        line.feed(0, lot="A")
+        now = line.at(30)
+        line.feed(30, lot="C")
+        told = {"reason": "connection lost", "signals": [], "refilled": False, "rows": 0}
+        gap = Event("gap", "plc", line.at(10), "plc", now, line.at(30), told)
+        store.record([gap])
+        unsure = [("A", 0, 10, True), ("A", 10, 30, False), ("C", 10, 30, False)]
+        assert lots(35) == [*unsure, ("C", 30, 35, True)]
+        now = line.at(40)
+        fetched = Frame.of(
+            [line.numbers["line/filler/lot"]], [line.at(20)], [line.code("line/filler/lot", "B")],
+            source="plc",
+        )  # fmt: skip
+        store.commit([fetched])
+        store.record([Event(
+            "gap", "plc", line.at(10), "plc", now, line.at(30),
+            {**told, "refilled": True, "rows": 1}, cause=gap.id, supersedes=gap.id, sequence=1,
+        )])  # fmt: skip
+        whole = [("A", 0, 20, True), ("B", 20, 30, True)]
+        assert lots(50) == lots(50, as_of=50) == [*whole, ("C", 30, 50, True)]
+        assert lots(35, as_of=35) == [*unsure, ("C", 30, 35, True)], "as it was told then"
+        assert lots(15, as_of=15) == [("A", 0, 15, True)], "nobody had told of a gap yet"
+
+
 class Desk:
     """Lots on a journal of their own, with a clock that can be turned."""
 
@@ -217,7 +277,8 @@ async def test_a_hold_follows_what_is_made(tmp_path: Path) -> None:
     await lots.hold({"A": None}, operator, "glass was found")
     desk.now = 2_000
     assert await lots.state([made("B", "A"), made("B", "A")], operator) == [made("B", "A").id] * 2
-    assert lots.repeated == 1
+    said = desk.journal.entries(kind="lot-made")
+    assert [e.draft.payload["made"] for e in said] == ["C", "D", "B"], "once"
     assert {k: lots.book.about(k).state for k in "ABCDE"} == {
         "A": "on hold", "B": "on hold", "C": "on hold", "D": "on hold", "E": "open",
     }  # fmt: skip

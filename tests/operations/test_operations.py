@@ -354,6 +354,18 @@ def test_a_gap_in_history_is_unknown_until_the_next_sample(tmp_path: Path) -> No
         assert minutes(totals) == {"production": 95, "unknown": 25}
         assert totals.produced == 1500
 
+        def unknown(as_of: float | None) -> float:
+            known = None if as_of is None else line.at(as_of)
+            found = history.totals(store, machine, line.calendar, line.start, line.at(120), known)
+            return minutes(found).get("unknown", 0)
+
+        told = store.events("gap")[0]
+        store.record([Event(
+            "gap", "plc", line.at(70), "plc", line.at(100), line.at(90), {**gap, "refilled": True},
+            cause=told.id, supersedes=told.id, sequence=1,
+        )])  # fmt: skip
+        assert (unknown(None), unknown(101), unknown(99), unknown(89)) == (0, 0, 25, 0)
+
 
 def test_costs_nothing_for_samples_of_others() -> None:
     line = Line()

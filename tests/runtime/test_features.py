@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from gemel.core.errors import ConfigurationError
 from gemel.core.frame import Values
 from gemel.core.time import MILLISECOND, SECOND
 from gemel.runtime.configuration import check, load
+from gemel.twin.mirror import features
 
 T0 = 1_700_000_000 * SECOND
 RATE = 100
@@ -93,6 +95,24 @@ async def test_a_stop_in_the_midst_of_a_window_changes_nothing(tmp_path: Path) -
                 await send(running, "line/pump/vibration", part, start)
                 stored = running.stored("line/pump/vibration_rms")
         assert stored == whole
+
+
+async def test_windows_are_taken_up_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history, spans = features._history, list[tuple[int, int]]()
+
+    def noted(store: Any, numbers: Any, start: int, end: int) -> Any:
+        spans.append((start - T0, end - T0))
+        return history(store, numbers, start, end)
+
+    monkeypatch.setattr(features, "_history", noted)
+    async with twin(tmp_path, plant()) as running:
+        await send(running, "line/pump/vibration", wave(5.5))
+    assert spans == []  # there was nothing yet
+    async with twin(tmp_path, plant()):
+        last = round((5.5 - 1 / RATE) * SECOND)
+        assert spans == [(s * SECOND, min((s + 1) * SECOND, last + 1)) for s in (3, 4, 5)]
 
 
 async def test_a_window_in_whose_midst_it_began_is_not_told(tmp_path: Path) -> None:

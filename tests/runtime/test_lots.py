@@ -14,11 +14,15 @@ from tests.runtime.doors import bearer
 from typer.testing import CliRunner
 
 from gemel.client import Client
+from gemel.core.errors import Unknown
 from gemel.core.event import Event
 from gemel.core.time import SECOND, isoformat
 from gemel.doors.cli.main import app
 from gemel.doors.serving import Served, served
+from gemel.runtime.access import Actor
 from gemel.runtime.configuration import load
+from gemel.runtime.releases import sealed
+from gemel.twin.decisions.record import check, check_chain
 
 PLANT = """\
 format: 1
@@ -154,7 +158,9 @@ async def test_a_window_reaches_what_was_there_and_what_was_made_of_it(
     hold = held[0]["holds"][0]
     assert (hold["by"], hold["reason"]) == ("local", "odd level")
     assert hold["why"]["finding"] == finding.id
-    assert hold["way"][0]["asset"] == "line/filler"
+    step = hold["way"][0]
+    assert (step["asset"], step["start"]) == ("line/filler", line.at(160))
+    assert (await line.get("/about", lot="F2"))["holds"] == [hold]
 
 
 async def test_a_lot_on_hold_goes_on_and_is_told(line: Line, running: Served) -> None:
@@ -257,3 +263,43 @@ async def test_a_release_is_signed_by_a_person_and_verified_without_the_twin(
     assert set(names(found["items"])) == {"P1"}  # F2 went into it, and was not made there
     assert "on hold: P1" in await asyncio.to_thread(ask, "hold", "P1", "--reason", "wet")
     assert "scrapped" in await asyncio.to_thread(ask, "scrap", "P1", "--reason", "wet")
+
+
+async def test_a_release_that_was_not_finished_makes_no_fork(
+    line: Line, running: Served, tmp_path: Path
+) -> None:
+    running.access.set_person("Ada", "engineer", PASSWORD)
+    daemon, ada = running.daemon, Actor("Ada", "engineer")
+    asked = {"person": "Ada", "password": PASSWORD, "comment": "all good"}
+    first = await line.post("release", lot="F1", **asked)
+    # It is on disk, and Gemel ends before the journal has it.
+    lost, _ = await asyncio.to_thread(
+        sealed, daemon, "F1", ada, "released", "again", "", daemon.rooms.lots.book.copy()
+    )
+    with pytest.raises(Unknown, match=f"no release record '{lost}'"):
+        await asyncio.to_thread(line.client.get, f"/api/lots/records/{lost}")
+    second = await line.post("release", lot="F1", **asked)
+    folder = tmp_path / "data" / "releases"
+    files = sorted(folder.glob("*.json"))
+    assert {path.stem for path in files} == {first["record"], second["record"]}
+    assert check_chain([check(path.read_bytes()) for path in files]) == []
+    assert [path.stem for path in (folder / "unfinished").iterdir()] == [lost]
+
+
+async def test_a_record_says_what_is_too_much_for_it(line: Line, running: Served) -> None:
+    told = {"order": "A1", "product": "cola"}
+    running.daemon.store.record([
+        Event("order", "line/filler", line.begin + 60 * SECOND + i, "x", 0, payload=told)
+        for i in range(10_000)
+    ])  # fmt: skip
+    assert not (await line.get("/about", lot="F1"))["notes"]
+    running.daemon.store.record([
+        Event("order", "line/filler", line.begin + 70 * SECOND, "x", 0, payload=told)
+    ])  # fmt: skip
+    about = await line.get("/about", lot="F1")
+    note = (
+        "more than 10,000 orders at line/filler and below it while it was there: the first of them "
+        "are not in this record"
+    )
+    assert (about["notes"], about["speaks_against_it"]) == ([note], [note])
+    assert about["orders"] == [{"asset": "line/filler", **told}]

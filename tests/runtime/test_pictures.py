@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import os
-import time
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,83 +16,14 @@ import pytest
 from PIL import Image
 from tests.runtime.camera import bad, good, plant, png, set_up, trained
 from tests.runtime.doors import bearer
+from tests.runtime.picture_twin import Running, Twin, all_told, patiently, stored, troubled, write
 from typer.testing import CliRunner
 
-from gemel.client import Client
 from gemel.core.errors import DataError, Unavailable, Unknown
 from gemel.core.time import DAY, SECOND, isoformat
 from gemel.doors.cli.main import app
-from gemel.doors.serving import Served, served
-from gemel.runtime.configuration import load
 from gemel.runtime.reloading import read_again
 from gemel.testing.inspectors import plate
-
-PATIENCE_S = 30
-
-
-class Twin:
-    """A running twin as a test talks to it."""
-
-    def __init__(self, running: Served, client: Client) -> None:
-        self.running, self.client, self.daemon = running, client, running.daemon
-
-    async def get(self, path: str = "", **params: Any) -> Any:
-        return await asyncio.to_thread(self.client.get, f"/api/pictures{path}", params)
-
-    async def send(self, body: bytes, **params: Any) -> Any:
-        def post() -> Any:
-            return self.client.request(
-                "POST", "/api/pictures/surface", params=params, content=body
-            ).json()
-
-        return await asyncio.to_thread(post)
-
-    async def until(self, states: list[str]) -> list[Any]:
-        """All pictures, the oldest first, when they are in these states."""
-
-        async def there() -> Any:
-            found = (await self.get("/surface"))[::-1]
-            return found if [one["state"] for one in found] == states else None
-
-        return await patiently(there)
-
-    async def ended(self) -> Any:
-        """The only finding, when it has ended."""
-
-        async def there() -> Any:
-            found = await asyncio.to_thread(self.client.get, "/api/findings", {})
-            return found[0] if [f["end"] is not None for f in found] == [True] else None
-
-        return await patiently(there)
-
-
-async def patiently(look: Callable[[], Any]) -> Any:
-    async with asyncio.timeout(PATIENCE_S):
-        while not (found := await look()):  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.05)
-    return found
-
-
-class Running:
-    """Starts and stops the same twin."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    async def __aenter__(self) -> Twin:
-        self._served = served(load(self.folder / "plant.yaml"), self.folder / "data")
-        running = await self._served.__aenter__()
-        client = await asyncio.to_thread(Client.of, self.folder / "data")
-        assert client is not None
-
-        async def begun() -> bool:
-            return bool(running.daemon.pictures.tasks)
-
-        await patiently(begun)
-        return Twin(running, client)
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._served.__aexit__(None, None, None)
 
 
 @pytest.fixture
@@ -159,7 +88,7 @@ async def test_a_picture_is_looked_at_told_and_leads_to_its_lot(twin: Twin, tmp_
     (observed,) = labels["observed"]
     assert (observed["detector"], observed["findings"], observed["right"]) == ("surface", 1, 1)
     # The score is a signal, with the times of the pictures.
-    await patiently(lambda: _stored(twin, 4))
+    await patiently(lambda: stored(twin, 4))
     table = await asyncio.to_thread(twin.client.ask, ["line/press/surface"])
     assert table.column("value").to_pylist() == [one["over"] for one in found]
     assert [isoformat(t) for t in table.column("time").to_pylist()] == [
@@ -170,11 +99,6 @@ async def test_a_picture_is_looked_at_told_and_leads_to_its_lot(twin: Twin, tmp_
     (report,) = await twin.get()
     assert (report["good"], report["rejected"], report["repeated"]) == (2, 2, 4)
     assert (report["waiting"], report["kept"], report["problem"]) == (0, 4, "")
-
-
-async def _stored(twin: Twin, count: int) -> bool:
-    table = await asyncio.to_thread(twin.client.ask, ["line/press/surface"])
-    return len(table) == count
 
 
 async def test_contents_are_served_to_whoever_may_see_them(twin: Twin) -> None:
@@ -210,6 +134,11 @@ async def test_contents_are_served_to_whoever_may_see_them(twin: Twin) -> None:
         strange = await http.get("/api/pictures/surfaces", headers=bearer(viewer))
         assert strange.status_code == 404
         assert "did you mean 'surface'" in strange.json()["message"]
+        for before in (0, 10**20):
+            far = await http.get(
+                "/api/pictures/surface", params={"before": before}, headers=bearer(viewer)
+            )
+            assert far.status_code == 400
         missing = await http.get("/api/pictures/surface/99", headers=bearer(viewer))
         assert missing.status_code == 404
         assert "no picture 99" in missing.json()["message"]
@@ -254,7 +183,7 @@ async def test_what_is_no_picture_is_refused_in_words_and_the_twin_goes_on(twin:
     (report,) = await twin.get()
     assert (report["refused"], report["failed"]) == (6, 2)
     # A picture that failed is a bad sample: who looks at the signal knows that nothing is known.
-    await patiently(lambda: _stored(twin, 4))
+    await patiently(lambda: stored(twin, 4))
     table = await asyncio.to_thread(twin.client.ask, ["line/press/surface"])
     assert [q < 0 for q in table.column("quality").to_pylist()] == [True, False, True, False]
 
@@ -281,7 +210,7 @@ async def test_a_folder_is_followed_over_restarts(tmp_path: Path) -> None:
         *_, broken = await twin.until(["good", "rejected", "failed"])
         assert "not an image" in broken["note"]
         assert any("2.png, failed" in p for p in twin.daemon.status()["problems"])
-        await patiently(lambda: _done(twin))
+        await patiently(lambda: all_told(twin))
     (opened,) = [e for e in twin.daemon.recent if e.kind == "finding"]
     assert opened.lasts
     write(camera / "3.png", bad(5), age=0)
@@ -302,25 +231,10 @@ async def test_a_folder_is_followed_over_restarts(tmp_path: Path) -> None:
         for path in camera.iterdir():
             path.unlink()
         camera.rmdir()
-        await patiently(lambda: _troubled(twin, "camera cannot be read: No such file"))
+        await patiently(lambda: troubled(twin, "camera cannot be read: No such file"))
         camera.mkdir()
         write(camera / "4.png", good(202), age=0)
         await twin.until(["good", "rejected", "failed", "rejected", "good", "good"])
-
-
-async def _done(twin: Twin) -> bool:
-    rows = await twin.daemon.pictures.listed("surface", 10, None, "", "")
-    return all(row.told for row in rows)
-
-
-async def _troubled(twin: Twin, said: str) -> bool:
-    return any(said in problem for problem in twin.daemon.status()["problems"])
-
-
-def write(path: Path, body: bytes, age: float) -> None:
-    path.write_bytes(body)
-    then = time.time_ns() - round(age * 1e9)
-    os.utime(path, ns=(then, then))
 
 
 async def test_a_backlog_is_bounded_counted_and_worked_off(
@@ -408,8 +322,8 @@ async def test_old_pictures_are_removed_and_what_is_shared_stays(tmp_path: Path)
         await twin.send(good(407), time=isoformat(twin.daemon.clock() - SECOND))
         found = await twin.until(["good"] * 9)
         assert found[7]["hash"] == found[8]["hash"]
-        await patiently(lambda: _done(twin))
-        await asyncio.to_thread(twin.daemon.pictures._keep_house, True)
+        await patiently(lambda: all_told(twin))
+        await asyncio.to_thread(twin.daemon.pictures._keep_house)
         left = (await twin.get("/surface"))[::-1]
         assert 0 < len(left) < 8
         assert left[-1] == found[-1]

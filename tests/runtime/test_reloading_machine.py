@@ -138,6 +138,25 @@ async def test_equal_connectors_keep_their_sessions_while_samples_flow(
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_history_is_whole_only_when_what_was_fetched_is_on_disk(
+    tmp_path: Path, machine: Machine
+) -> None:
+    """Whoever waits for it reads it at once, and would go on for ever with what was missing."""
+    counting = asyncio.create_task(machine.count())
+    await until(lambda: len(machine.written) > 50)
+    counting.cancel()
+    await asyncio.gather(counting, return_exceptions=True)
+    plant = plant_of(machine).replace("sample: 10 ms", "sample: 10 ms, backfill: 1 min")
+    async with twin(tmp_path, plant) as running:
+        complete = running.daemon.history_complete
+        async with asyncio.timeout(60):
+            while not complete():  # noqa: ASYNC110 - it is asked as often as it goes
+                await asyncio.sleep(0.001)
+        assert [e.payload["refilled"] for e in running.told("gap") if e.source == "opc"] == [True]
+        assert set(range(1, 51)) <= set(running.stored("mill/counter"))
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_changed_connector_loses_nothing_and_a_new_signal_is_live(
     tmp_path: Path, machine: Machine
 ) -> None:

@@ -239,6 +239,18 @@ def test_who_stands_still_is_told_why(more: dict[str, Any]) -> None:
     assert run.end[0, 0] > 0
 
 
+@pytest.mark.parametrize("more", [{}, {"arrivals": {"at": ["0 s"]}}])
+def test_a_long_job_is_no_standstill(more: dict[str, Any]) -> None:
+    """20,000 parts come in vain while one is worked on elsewhere that has taken the cap, at a
+    station that is always supplied, or to which no more parts come."""
+    stations = {
+        "slow": {"time": "20000.5 s", **more},
+        "fast": {"time": "1 s", "after": [], "arrivals": {"every": "1 s"}},
+    }
+    run = play(EVENTS, 2, stations=stations, caps={"line": {"most": 1}})
+    assert leaves(run) == [20_000.5, 20_001.5]
+
+
 ASSEMBLY: dict[str, Any] = {
     "body": {"time": "1 s"},
     "paint": {"time": "1 s", "places": 2},

@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 from typer.testing import CliRunner
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 from gemel.core.errors import Infeasible, Unavailable
 from gemel.doors.cli.main import app
 from gemel.parts.solvers.scheduling import SCHEDULERS, check, several
-from gemel.parts.solvers.scheduling.base import Budget, Problem, Schedule, Scheduler
+from gemel.parts.solvers.scheduling.base import Asked, Budget, Problem, Schedule, Scheduler
 from gemel.runtime.schedules import read_problem
 
 WORKSHOP = Path(__file__).parents[2] / "examples" / "schedule" / "workshop.yaml"
@@ -66,6 +67,53 @@ def test_seconds_are_shared_by_those_that_one_does(problem: Problem) -> None:
     scheduler = several(Watched(), 4)
     scheduler.solve(problem, seed=1, budget=Budget(0.4), clock=time.perf_counter_ns)
     assert asked == [0.1] * 4
+
+
+def long(ended: list[bool], short: int = -1) -> Scheduler:
+    """Goes on until it is told to stop, but for the search with the seed `short`; `ended` says for
+    each whether it was told."""
+    begun = Event()
+
+    class Long(type(SEARCH)):  # type: ignore[misc]  # what kind it is is known when it is built
+        def search(self, asking: Asked) -> Schedule:
+            if asking.seed == short:
+                begun.wait(timeout=30)
+            else:
+                begun.set()
+                looks = iter(range(50))
+                while not asking.stop() and next(looks, None) is not None:
+                    time.sleep(0.1)
+                ended.append(asking.stop())
+            brief = replace(asking, budget=Budget(None, 10))
+            return super().search(brief)  # type: ignore[no-any-return]  # the same
+
+    return Long()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_searches_end_when_whoever_asked_says_so(problem: Problem, workers: int) -> None:
+    ended: list[bool] = []
+    told: list[Schedule] = []
+    looks = iter(range(3))
+    with ThreadPoolExecutor(2) as executor:
+        plan = several(long(ended), 4, executor if workers else None, workers or 1).solve(
+            problem, seed=1, budget=Budget(3_600), clock=time.perf_counter_ns, told=told.append,
+            stop=lambda: next(looks, None) is None,
+        )  # fmt: skip
+    assert not check(problem, plan)
+    assert ended
+    assert all(ended)
+    assert plan.value == min(one.value for one in told)
+
+
+def test_searches_end_when_one_is_good_enough(problem: Problem) -> None:
+    ended: list[bool] = []
+    with ThreadPoolExecutor(2) as executor:
+        several(long(ended, short=1), 4, executor, 2).solve(
+            problem, seed=1, budget=Budget(3_600, good_enough=1e18), clock=time.perf_counter_ns
+        )
+    assert ended
+    assert all(ended)
 
 
 def test_what_cannot_be_planned_is_told() -> None:

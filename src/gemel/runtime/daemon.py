@@ -141,7 +141,7 @@ class Daemon:
             self.rooms = await Rooms.open(
                 self.plan, self.folder, numbers=self.numbers, store=store, mirror=self.mirror,
                 pipeline=self.pipeline, links=self.links, clock=self.clock,
-                executor=self._executor, asker=self._asker, complete=self._history_complete,
+                executor=self._executor, asker=self._asker, complete=self.history_complete,
                 sending=connect,
             )  # fmt: skip
             await warm
@@ -205,7 +205,7 @@ class Daemon:
         zone_name = self.plan.plant.plant.time_zone
         self.store.keep("plan", {"hash": self.plan.hash, "time_zone": zone_name})
 
-    def _history_complete(self) -> bool:
+    def history_complete(self) -> bool:
         """Whether every source that can be asked for its past has been."""
         return not any(
             link.refilling or (link.connector.delivery == "resumable" and link.session is None)

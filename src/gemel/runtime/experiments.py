@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from gemel.core.line.changes import Change, Variant, changed, line_hash, read_ch
 from gemel.core.settings import Settings, problems
 from gemel.runtime.lines import read_line, read_snapshot
 from gemel.runtime.yaml12 import Document, parse
+from gemel.twin.durable import write_whole
 from gemel.twin.planning.experiments.comparing import Columns, Plan
 from gemel.twin.planning.experiments.differences import differences
 from gemel.twin.planning.experiments.settings import Cost, Experiment, Measure, Scenario
@@ -202,12 +202,7 @@ def write_kept(
         plain({"protocol": protocol, "result": record, "values": columns}), allow_nan=False
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    write_whole(path, f"{text}\n".encode())
 
 
 class Keeping:

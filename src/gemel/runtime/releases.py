@@ -17,20 +17,25 @@ from gemel.core.time import SECOND, isoformat
 from gemel.parts.historians.base import Query
 from gemel.runtime.daemon import Daemon
 from gemel.runtime.lots import Genealogy, covered, genealogy
-from gemel.runtime.signing import SigningKey, write_once
+from gemel.runtime.signing import SigningKey
 from gemel.twin.decisions.people import Actor
 from gemel.twin.decisions.record import FORMAT, digest_of, seal
+from gemel.twin.durable import write_whole
 from gemel.twin.learning import Normal
 from gemel.twin.learning.spc import Charted, charted
 from gemel.twin.learning.windows import recorded
 from gemel.twin.operations.lots import Book, Hold, LotAbout, Stay
 
-__all__ = ["content", "file_of", "open_points", "sealed"]
+__all__ = ["content", "file_of", "open_points", "sealed", "told_hold"]
 
 Span: TypeAlias = tuple[int, int]
 _VALUES: Final = 1_000_000
 _MOST: Final = 10_000
 """Events of one kind in one stay."""
+_WORDS: Final = {
+    "finding": "findings", "label": "answers to findings", "alarm": "changes of alarms",
+    "order": "orders",
+}  # fmt: skip
 
 
 def content(daemon: Daemon, lot: str, found: Genealogy | None = None) -> dict[str, Any]:
@@ -42,12 +47,13 @@ def content(daemon: Daemon, lot: str, found: Genealogy | None = None) -> dict[st
     assets = daemon.plan.plant.assets
     measured: list[dict[str, Any]] = []
     events: dict[str, list[dict[str, Any]]] = {"findings": [], "alarms": [], "orders": []}
+    cut: list[str] = []
     for asset in dict.fromkeys(stay.asset for stay in stays):
         mine = _spans(stay for stay in stays if stay.asset == asset)
         for path in covered(found, asset, assets):
             told = (_measured(daemon, s, mine) for s in daemon.signals_of.get(path, ()))
             measured += [one for one in told if one is not None]
-            _add_events(daemon, path, mine, events)
+            cut += _add_events(daemon, path, mine, events)
     return {
         "lot": lot,
         "plant": daemon.plan.plant.plant.model_dump(mode="json"),
@@ -61,8 +67,8 @@ def content(daemon: Daemon, lot: str, found: Genealogy | None = None) -> dict[st
         ],
         "measured": measured,
         **events,
-        "holds": [_hold(hold) for hold in about.holds],
-        "notes": _notes(found, stays),
+        "holds": [told_hold(hold) for hold in about.holds],
+        "notes": [*_notes(found, stays), *dict.fromkeys(cut)],
     }  # fmt: skip
 
 
@@ -93,6 +99,16 @@ def open_points(known: Mapping[str, Any], about: LotAbout) -> list[str]:
     return points
 
 
+def told_hold(hold: Hold) -> dict[str, Any]:
+    """JSON-able, for people and programs: times as text."""
+    told = hold.record()
+    for name in ("time", "ended", "since"):
+        told[name] = None if told[name] is None else isoformat(told[name])
+    told["way"] = [{**s, "start": isoformat(s["start"]), "end": isoformat(s["end"])}
+                   for s in told["way"]]  # fmt: skip
+    return told
+
+
 def sealed(
     daemon: Daemon,
     lot: str,
@@ -101,12 +117,12 @@ def sealed(
     comment: str,
     looked_at: str,
     book: Book,
-    previous: str,
 ) -> tuple[str, dict[str, Any]]:
     """Make the record of a lot, sign it and keep its file: its hash, and what the journal says.
 
-    `looked_at` is the hash of the content that the signer saw. Raises `Refused` if more is known
-    now, or if something speaks against it and there is no comment.
+    `looked_at` is the hash of the content that the signer saw; `book` is that of now, whose last
+    record this one follows. Raises `Refused` if more is known now, or if something speaks against
+    it and there is no comment.
     """
     known = content(daemon, lot)
     digest = digest_of(known)
@@ -117,6 +133,7 @@ def sealed(
     if points and not comment.strip():
         raise Refused(f"say in the comment why '{lot}' may go nevertheless: {points[0]}")
     now = daemon.clock()
+    previous = next(reversed(book.records), "")
     record = {
         "format": FORMAT,
         **known,
@@ -134,7 +151,8 @@ def sealed(
     folder = daemon.folder / "releases"
     try:
         folder.mkdir(exist_ok=True)
-        write_once(folder / f"{name}.json", file)
+        _set_aside(folder, book)
+        write_whole(folder / f"{name}.json", file)
     except OSError as error:
         raise Unavailable(f"the record cannot be kept in {folder}: {error}") from None
     return name, {
@@ -144,12 +162,22 @@ def sealed(
     }  # fmt: skip
 
 
-def file_of(folder: Path, name: str) -> bytes:
+def file_of(folder: Path, book: Book, name: str) -> bytes:
     """A record's file by its hash. Raises `Unknown`."""
     path = folder / "releases" / f"{name}.json"
-    if not name.isalnum() or not path.exists():
+    if name not in book.records or not path.exists():
         raise Unknown(f"no release record '{name}'; `gemel lots list` shows those there are")
     return path.read_bytes()
+
+
+def _set_aside(folder: Path, book: Book) -> None:
+    """Move records away of which the journal says nothing: signed, but the lot was not released,
+    since Gemel ended or the disk was full between the two. The next one follows the same record,
+    and whoever verifies the folder would find a fork."""
+    for path in folder.glob("*.json"):
+        if path.stem not in book.records:
+            (folder / "unfinished").mkdir(exist_ok=True)
+            path.rename(folder / "unfinished" / path.name)
 
 
 def _measured(daemon: Daemon, planned: PlantSignal, spans: Iterable[Span]) -> dict[str, Any] | None:
@@ -231,11 +259,17 @@ def _judged(found: Charted) -> dict[str, Any]:
 
 def _add_events(
     daemon: Daemon, asset: str, spans: Iterable[Span], events: dict[str, list[dict[str, Any]]]
-) -> None:
+) -> list[str]:
+    """What happened there meanwhile is added to `events`; notes of what is too much for it."""
+    notes: list[str] = []
     for begun, ended in spans:
 
         def ask(kind: str, start: int = begun, end: int = ended) -> list[Event]:
-            found = daemon.store.events(kind, asset, start, end, _MOST)
+            found = daemon.store.events(kind, asset, start, end, _MOST + 1)
+            if len(found) > _MOST:
+                del found[_MOST:]
+                notes.append(f"more than {_MOST:,} {_WORDS[kind]} at {asset} and below it while it "
+                             "was there: the first of them are not in this record")  # fmt: skip
             return [event for event in found if event.subject == asset and event.time < end]
 
         found = ask("finding")
@@ -255,6 +289,7 @@ def _add_events(
             told = {name: event.payload[name] for name in ("order", "product")}
             if (row := {"asset": asset, **told}) not in events["orders"]:
                 events["orders"].append(row)
+    return notes
 
 
 def _event(event: Event) -> dict[str, Any]:
@@ -276,15 +311,6 @@ def _stay(stay: Stay) -> dict[str, Any]:
         "asset": stay.asset, "start": isoformat(stay.start),
         "end": None if stay.lasts else isoformat(stay.end), "sure": stay.sure, "told": stay.told,
     }  # fmt: skip
-
-
-def _hold(hold: Hold) -> dict[str, Any]:
-    told = hold.record()
-    for name in ("time", "ended", "since"):
-        told[name] = None if told[name] is None else isoformat(told[name])
-    told["way"] = [{**s, "start": isoformat(s["start"]), "end": isoformat(s["end"])}
-                   for s in told["way"]]  # fmt: skip
-    return told
 
 
 def _notes(found: Genealogy, stays: Iterable[Stay]) -> list[str]:

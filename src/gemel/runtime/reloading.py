@@ -180,14 +180,16 @@ def _swap(daemon: Daemon, plan: Plan, changes: Changes, ready: _Ready) -> _Swapp
     for name in changes["detectors"].ended:
         events += rooms.watches[name].end()
     for name in changes["detectors"].changed:
-        taken = ready.watches[name].take_over(rooms.watches[name], now)
+        events += ready.watches[name].take_over(rooms.watches[name])
         fresh = ready.watches[name].model is None
-        events += [_started("detector", name, now, fresh=fresh), *taken]
+        events.append(_started("detector", name, now, fresh=fresh))
     for name in changes["features"].changed:
         events.append(_started("feature", name, now, fresh=True))
     for name in changes["tasks"].ended:
         events += rooms.learners[name].end() if name in rooms.learners else []
     for name in changes["tasks"].changed:
+        if name in ready.learners and name in rooms.learners:
+            ready.learners[name].take_over(rooms.learners[name])
         fresh = not (name in ready.learners and ready.learners[name].champion)
         events.append(_started("task", name, now, fresh=fresh))
     for name in changes["pictures"].changed:

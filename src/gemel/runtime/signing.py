@@ -2,6 +2,7 @@
 
     keys/release.pem    private, PKCS 8, which only the owner of the folder can read
     keys/release.pub    public, to be given to whoever verifies
+    keys/release-….pub  the same of former keys, by their fingerprints
 
 Whoever takes the private key signs as the plant; whoever loses it makes another, and records that
 were signed before are verified with the former public key, which is kept beside it.
@@ -9,17 +10,22 @@ were signed before are verified with the former public key, which is kept beside
 
 from __future__ import annotations
 
-import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gemel.core.errors import ConfigurationError, Damaged, Unavailable
+from gemel.twin.decisions.record import fingerprint, public_key
+from gemel.twin.durable import write_whole
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 __all__ = ["SigningKey"]
+
+_MAKING: Final = threading.Lock()
+"""Two that ask at once for a key that is not there yet get the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,13 @@ class SigningKey:
 
     @classmethod
     def of(cls, folder: Path) -> SigningKey:
-        """The key that lies in the folder, or a new one; on disk when it returns. Raises
-        `ConfigurationError` without the library, `Damaged` if the file is no key."""
+        """The key that lies in the folder, or a new one; on disk when it returns. Any thread may
+        call. Raises `ConfigurationError` without the library, `Damaged` if the file is no key."""
+        with _MAKING:
+            return cls._of(folder / "keys" / "release.pem")
+
+    @classmethod
+    def _of(cls, path: Path) -> SigningKey:
         try:
             from cryptography.hazmat.primitives import serialization as form
             from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -39,7 +50,6 @@ class SigningKey:
             raise ConfigurationError(
                 "signing needs the package 'cryptography': pip install 'gemel[opcua]'"
             ) from None
-        path = folder / "keys" / "release.pem"
         try:
             if path.exists():
                 key = form.load_pem_private_key(path.read_bytes(), None)
@@ -51,8 +61,9 @@ class SigningKey:
             pem = new.private.private_bytes(
                 form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()
             )
-            write_once(path.with_suffix(".pub"), new.pem)
-            write_once(path, pem, 0o600)
+            _keep_former(path.with_suffix(".pub"))
+            write_whole(path.with_suffix(".pub"), new.pem)
+            write_whole(path, pem, 0o600)
         except ValueError:
             raise Damaged(f"{path} is no key in PEM; put it back from a backup") from None
         except OSError as error:
@@ -78,18 +89,13 @@ class SigningKey:
         )
 
 
-def write_once(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file that nothing will change; on disk when it returns. Raises `OSError`."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.unlink(missing_ok=True)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
-    handle = os.open(path.parent, os.O_RDONLY)
+def _keep_former(path: Path) -> None:
+    """Give way to the public half of another key: records that were signed with the one whose
+    private half is lost are verified with this one."""
+    if not path.exists():
+        return
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        name = fingerprint(public_key(path.read_bytes()))
+    except ConfigurationError:
+        raise Damaged(f"{path} is no public key; put it back from a backup, or remove it") from None
+    path.rename(path.with_name(f"{path.stem}-{name}.pub"))

@@ -24,6 +24,7 @@ import numpy as np
 from gemel.core.catalogue import Catalogue
 from gemel.core.errors import ConfigurationError, DataError, GemelError, Unavailable
 from gemel.core.event import BEFORE_START, CONNECTION_LOST, Event, Gap
+from gemel.core.frame import EMPTY
 from gemel.core.time import SECOND, Clock
 from gemel.parts.connectors.base import Connector, Counters, Door, Outcome, Session, Wanted, Write
 from gemel.parts.historians.base import Store
@@ -270,6 +271,8 @@ class Link:
             naive=self._naive,
         )
         async with self.connector.open(door) as session:
+            # Before the session is seen: whoever asks whether history is whole looks at both.
+            self.refilling = self._lost_at is not None and self.connector.delivery == "resumable"
             self.session = session
             self._totals.sessions += 1
             self._mirror.cut(self._numbers, False)
@@ -348,7 +351,6 @@ class Link:
         if self.connector.delivery != "resumable":
             return
         rows, reached = 0, start
-        self.refilling = True
         try:
             async for upto, fetched in self._slices(session, reached, end):
                 reached = upto
@@ -359,20 +361,22 @@ class Link:
             async for _, fetched in self._slices(session, reached, end + OVERLAP, bound=False):
                 rows += fetched
             reached = end
+            self._totals.refilled += rows
+            filled = Gap(reason=reason, refilled=rows > 0, rows=rows)
+            self._pipeline.emit(
+                [
+                    Event(
+                        "gap", self.name, start, self.name, self._clock(), end,
+                        filled.model_dump(), cause=gap.id, supersedes=gap.id, sequence=1,
+                    )
+                ]
+            )  # fmt: skip
+            # Who waits for history reads it from disk: all of this must have arrived there.
+            await asyncio.wait({await self._pipeline.submit(EMPTY, urgent=True)})
         finally:
             self.refilling = False
             if reached < end:
                 self._lost_at = reached  # the next session goes on from there
-        self._totals.refilled += rows
-        filled = Gap(reason=reason, refilled=rows > 0, rows=rows)
-        self._pipeline.emit(
-            [
-                Event(
-                    "gap", self.name, start, self.name, self._clock(), end, filled.model_dump(),
-                    cause=gap.id, supersedes=gap.id, sequence=1,
-                )
-            ]
-        )  # fmt: skip
 
     async def _slices(
         self, session: Session, since: int, end: int, *, bound: bool = True

@@ -7,7 +7,6 @@ engine reads the folder as one table: ``SELECT * FROM 'folder/*.parquet'``.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from gemel.core.frame import Values
 from gemel.core.line.changes import line_hash
 from gemel.core.line.statistics import number
 from gemel.runtime.experiments import File
+from gemel.twin.durable import write_whole
 from gemel.twin.planning.experiments.designs import resolution_of
 from gemel.twin.planning.experiments.measures import MEASURES
 from gemel.twin.planning.experiments.sweeping import (
@@ -131,7 +131,7 @@ class Folder:
         if not described.exists():
             if any(path.glob("*.parquet")):
                 raise ConfigurationError("has Parquet files and is no sweep", str(path))
-            _write(described, json.dumps(protocol, indent=2).encode() + b"\n")
+            write_whole(described, json.dumps(protocol, indent=2).encode() + b"\n")
             return
         try:
             there = json.loads(described.read_text(encoding="utf-8"))
@@ -157,7 +157,7 @@ class Folder:
         }
         sink = pa.BufferOutputStream()
         pq.write_table(pa.table(table), sink)
-        _write(self._file(replication, block), sink.getvalue().to_pybytes())
+        write_whole(self._file(replication, block), sink.getvalue().to_pybytes())
 
     def get(self, replication: int, block: int, measure: str) -> Values:
         path = self._file(replication, block)
@@ -172,12 +172,3 @@ class Folder:
 
     def _file(self, replication: int, block: int) -> Path:
         return self.path / f"r{replication:05d}-b{block:06d}.parquet"
-
-
-def _write(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)

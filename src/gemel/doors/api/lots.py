@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -15,7 +14,7 @@ from gemel.doors.api.access import Operator, Running, Viewer
 from gemel.runtime.access import Access, Actor
 from gemel.runtime.daemon import Daemon
 from gemel.runtime.lots import Genealogy, genealogy, listed
-from gemel.runtime.releases import content, file_of, open_points, sealed
+from gemel.runtime.releases import content, file_of, open_points, sealed, told_hold
 from gemel.runtime.signing import SigningKey
 from gemel.twin.decisions.record import digest_of
 from gemel.twin.operations.lots import LotAbout, Made, Reached
@@ -87,27 +86,20 @@ async def lots(
     daemon: Running, _: Viewer, start: str = "-24h", as_of: str | None = None
 ) -> dict[str, Any]:
     """Every lot that was seen since `start` or of which something was said, the last first."""
-    found = await _genealogy(daemon, start, as_of)
-    return {"start": isoformat(found.start), "end": isoformat(found.end), "items": listed(found)}
+
+    def told() -> dict[str, Any]:
+        found = _genealogy(daemon, start, as_of)
+        return {"start": isoformat(found.start), "end": isoformat(found.end),
+                "items": listed(found)}  # fmt: skip
+
+    return await asyncio.to_thread(told)
 
 
 @router.get("/lots/about")
 async def about(lot: Lot, daemon: Running, _: Viewer, start: str | None = None) -> dict[str, Any]:
     """All that is known of a lot: what a release record of it would say, what speaks against one,
     what was made of it, and what was stated."""
-    found = await _genealogy(daemon, start, None)
-    known = await asyncio.to_thread(content, daemon, lot, found)
-    said = found.book.about(lot)
-    return {
-        **known, "state": said.state, "speaks_against_it": open_points(known, said),
-        "content": digest_of(known), "went_into": [_reached(r, found) for r in
-                                                   found.traced(lot, "forward")],
-        "came_from": [_reached(r, found) for r in found.traced(lot, "backward")],
-        "statements": [_statement(found, made) for made in found.book.made.values()
-                       if lot in (made.made, *(part.lot for part in made.of))],
-        "records": [{**dict(said.payload), "time": isoformat(said.time), "by": said.actor}
-                    for said in said.releases],
-    }  # fmt: skip
+    return await asyncio.to_thread(_about, daemon, lot, start)
 
 
 @router.get("/lots/trace")
@@ -120,9 +112,13 @@ async def trace(
     as_of: str | None = None,
 ) -> dict[str, Any]:
     """What was made of a lot, or what it was made of, each with the way that leads there."""
-    found = await _genealogy(daemon, start, as_of)
-    return {"lot": lot, "direction": direction,
-            "items": [_reached(r, found) for r in found.traced(lot, direction)]}  # fmt: skip
+
+    def told() -> dict[str, Any]:
+        found = _genealogy(daemon, start, as_of)
+        return {"lot": lot, "direction": direction,
+                "items": [_reached(r, found) for r in found.traced(lot, direction)]}  # fmt: skip
+
+    return await asyncio.to_thread(told)
 
 
 @router.get("/lots/suspects")
@@ -137,12 +133,16 @@ async def suspects(
 ) -> dict[str, Any]:
     """Lots that were at an asset in a window, or while a finding lasted, and all that was made of
     them."""
-    window = await _window(daemon, asset, start, end, finding)
-    found, reached, notes = await _suspects(daemon, window, as_of)
-    return {
-        "asset": window[0], "start": isoformat(window[1]), "end": isoformat(window[2]),
-        "finding": finding, "items": [_reached(r, found) for r in reached], "notes": notes,
-    }  # fmt: skip
+
+    def told() -> dict[str, Any]:
+        window = _window(daemon, asset, start, end, finding)
+        found, reached, notes = _suspects(daemon, window, as_of)
+        return {
+            "asset": window[0], "start": isoformat(window[1]), "end": isoformat(window[2]),
+            "finding": finding, "items": [_reached(r, found) for r in reached], "notes": notes,
+        }  # fmt: skip
+
+    return await asyncio.to_thread(told)
 
 
 @router.post("/lots/made")
@@ -175,20 +175,7 @@ async def withdraw(asked: Withdrawn, daemon: Running, actor: Operator) -> dict[s
 @router.post("/lots/hold")
 async def hold(asked: HoldAsked, daemon: Running, actor: Operator) -> list[dict[str, Any]]:
     """Hold lots back. Of a window all that it reaches, or those of them that are named."""
-    reached: dict[str, Reached | None] = dict.fromkeys(asked.lots)
-    why: dict[str, Any] = {}
-    if asked.asset or asked.finding:
-        asset, start, end = await _window(
-            daemon, asked.asset, asked.start, asked.end, asked.finding
-        )
-        _, found, _ = await _suspects(daemon, (asset, start, end), None)
-        ways = {r.lot: r for r in found}
-        if strange := [lot for lot in asked.lots if lot not in ways]:
-            raise ConfigurationError(f"the window does not reach '{strange[0]}'; it reaches "
-                                     f"{', '.join(ways) or 'no lot'}")  # fmt: skip
-        reached = {lot: ways[lot] for lot in asked.lots or ways}
-        why = {"asset": asset, "start": isoformat(start), "end": isoformat(end)}
-        why |= {"finding": asked.finding} if asked.finding else {}
+    reached, why = await asyncio.to_thread(_to_hold, daemon, asked)
     held = await daemon.rooms.lots.hold(reached, actor, asked.reason, why)
     return [_plain(lot) for lot in held]
 
@@ -215,8 +202,8 @@ async def release(
     )
     record = await daemon.rooms.lots.released(
         asked.lot, signer,
-        lambda book, last: sealed(daemon, asked.lot, signer, asked.meaning, asked.comment,
-                                  asked.content, book, last),
+        lambda book: sealed(daemon, asked.lot, signer, asked.meaning, asked.comment,
+                            asked.content, book),
     )  # fmt: skip
     return {"lot": asked.lot, "record": record, "signed_by": signer.name}
 
@@ -224,7 +211,7 @@ async def release(
 @router.get("/lots/records/{record}")
 async def record(record: str, daemon: Running, _: Viewer) -> Response:
     """A release record, as it was signed."""
-    body = await asyncio.to_thread(file_of, daemon.folder, record)
+    body = await asyncio.to_thread(file_of, daemon.folder, daemon.rooms.lots.book, record)
     name = f'attachment; filename="release-{record[:12]}.json"'
     return Response(body, media_type="application/json", headers={"Content-Disposition": name})
 
@@ -251,22 +238,55 @@ def _signer(access: Access, name: str, password: str) -> Actor:
     return actor
 
 
-async def _genealogy(daemon: Daemon, start: str | None, as_of: str | None) -> Genealogy:
+# What reads history is not for the event loop.
+
+
+def _about(daemon: Daemon, lot: str, start: str | None) -> dict[str, Any]:
+    found = _genealogy(daemon, start, None)
+    known = content(daemon, lot, found)
+    said = found.book.about(lot)
+    return {
+        **known, "state": said.state, "speaks_against_it": open_points(known, said),
+        "content": digest_of(known), "went_into": [_reached(r, found) for r in
+                                                   found.traced(lot, "forward")],
+        "came_from": [_reached(r, found) for r in found.traced(lot, "backward")],
+        "statements": [_statement(found, made) for made in found.book.made.values()
+                       if lot in (made.made, *(part.lot for part in made.of))],
+        "records": [{**dict(said.payload), "time": isoformat(said.time), "by": said.actor}
+                    for said in said.releases],
+    }  # fmt: skip
+
+
+def _to_hold(daemon: Daemon, asked: HoldAsked) -> tuple[dict[str, Reached | None], dict[str, Any]]:
+    """The lots with how each was reached, and which window is behind it."""
+    reached: dict[str, Reached | None] = dict.fromkeys(asked.lots)
+    if not asked.asset and not asked.finding:
+        return reached, {}
+    asset, start, end = _window(daemon, asked.asset, asked.start, asked.end, asked.finding)
+    _, found, _ = _suspects(daemon, (asset, start, end), None)
+    ways = {r.lot: r for r in found}
+    if strange := [lot for lot in asked.lots if lot not in ways]:
+        raise ConfigurationError(f"the window does not reach '{strange[0]}'; it reaches "
+                                 f"{', '.join(ways) or 'no lot'}")  # fmt: skip
+    reached = {lot: ways[lot] for lot in asked.lots or ways}
+    why = {"asset": asset, "start": isoformat(start), "end": isoformat(end)}
+    return reached, why | ({"finding": asked.finding} if asked.finding else {})
+
+
+def _genealogy(daemon: Daemon, start: str | None, as_of: str | None) -> Genealogy:
     now, local = daemon.clock(), zone(daemon.plan.plant.plant.time_zone)
     first = None if start is None else parse_time(start, local, now)
     known = None if as_of is None else parse_time(as_of, local, now)
-    return await asyncio.to_thread(genealogy, daemon, first, None, known)
+    return genealogy(daemon, first, None, known)
 
 
-async def _window(
-    daemon: Daemon, asset: str, start: str, end: str, finding: str
-) -> tuple[str, int, int]:
+def _window(daemon: Daemon, asset: str, start: str, end: str, finding: str) -> tuple[str, int, int]:
     """The suspect window: what is given, the rest from the finding."""
     now, local = daemon.clock(), zone(daemon.plan.plant.plant.time_zone)
     first = parse_time(start, local, now) if start else None
     last = parse_time(end, local, now) if end else None
     if finding:
-        events = await asyncio.to_thread(daemon.store.events, "finding", limit=10_000)
+        events = daemon.store.events("finding", limit=10_000)
         event = next((e for e in events if finding in (e.id, e.supersedes)), None)
         if event is None:
             raise Unknown(f"there is no finding '{finding}'")
@@ -284,13 +304,13 @@ async def _window(
     return asset, first, last
 
 
-async def _suspects(
+def _suspects(
     daemon: Daemon, window: tuple[str, int, int], as_of: str | None
 ) -> tuple[Genealogy, list[Reached], list[str]]:
     asset, start, end = window
-    found = await _genealogy(daemon, None, as_of)
+    found = _genealogy(daemon, None, as_of)
     if start < found.start:
-        found = await asyncio.to_thread(genealogy, daemon, start, None, found.as_of)
+        found = genealogy(daemon, start, None, found.as_of)
     reached, notes = found.suspects(asset, start, end)
     return found, reached, notes
 
@@ -318,9 +338,4 @@ def _statement(found: Genealogy, made: Made) -> dict[str, Any]:
 
 
 def _plain(lot: LotAbout) -> dict[str, Any]:
-    return {"lot": lot.lot, "state": lot.state, "holds": [_hold(h.record()) for h in lot.holds]}
-
-
-def _hold(told: dict[str, Any]) -> dict[str, Any]:
-    times: Sequence[str] = ("time", "ended", "since")
-    return {**told, **{n: None if told[n] is None else isoformat(told[n]) for n in times}}
+    return {"lot": lot.lot, "state": lot.state, "holds": [told_hold(h) for h in lot.holds]}

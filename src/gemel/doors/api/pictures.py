@@ -14,6 +14,7 @@ from gemel.core.time import DAY, isoformat, parse_time, zone
 from gemel.doors.api.access import Operator, Running, Viewer
 from gemel.doors.api.ingest import read_body
 from gemel.runtime.daemon import Daemon
+from gemel.runtime.pictures.folder import LARGEST
 from gemel.runtime.pictures.ledger import Picture
 
 router = APIRouter(tags=["pictures"])
@@ -21,7 +22,6 @@ router = APIRouter(tags=["pictures"])
 Id: TypeAlias = Annotated[str, Path(pattern=r"^([0-9]{1,18}|[0-9a-f]{64})$")]
 
 _BACK: Final = 7 * DAY
-LARGEST: Final = 64 * 1024 * 1024
 _KEEP = {
     # What a number means never changes; but it is for who is logged in, not for a proxy.
     "Cache-Control": "private, max-age=31536000, immutable",
@@ -41,7 +41,9 @@ async def pictures(
     daemon: Running,
     _: Viewer,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
-    before: Annotated[int | None, Query(description="Those before the picture `id`")] = None,
+    before: Annotated[
+        int | None, Query(ge=1, le=2**63 - 1, description="Those before the picture `id`")
+    ] = None,
     state: Literal["", "waiting", "good", "rejected", "failed"] = "",
     finding: Annotated[str, Query(max_length=64)] = "",
 ) -> list[dict[str, Any]]:

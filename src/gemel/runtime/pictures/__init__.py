@@ -5,5 +5,5 @@
     POST ───┘   on disk: accepted     thread of its own └─▶ finding, where it is rejected
 
 A picture that is in the ledger is there after any crash; it counts as told when its sample is on
-disk, and one that is not told is looked at again at the next start, with the same outcome.
+disk, and one that is not told is looked at again when its task begins the next time.
 """

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -22,15 +24,18 @@ class Artifacts:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.naming = threading.Lock()
+        """Held from `put` until the name is in the ledger, and from where the ledger says that
+        nobody names some bytes until they are removed: else what is just named may be removed."""
 
     def put(self, body: bytes, *, durable: bool = True) -> str:
         """Keep bytes; their SHA-256 in hexadecimal. On disk when it returns, if `durable`. Raises
         `StorageFull` or `Unavailable`."""
         name = hashlib.sha256(body).hexdigest()
         path = self._path(name)
-        if path.exists():
-            return name
         try:
+            if path.exists() and path.stat().st_size == len(body):
+                return name  # a shorter one was cut by a loss of power
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(f"{name}.{os.getpid()}.{time.monotonic_ns()}.tmp")
             try:
@@ -61,18 +66,30 @@ class Artifacts:
             raise Unavailable(f"{self._path(name)}: {error.strerror}") from None
 
     def remove(self, names: Collection[str]) -> None:
-        """Remove bytes; what is not there is no error."""
-        for name in names:
-            self._path(name).unlink(missing_ok=True)
+        """Remove bytes; what is not there is no error. Raises `Unavailable`."""
+        with self._removing():
+            for name in names:
+                self._path(name).unlink(missing_ok=True)
 
     def sweep(self, known: Collection[str]) -> int:
-        """Remove what was written and then never named, because the process died in between."""
+        """Remove what was written and then never named, because the process died in between.
+        Raises `Unavailable`."""
         count, before = 0, time.time() - _OLD_S
-        for path in self.folder.glob("??/*"):
-            if path.name not in known and path.stat().st_mtime < before:
-                path.unlink(missing_ok=True)
-                count += 1
+        with self._removing():
+            for path in self.folder.glob("??/*"):
+                if path.name not in known and path.stat().st_mtime < before:
+                    path.unlink(missing_ok=True)
+                    count += 1
         return count
+
+    @contextlib.contextmanager
+    def _removing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise Unavailable(
+                f"{error.filename or self.folder} cannot be removed: {error.strerror or error}"
+            ) from None
 
     def _path(self, name: str) -> Path:
         return self.folder / name[:2] / name

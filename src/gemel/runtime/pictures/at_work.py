@@ -5,39 +5,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
 from gemel.core.errors import DataError, GemelError, Unavailable
 from gemel.core.event import Event, Payload
 from gemel.core.frame import Frame
-from gemel.core.image import Image
 from gemel.core.time import MINUTE, SECOND, Clock
 from gemel.parts.historians.base import Store
-from gemel.runtime.images import decode_image, draw_heat, draw_view
+from gemel.runtime.images import decode_image
+from gemel.runtime.links import log_failure
 from gemel.runtime.pictures.artifacts import Artifacts
 from gemel.runtime.pictures.folder import Folder, Found
 from gemel.runtime.pictures.ledger import Ledger, Picture
+from gemel.runtime.pictures.looking import Looked, look, verdict_of
 from gemel.runtime.pictures.task import PictureTask
 from gemel.runtime.pipeline import Pipeline
-from gemel.twin.learning.live.rejects import Rejects, Verdict
-from gemel.twin.learning.tasks.inspection import places
+from gemel.twin.learning.live.rejects import Rejects
 
 __all__ = ["AtWork", "Counters", "PictureTold", "Tools"]
 
 log = logging.getLogger("gemel.pictures")
+
+T = TypeVar("T")
 
 REST_S: Final = 1.0
 """How long is waited after what may mend itself, and between looks at findings."""
 _LONGEST_S: Final = 10.0
 _AHEAD: Final = MINUTE
 """A picture that claims to be taken so much later than now has a wrong clock."""
-_FLAT: Final = 2 / 255
-"""A picture whose darkest and brightest hundredth are nearer shows nothing."""
 _AT_ONCE: Final = 50
 """So many files are taken between two looks at the rest of the world."""
 
@@ -84,14 +84,9 @@ class Tools:
     artifacts: Artifacts
     executor: Executor
     """Looks at pictures, one after the other."""
+    receiver: Executor
+    """Unpacks what is sent: in threads of its own, as all else waits for the common ones."""
     clock: Clock
-
-
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    picture: Picture
-    verdict: Verdict | None
-    """None where it could not be looked at."""
 
 
 class AtWork:
@@ -109,6 +104,8 @@ class AtWork:
         self._folder: Folder | None = None
         self._room = asyncio.Event()
         self._new = asyncio.Event()
+        self._submitted: set[asyncio.Future[None]] = set()
+        """Samples that are on the way to history."""
         self._told: list[int] = []
         self._running: list[asyncio.Task[None]] = []
 
@@ -117,6 +114,7 @@ class AtWork:
         self._running = [
             asyncio.create_task(self._run(), name=f"gemel.pictures.{self.task.name}")
         ]  # fmt: skip
+        self._running[0].add_done_callback(log_failure)
 
     async def stop(self) -> list[Event]:
         """Come to rest; what is still to be said if the task ends for good."""
@@ -124,6 +122,13 @@ class AtWork:
             one.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         return self._rejects.end(self._tools.clock())
+
+    async def arrived(self) -> None:
+        """After `stop`, while the pipeline runs: wait for what is on the way to history, and note
+        it. Another model would look again at what is not noted."""
+        if self._submitted:
+            await asyncio.wait(self._submitted)
+        await self.note()
 
     @property
     def left(self) -> int:
@@ -137,7 +142,8 @@ class AtWork:
     ) -> tuple[Picture, bool]:  # fmt: skip
         """Take a picture that somebody sends; it is on disk when this returns, with whether it is
         new. Raises `DataError` for what is no picture, `Unavailable` when too many wait."""
-        now, counters = self._tools.clock(), self.counters
+        tools, counters = self._tools, self.counters
+        now = tools.clock()
         try:
             if time is not None and time > now + _AHEAD:
                 raise DataError("the picture claims to be of the future; is the clock right?")
@@ -148,7 +154,8 @@ class AtWork:
                     f"{most:,} do; send it again later"
                 )
             where = f"'{name}'" if name else "the picture"
-            _, media = await asyncio.to_thread(decode_image, body, where)
+            loop = asyncio.get_running_loop()
+            _, media = await loop.run_in_executor(tools.receiver, decode_image, body, where)
             new = Picture(
                 0, self.task.name, "api", name, now if time is None else time, now, "", media,
                 len(body),
@@ -165,12 +172,13 @@ class AtWork:
             self._new.set()
         else:
             counters.repeated += 1
-        picture = await asyncio.to_thread(self._tools.ledger.get, self.task.name, number)
+        picture = await asyncio.to_thread(tools.ledger.get, self.task.name, number)
         return picture, fresh
 
     def _keep(self, new: Picture, body: bytes, timed: bool) -> tuple[int, bool]:
-        kept = replace(new, hash=self._tools.artifacts.put(body))
-        return self._tools.ledger.add(kept, timed=timed)
+        with self._tools.artifacts.naming:
+            kept = replace(new, hash=self._tools.artifacts.put(body))
+            return self._tools.ledger.add(kept, timed=timed)
 
     # What a camera writes
 
@@ -187,62 +195,64 @@ class AtWork:
             group.create_task(self._inspect())
             group.create_task(self._settle())
 
-    async def _patiently(self, work: Callable[[], Any]) -> Any:
+    async def _patiently(self, work: Callable[[], T]) -> T:
         """Do something in a thread, again and again until the disk lets it happen."""
         while True:
             try:
-                done = await asyncio.to_thread(work)
+                return await _whole(asyncio.to_thread(work))
             except GemelError as error:
                 self._trouble(str(error))
                 await asyncio.sleep(REST_S)
-            else:
-                return done
 
     async def _gather(self, folder: Folder) -> None:
         """Take what a camera writes, for ever."""
+        loop = asyncio.get_running_loop()
         while True:
             room = min(self.task.use.backlog - self.waiting, _AT_ONCE)
-            began, count = self._tools.clock(), 0
+            began, taken, fresh = loop.time(), 0, 0
             try:
-                count = await asyncio.to_thread(self._look, folder, room)
-                self._trouble("")
+                taken, fresh = await asyncio.to_thread(self._look, folder, room)
+                self._trouble(folder.unread)
             except GemelError as error:
                 self._trouble(str(error))
-            if count:
-                self.counters.received += count
+            if fresh:
+                self.counters.received += fresh
                 self.waiting = await asyncio.to_thread(
                     self._tools.ledger.count, self.task.name, "waiting"
                 )
                 self._new.set()
             # A folder of 100,000 files takes a while to list: most of the time nothing is done.
-            rest = 3 * (self._tools.clock() - began) / SECOND
+            rest = 3 * (loop.time() - began)
             full = self.waiting >= self.task.use.backlog
-            await asyncio.sleep(max(rest, 0.1 if count and not full else self._every))
+            await asyncio.sleep(max(rest, 0.1 if taken and not full else self._every))
 
     @property
     def _every(self) -> float:
         return self.task.use.every / SECOND
 
-    def _look(self, folder: Folder, room: int) -> int:
+    def _look(self, folder: Folder, room: int) -> tuple[int, int]:
+        """Files that were taken, and how many of them are pictures that were not there before."""
         tools, now = self._tools, self._tools.clock()
         found, gone = folder.look(room, now)
         if gone:
             tools.ledger.gone(self.task.name, gone)
+        fresh = 0
         for one in found:
-            self._take_file(one, now)
+            fresh += self._take_file(one, now)
             folder.taken[one.name] = one.seen
-        return len(found)
+        return len(found), fresh
 
-    def _take_file(self, one: Found, now: int) -> None:
+    def _take_file(self, one: Found, now: int) -> bool:
         size, changed = one.seen
         # A share may have a clock of its own, and no picture is of the future.
         new = Picture(
             0, self.task.name, "folder", one.name, min(changed, now), now, "", one.media, size,
             note=one.problem,
         )  # fmt: skip
-        if not one.problem:
-            new = replace(new, hash=self._tools.artifacts.put(one.body))
-        self._tools.ledger.add(new, one.seen)
+        with self._tools.artifacts.naming:
+            if not one.problem:
+                new = replace(new, hash=self._tools.artifacts.put(one.body))
+            return self._tools.ledger.add(new, one.seen)[1]
 
     # What is looked at
 
@@ -260,68 +270,22 @@ class AtWork:
                 continue
             try:
                 looked = await loop.run_in_executor(self._tools.executor, self._judge, picture)
-            except GemelError as error:  # the disk is full; the picture waits
+            except Unavailable as error:  # the disk cannot be read; the picture waits
                 self._trouble(str(error))
                 await asyncio.sleep(REST_S)
                 continue
             await self._tell(looked)
 
-    def _judge(self, picture: Picture) -> _Looked:
-        """In the executor. Raises what concerns the disk; what concerns the picture is told."""
-        given = replace(picture, model=self.task.model_id)
-        if not picture.hash:
-            return _failed(given, picture.note)
-        artifacts = self._tools.artifacts
-        body = artifacts.get(picture.hash)
-        try:
-            image, _ = decode_image(body, picture.name or "the picture")
-            height, width = image.shape
-            view = draw_view(image)
-            given = replace(
-                given, width=width, height=height, view=artifacts.put(view, durable=False),
-                bytes=len(body) + len(view),
-            )  # fmt: skip
-            _must_show_something(image)
-            told = self.task.model.inspect(image)
-            if not np.isfinite(told.score):
-                raise DataError("the model gives no score for it")
-            heat = draw_heat(told.map, told.limit)
-        except DataError as error:
-            return _failed(given, str(error))
-        except Unavailable:
-            raise
-        except Exception as error:
-            # A model that fails must not end the task: the next picture may be fine.
-            log.exception("task '%s': picture %d", self.task.name, picture.id)
-            return _failed(given, f"the model failed: {type(error).__name__}: {error}")
-        place = next((name for name, _, _ in places(told, image)), "")
-        given = replace(
-            given, state="rejected" if told.rejected else "good", score=told.score,
-            bound=told.limit, over=told.over, note=self._odd(width, height),
-            heat=artifacts.put(heat, durable=False), bytes=given.bytes + len(heat),
-        )  # fmt: skip
-        return _Looked(given, _verdict(given, place))
+    def _judge(self, picture: Picture) -> Looked:
+        return look(picture, self.task, self._tools.artifacts)
 
-    def _odd(self, width: int, height: int) -> str:
-        sizes = self.task.sizes
-        if not sizes or (width, height) in sizes:
-            return ""
-        known = " and ".join(f"{w} x {h}" for w, h in sizes)
-        if self.task.vary:
-            (least, lowest), (most, highest) = sizes
-            if least <= width <= most and lowest <= height <= highest:
-                return ""
-            known = f"{least} to {most} x {lowest} to {highest}"
-        return f"is {width} x {height} pixels; the model learned from {known}"
-
-    async def _tell(self, looked: _Looked) -> None:
+    async def _tell(self, looked: Looked) -> None:
         """Say it: as an Event, as a finding, as a sample; then it is done with."""
         tools, now = self._tools, self._tools.clock()
-        picture, events = looked.picture, list[Event]()
+        events, finding = list[Event](), ""
         if looked.verdict is not None:
             events, finding = self._rejects.take(looked.verdict, now)
-            picture = replace(picture, finding=finding)
-        await self._patiently(lambda: tools.ledger.judged(picture))
+        picture = await self._patiently(lambda: self._judged(looked, finding))
         self.last, self.waiting = picture, max(self.waiting - 1, 0)
         setattr(self.counters, picture.state, getattr(self.counters, picture.state) + 1)
         tools.pipeline.emit([*events, self._event(picture, now)])
@@ -331,7 +295,19 @@ class AtWork:
             np.array([value]), received=now, source=f"task {self.task.name}",
         )  # fmt: skip
         done = await tools.pipeline.submit(frame)
+        self._submitted.add(done)
         done.add_done_callback(lambda future: self._stored(picture.id, future))
+
+    def _judged(self, looked: Looked, finding: str) -> Picture:
+        artifacts = self._tools.artifacts
+        with artifacts.naming:
+            view, heat = (
+                artifacts.put(body, durable=False) if body else ""
+                for body in (looked.view, looked.heat)
+            )
+            picture = replace(looked.picture, finding=finding, view=view, heat=heat)
+            self._tools.ledger.judged(picture)
+        return picture
 
     def _event(self, picture: Picture, now: int) -> Event:
         told = PictureTold(
@@ -345,6 +321,7 @@ class AtWork:
         )  # fmt: skip
 
     def _stored(self, id: int, done: asyncio.Future[None]) -> None:
+        self._submitted.discard(done)
         if not done.cancelled() and done.exception() is None:
             self._told.append(id)
 
@@ -367,15 +344,16 @@ class AtWork:
                 self._trouble(str(error))
 
     def _restore(self) -> None:
-        """Take up the finding that was open when the twin stopped."""
+        """Take up what was not told, and the finding that was open when the twin stopped."""
         tools, name = self._tools, self.task.name
+        tools.ledger.again(name)
         asset, now = self.task.use.asset, tools.clock()
         told = tools.store.events("finding", asset, start=now, limit=1_000)
         opened = next((e for e in told if e.source == name and e.lasts), None)
         if opened is None:
             return
         rows = tools.ledger.listed(name, 10_000, finding=opened.id)
-        self._rejects.go_on(opened, [_verdict(row, "") for row in rows], now)
+        self._rejects.go_on(opened, [verdict_of(row, "") for row in rows], now)
 
     def _trouble(self, said: str) -> None:
         if said and said != self.problem:
@@ -397,6 +375,11 @@ class AtWork:
 
     def problems(self) -> Iterable[str]:
         """What is wrong now, in sentences."""
+        if any(one.done() for one in self._running):
+            yield (
+                f"task '{self.task.name}': has failed, the log says why; no picture is looked at "
+                "until the twin is started again"
+            )
         if self.problem:
             yield f"task '{self.task.name}': {self.problem}"
         if self.last is not None and self.last.state == "failed":
@@ -404,21 +387,11 @@ class AtWork:
             yield f"task '{self.task.name}': the last picture, {name}, failed: {self.last.note}"
 
 
-def _must_show_something(image: Image) -> None:
-    low, high = np.quantile(image, [0.01, 0.99])
-    if high - low < _FLAT:
-        raise DataError(
-            f"it is grey all over ({(low + high) / 2:.0%} of white): the camera may be covered, or "
-            "the light off"
-        )
-
-
-def _failed(picture: Picture, why: str) -> _Looked:
-    return _Looked(replace(picture, state="failed", note=why), None)
-
-
-def _verdict(picture: Picture, place: str) -> Verdict:
-    return Verdict(
-        picture.time, picture.name, picture.state == "rejected", picture.score or 0.0,
-        picture.bound or 0.0, picture.over or 0.0, place, picture.hash,
-    )  # fmt: skip
+async def _whole(work: Coroutine[Any, Any, T]) -> T:
+    """Await it, to its end also when cancelled: what a thread writes later, others overlook."""
+    running = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.gather(running, return_exceptions=True)
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ class Folder:
         """Files that were taken, as they were then."""
         self.left = 0
         """New files that were not ready, or for which there was no room, at the last look."""
+        self.unread = ""
+        """A sub-folder that could not be read at the last look, in words; empty if all could."""
         self._settle = settle
         self._paths: dict[str, str] = {}
         self._before: dict[str, Seen] = {}
@@ -49,11 +52,20 @@ class Folder:
         """Files that were no whole picture, as they were when that was found out."""
 
     def look(self, room: int, now: int) -> tuple[list[Found], list[str]]:
-        """At most `room` files that are ready, the oldest first; and names of those that were taken
-        and are gone. Raises `Unavailable` if the folder cannot be read."""
+        """At most `room` files that are ready, the oldest first, and no further ones when they are
+        `LARGEST` together; and names of those that were taken and are gone.
+
+        Raises `Unavailable` if the folder cannot be read; of what lies in a sub-folder that cannot
+        be, nobody knows whether it is gone.
+        """
         self._paths.clear()
-        there = dict(self._files())
-        gone = [name for name in self.taken if name not in there]
+        self.unread = ""
+        unknown: list[str] = []
+        there = dict(self._files(unknown))
+        gone = [
+            name for name in self.taken
+            if name not in there and not name.startswith(tuple(unknown))
+        ]  # fmt: skip
         for name in gone:
             del self.taken[name]
         new = {name: seen for name, seen in there.items() if self.taken.get(name) != seen}
@@ -62,7 +74,7 @@ class Folder:
         self._problems = {n: s for n, s in self._problems.items() if new.get(n) == s}
         found: list[Found] = []
         for changed, name in sorted(still):
-            if len(found) >= room:
+            if len(found) >= room or sum(len(one.body) for one in found) >= LARGEST:
                 break
             given_up = now - changed >= self._settle
             if name in self._problems and not given_up:
@@ -76,7 +88,8 @@ class Folder:
         self.left = len(new) - len(found)
         return found, gone
 
-    def _files(self) -> Iterator[tuple[str, Seen]]:
+    def _files(self, unknown: list[str]) -> Iterator[tuple[str, Seen]]:
+        """All pictures; how names in sub-folders begin that could not be read goes to `unknown`."""
         folders = [self.path]
         while folders:
             folder = folders.pop()
@@ -88,15 +101,21 @@ class Folder:
                         elif entry.name.lower().endswith(SUFFIXES) and entry.is_file(
                             follow_symlinks=False
                         ):
-                            told = entry.stat(follow_symlinks=False)
-                            name = _text(Path(entry.path).relative_to(self.path).as_posix())
-                            self._paths[name] = entry.path
-                            yield name, (told.st_size, told.st_mtime_ns)
+                            with contextlib.suppress(FileNotFoundError):  # removed just now
+                                told = entry.stat(follow_symlinks=False)
+                                name = self._name(entry.path)
+                                self._paths[name] = entry.path
+                                yield name, (told.st_size, told.st_mtime_ns)
             except OSError as error:
+                said = f"folder {folder} cannot be read: {error.strerror or error}"
                 if folder == self.path:
-                    raise Unavailable(
-                        f"folder {self.path} cannot be read: {error.strerror or error}"
-                    ) from None
+                    raise Unavailable(said) from None
+                unknown.append(self._name(folder) + "/")
+                if not isinstance(error, FileNotFoundError):
+                    self.unread = said
+
+    def _name(self, path: str | Path) -> str:
+        return _text(Path(path).relative_to(self.path).as_posix())
 
     def _read(self, name: str, seen: Seen) -> Found | None:
         """None for a file that has gone or changes just now."""

@@ -31,7 +31,11 @@ create table if not exists picture (
     told integer not null
 ) strict;
 create index if not exists picture_of on picture (task, state, id);
-create index if not exists picture_same on picture (task, hash);
+create index if not exists picture_task on picture (task, id, bytes);
+create index if not exists picture_hash on picture (hash, task);
+create index if not exists picture_view on picture (view);
+create index if not exists picture_heat on picture (heat);
+drop index if exists picture_same;
 create table if not exists file (
     task text not null, name text not null, size integer not null, changed integer not null,
     primary key (task, name)
@@ -89,8 +93,6 @@ class Ledger:
             self._disk.execute("pragma journal_mode = wal")
             self._disk.execute("pragma synchronous = full")
             self._disk.executescript(_SCHEMA)
-            # What is not told yet may be told twice: both times it is the same.
-            self._disk.execute("update picture set state = 'waiting', finding = '' where told = 0")
         except sqlite3.DatabaseError as error:
             self._disk.close()
             raise Unavailable(f"{path} cannot be read: {error}; move it away") from None
@@ -107,7 +109,8 @@ class Ledger:
     ) -> tuple[int, bool]:
         """Keep a picture that waits, its `id` left aside; its number, and whether it is new. One
         that was sent with the same content, and, if `timed`, for the same time, is the one that is
-        there already; of a `file` every change is another."""
+        there already; of a `file` every change is another. One that was away for a while, and is
+        as it was, is the one that was taken then."""
         with self._writing() as disk:
             if file is None:
                 found = disk.execute(
@@ -118,11 +121,22 @@ class Ledger:
                 if found is not None:
                     return int(found[0]), False
             else:
-                same = "select 1 from file where (task, name, size, changed) = (?, ?, ?, ?)"
-                if disk.execute(same, (new.task, new.name, *file)).fetchone() is not None:
+                known = disk.execute(
+                    "select size, changed from file where task = ? and name = ?",
+                    (new.task, new.name),
+                ).fetchone()
+                if known == file:
                     return 0, False
                 whole = "insert or replace into file values (?, ?, ?, ?)"
                 disk.execute(whole, (new.task, new.name, *file))
+                if known is None:
+                    found = disk.execute(
+                        "select id from picture where task = ? and hash = ? and source = ? and "
+                        "name = ? and time = min(?, received) limit 1",
+                        (new.task, new.hash, new.source, new.name, file[1]),
+                    ).fetchone()  # fmt: skip
+                    if found is not None:
+                        return int(found[0]), False
             names = _COLUMNS[1:]
             row = disk.execute(
                 f"insert into picture ({', '.join(names)}) values ({', '.join('?' * len(names))})",
@@ -143,6 +157,15 @@ class Ledger:
             )
 
     # What is looked at
+
+    def again(self, task: str) -> None:
+        """Let wait what was looked at and is not in history: it may be told twice."""
+        with self._writing() as disk:
+            disk.execute(
+                "update picture set state = 'waiting', finding = '', score = null, bound = null, "
+                "over = null where task = ? and told = 0",
+                (task,),
+            )
 
     def next(self, task: str) -> Picture | None:
         """The one that waits longest."""
@@ -208,7 +231,7 @@ class Ledger:
     def old(self, task: str, before: int, most_bytes: int, limit: int = 500) -> list[Picture]:
         """Pictures that have been looked at, the oldest first: those received `before`, and those
         by which a task has more than `most_bytes`."""
-        over = self._bytes(task) - most_bytes
+        over = self.size(task)[1] - most_bytes
         found = []
         where = "where task = ? and state != 'waiting' and told = 1 order by id limit ?"
         for one in self._pictures(where, (task, limit)):
@@ -223,7 +246,8 @@ class Ledger:
         gone = {h for one in pictures for h in (one.hash, one.view, one.heat) if h}
         with self._writing() as disk:
             disk.executemany("delete from picture where id = ?", [(one.id,) for one in pictures])
-            used = "select 1 from picture where ? in (hash, view, heat) limit 1"
+            # An `or` of columns uses their indexes, `? in (hash, view, heat)` would use none.
+            used = "select 1 from picture where hash = ?1 or view = ?1 or heat = ?1 limit 1"
             return {name for name in gone if disk.execute(used, (name,)).fetchone() is None}
 
     def hashes(self) -> set[str]:
@@ -231,14 +255,11 @@ class Ledger:
         rows = self._read("select hash, view, heat from picture", ())
         return {name for row in rows for name in row if name}
 
-    def _bytes(self, task: str) -> int:
-        rows = self._read("select coalesce(sum(bytes), 0) from picture where task = ?", (task,))
-        return int(rows[0][0])
-
     def size(self, task: str) -> tuple[int, int]:
         """Pictures of a task that are kept, and their bytes."""
-        (count,) = self._read("select count(*) from picture where task = ?", (task,))[0]
-        return int(count), self._bytes(task)
+        every = "select count(*), coalesce(sum(bytes), 0) from picture where task = ?"
+        ((count, size),) = self._read(every, (task,))
+        return int(count), int(size)
 
     # SQL
 

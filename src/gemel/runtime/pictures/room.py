@@ -25,7 +25,9 @@ LOOK_S: Final = 0.5
 HOUSE_S: Final = 60.0
 """How often old pictures are removed."""
 _RECEIVED_AT_ONCE: Final = 8
-"""So many pictures are received and unpacked at one time: each may take 200 MB."""
+"""So many pictures are received at one time: each may have 64 MB."""
+_UNPACKED_AT_ONCE: Final = 2
+"""So many of them are unpacked: each may take 200 MB."""
 
 
 class Pictures:
@@ -38,7 +40,9 @@ class Pictures:
         self._active = False
         """Not in a replay."""
         self._receiving = 0
-        self._removed = 0.0
+        self._removed, self._swept = 0.0, False
+        self._problem = ""
+        """What kept the housekeeping from its work the last time."""
         self.tasks: dict[str, AtWork] = {}
 
     async def run(self) -> None:
@@ -49,11 +53,13 @@ class Pictures:
             try:
                 await self.renew()
                 if self._tools is not None and loop.time() - self._removed >= HOUSE_S:
-                    await asyncio.to_thread(self._keep_house, self._removed == 0)
                     self._removed = loop.time()
+                    await asyncio.to_thread(self._keep_house)
+                    self._problem = ""
             except GemelError as error:
-                log.error("pictures: %s", error)
-                self._removed = loop.time()
+                if str(error) != self._problem:
+                    log.error("pictures: %s", error)
+                self._problem = str(error)
             await asyncio.sleep(LOOK_S)
 
     async def renew(self) -> None:
@@ -68,7 +74,7 @@ class Pictures:
             for name in [n for n, task in running.items() if wanted.get(n) != task]:
                 ended = self.tasks.pop(name)
                 tools.pipeline.emit(await ended.stop())
-                await ended.note()
+                await ended.arrived()
             for name, task in wanted.items():
                 if name not in self.tasks:
                     self._begin(name, task, tools)
@@ -91,7 +97,8 @@ class Pictures:
             return
         for one in self.tasks.values():
             await one.note()
-        await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
+        for executor in (self._executor, self._tools.receiver):
+            await asyncio.to_thread(executor.shutdown, cancel_futures=True)
         await asyncio.to_thread(self._tools.ledger.close)
 
     def _open(self) -> Tools:
@@ -103,24 +110,28 @@ class Pictures:
             daemon = self._daemon
             self._tools = Tools(
                 daemon.store, daemon.pipeline, Ledger(daemon.folder / "pictures.sqlite"),
-                Artifacts(daemon.folder / "pictures"), self._executor, daemon.clock,
+                Artifacts(daemon.folder / "pictures"), self._executor,
+                ThreadPoolExecutor(_UNPACKED_AT_ONCE, "gemel.unpack"), daemon.clock,
             )  # fmt: skip
         return self._tools
 
-    def _keep_house(self, first: bool) -> None:
+    def _keep_house(self) -> None:
         """Remove what is too old or too much; blocks on the disk."""
         from gemel.twin.learning.live.forms.inspection import InspectionUse
 
         assert self._tools is not None  # noqa: S101 - `run` looks first
         tools, wanted = self._tools, self._daemon.plan.pictures
-        if first:
-            tools.artifacts.sweep(tools.ledger.hashes())
+        if not self._swept:
+            with tools.artifacts.naming:
+                tools.artifacts.sweep(tools.ledger.hashes())
+            self._swept = True
         usual = InspectionUse(asset="", model="")
         for name in tools.ledger.tasks():
             use = wanted[name].use if name in wanted else usual
             before = tools.clock() - use.keep
             while old := tools.ledger.old(name, before, use.keep_bytes):
-                tools.artifacts.remove(tools.ledger.remove(old))
+                with tools.artifacts.naming:
+                    tools.artifacts.remove(tools.ledger.remove(old))
 
     # What doors ask
 
@@ -178,4 +189,5 @@ class Pictures:
 
     def problems(self) -> list[str]:
         """What is wrong now."""
-        return [said for one in self.tasks.values() for said in one.problems()]
+        mine = [f"pictures: {self._problem}"] if self._problem else []
+        return mine + [said for one in self.tasks.values() for said in one.problems()]

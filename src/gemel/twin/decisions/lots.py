@@ -66,8 +66,6 @@ class Lots:
         self._changing = asyncio.Lock()
         self._entries: list[Said] = []
         self.book = Book()
-        self.repeated = 0
-        """Statements that had been said before, and were not written down again."""
 
     async def restore(self) -> None:
         """Read what the journal holds."""
@@ -89,17 +87,16 @@ class Lots:
                 raise ConfigurationError(f"'{made.made}' was made from a time on that is after its "
                                          "end; give start before end")  # fmt: skip
         async with self._changing:
-            new: dict[str, Made] = {}
-            for made in statements:
-                if made.id in self.book.made or made.id in new:
-                    self.repeated += 1
-                else:
-                    new[made.id] = made
-            drafts = [self._draft(actor.name, "lot-made", m.made, m.model_dump(mode="json"))
-                      for m in new.values()]  # fmt: skip
-            drafts += self._following(new)
+            drafts = await asyncio.to_thread(self._stated, statements, actor.name)
             await self._write(drafts)
         return [made.id for made in statements]
+
+    def _stated(self, statements: Iterable[Made], actor: str) -> list[Draft]:
+        """What the journal is to say of them; for a thread, while nobody changes the book."""
+        new = {made.id: made for made in statements if made.id not in self.book.made}
+        drafts = [self._draft(actor, "lot-made", m.made, m.model_dump(mode="json"))
+                  for m in new.values()]  # fmt: skip
+        return drafts + self._following(new)
 
     async def withdraw(self, statement: str, actor: Actor, reason: str) -> None:
         """A statement was wrong: from now on it does not hold. Holds that came of it stay."""
@@ -199,20 +196,19 @@ class Lots:
         self,
         lot: str,
         actor: Actor,
-        seal: Callable[[Book, str], tuple[str, Mapping[str, Any]]],
+        seal: Callable[[Book], tuple[str, Mapping[str, Any]]],
     ) -> str:
         """A lot is released by a record: its hash.
 
         `seal` makes the record, signed and on disk, and gives its hash and what the journal is to
-        say of it; it is called in a thread, with the book as it is then and the hash of the last
-        record of all. Raises `Refused` if the lot is on hold or scrapped.
+        say of it; it is called in a thread, with the book as it is until the journal has said so.
+        Raises `Refused` if the lot is on hold or scrapped.
         """
         must(actor, "engineer", "release a lot")
         async with self._changing:
             self.may_release(lot)
             book = self.book.copy()
-            digest, payload = await asyncio.to_thread(seal, book, self.last_record())
-            self.may_release(lot)
+            digest, payload = await asyncio.to_thread(seal, book)
             await self._write([self._draft(actor.name, "lot-released", lot, payload)])
         return digest
 
@@ -227,11 +223,6 @@ class Lots:
                 f"'{lot}' is on hold since {hold.actor} said: {hold.reason}; clear it first, or "
                 "scrap the lot"
             )
-
-    def last_record(self) -> str:
-        """Hash of the last release record of the plant; empty while there is none."""
-        said = (s for s in reversed(self._entries) if s.kind == "lot-released")
-        return next((str(s.payload["record"]) for s in said), "")
 
     # A lot on hold that goes on
 

@@ -25,7 +25,9 @@ from gemel.core.errors import ConfigurationError, DataError
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-__all__ = ["FORMAT", "Checked", "check", "check_chain", "digest_of", "public_key", "seal"]
+__all__ = [
+    "FORMAT", "Checked", "check", "check_chain", "digest_of", "fingerprint", "public_key", "seal",
+]  # fmt: skip
 
 FORMAT: Final = "gemel-release/1"
 _CONTEXT: Final = b"gemel-release/1\n"

@@ -47,7 +47,8 @@ class WatchSettings(Judged):
     @property
     def looks(self) -> dict[str, Any]:
         """What a model depends on. The rest may change, and the model stays."""
-        return self.model_dump(mode="json", exclude={"event", "costs", "renewal"})
+        beside = {"title", "hold", "event", "costs", "renewal"}
+        return self.model_dump(mode="json", exclude=beside)
 
     @classmethod
     def split(cls, settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -111,11 +111,7 @@ class DetectorWatch:
                 [settings.looks, detector.model_dump(mode="json"), self._normal.names]
             ).encode(), digest_size=8,
         ).hexdigest()  # fmt: skip
-        self.basis = (
-            settings.looks | {"title": "", "hold": 0}, detector, self._normal.names,
-            self._normal.inputs,
-        )  # fmt: skip
-        """What a model of this watch rests on; equal where a model of one serves the other."""
+        """Of what a model of this watch rests on; equal where a model of one serves the other."""
         self._rows = NormalRows(self._normal, store)
         self._troubles = Troubles.of(name, settings, signals, numbers, store, clock)
         looks_at = self._troubles.signals if self._troubles is not None else frozenset[int]()
@@ -254,17 +250,19 @@ class DetectorWatch:
         ended = [] if self._noticing is None else self._noticing.end()
         return ended if self._renewing is None else [*ended, *self._renewing.end()]
 
-    def take_over(self, former: DetectorWatch, now: int) -> list[Event]:
-        """Use the models of a watch of the same name, where they rest on the same."""
-        if self.model is not None or former.model is None or former.basis != self.basis:
-            return []
-        self._set(former.model, former.model_id)
-        if self._renewing is not None and former._renewing is not None:
-            self._renewing.follow(former._renewing)
+    def take_over(self, former: DetectorWatch) -> list[Event]:
+        """Go on with what a watch of the same name was asked for and has by now: its models may
+        have changed since this one read them from disk."""
+        other = former._renewing
+        if former._digest != self._digest:
+            # Nobody goes on with its shadows: what they have open would last for ever.
+            return [] if other is None else other.end()
+        if self._renewing is not None and other is not None:
+            self._renewing.follow(other)
+        if former.model is not None and former.model_id != self.model_id:
+            self._set(former.model, former.model_id)
         self.keep()
-        payload = {"detector": self.name, "model": self.model_id,
-                   "evidence": former.model.evidence()}  # fmt: skip
-        return [Event("model", self.settings.asset, now, self.name, now, payload=payload)]
+        return []
 
     # Decided above; see `gemel.twin.learning.live.renewed`
 

@@ -8,7 +8,7 @@ were made of.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,6 +29,8 @@ __all__ = ["FeatureUse", "Features", "Made", "Shaper"]
 
 _MOST_WAITING: Final = 500_000
 """Rows, so that what is done at once stays short."""
+_MOST_QUESTIONS: Final = 16
+"""To history, when windows are taken up."""
 _NAME: Final = re.compile(r"[\w.%+-]+")
 
 
@@ -264,8 +266,13 @@ class Shaper:
                 continue
             newest = int(np.max(last["time"].to_numpy()))
             begin = (newest - one.reach) // one.window * one.window
-            for frame in _history(store, numbers, begin, newest + 1):
-                one(frame)
+            # Not at once: windows of fast signals fill the memory, and each is forgotten when it
+            # is told. Nor is each of thousands of short ones a question of its own.
+            step = max(one.window, (newest - begin) // _MOST_QUESTIONS)
+            for start in range(begin, newest + 1, step):
+                frame = _history(store, numbers, start, min(start + step, newest + 1))
+                if len(frame):
+                    one(frame)
 
     def report(self) -> dict[str, Any]:
         """For health: what was left out, as it came too late or from a clock that is suspect."""
@@ -277,12 +284,11 @@ class Shaper:
         }
 
 
-def _history(store: Store, numbers: npt.NDArray[np.int32], start: int, end: int) -> Iterator[Frame]:
+def _history(store: Store, numbers: npt.NDArray[np.int32], start: int, end: int) -> Frame:
     table = store.query(Query(numbers, start, end))
     columns = [table[name].to_numpy() for name in ("signal", "time", "value", "quality")]
     order = np.argsort(columns[1], kind="stable")
-    if len(order):
-        yield Frame.of(*(column[order] for column in columns))
+    return Frame.of(*(column[order] for column in columns))
 
 
 def _mask(numbers: frozenset[int]) -> npt.NDArray[np.bool_]:

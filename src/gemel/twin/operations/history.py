@@ -16,6 +16,7 @@ from gemel.twin.mirror.columns import ColumnFeed, Rows
 from gemel.twin.mirror.mirror import NEVER, Snapshot
 from gemel.twin.operations.account import Last, blanked, read, summed
 from gemel.twin.operations.calendar import Calendar, Span
+from gemel.twin.operations.gaps import gaps, missing
 from gemel.twin.operations.kpis import Kpi, measure
 from gemel.twin.operations.machine import Machine
 from gemel.twin.operations.settings import OperationsSettings
@@ -59,7 +60,8 @@ def totals(
     """Sums over [start, end), ns UTC; with `as_of`, of what the twin knew then."""
     rows, before = _rows(store, machine, start, end, as_of)
     planned = calendar.planned(start, end)
-    return summed(machine, rows, before, start, end, planned, _gaps(store, machine, start, end))
+    dark = _gaps(store, machine, start, end, as_of)
+    return summed(machine, rows, before, start, end, planned, dark)
 
 
 def stops(
@@ -175,20 +177,15 @@ def _rows(
     return feed.feed(_frame(found)), before
 
 
-def _gaps(store: Store, machine: Machine, start: int, end: int) -> list[Span]:
+def _gaps(
+    store: Store, machine: Machine, start: int, end: int, as_of: int | None = None
+) -> list[Span]:
     """Spans in which samples of what says the class are missing, and were not fetched again."""
-    catalogue = store.catalogue
     judge = next((n for n in ("state", "run", "speed") if n in machine.inputs), None)
     if judge is None:
         return []
-    number = catalogue.number(machine.inputs[judge])
-    found = []
-    for event in store.events("gap", start=start, end=end, limit=100_000, order="oldest"):
-        named = number in event.payload.get("signals", ())
-        whole = not event.payload.get("signals") and event.subject == machine.connector
-        if (named or whole) and not event.payload.get("refilled") and event.end is not None:
-            found.append((max(event.time, start), min(event.end, end)))
-    return [(a, b) for a, b in found if a < b]
+    number = store.catalogue.number(machine.inputs[judge])
+    return missing(gaps(store, start, end), number, machine.connector, start, end, as_of)
 
 
 def _frame(table: Any) -> Frame:

@@ -72,6 +72,7 @@ class _Member:
         self._blame = np.zeros((assets, k))
         self._rows = 0
         self._standard = np.empty((assets, k))
+        self._as_it_is = np.zeros(k), np.ones(k)
 
     def __call__(self, value: Values) -> tuple[Values, Values]:
         model, rows = self._model, self._standard
@@ -87,10 +88,11 @@ class _Member:
         directions, gain, rest = self._form
         score, along = np.empty(len(rows)), np.empty((len(rows), len(gain)))
         contribution = np.zeros(rows.shape)
-        project(rows, directions, gain, rest, along, score)
+        project(rows, *self._as_it_is, directions, gain, rest, along, score)
         _each(
-            rows, lost, usable, directions, gain, rest, model.own, along, model.smoothing,
-            self._above, self._near, self._memory, self._blame, score, contribution,
+            rows, *self._as_it_is, lost, usable, directions, gain, rest, model.own, along,
+            model.smoothing, self._above, self._near, self._memory, self._blame, score,
+            contribution,
         )  # fmt: skip
         return score / model.limit, contribution
 
@@ -113,6 +115,8 @@ def _averages(
 @njit(nogil=True, cache=True)
 def _each(
     rows: Values,
+    centre: Values,
+    inverse: Values,
     lost: npt.NDArray[np.bool_],
     usable: npt.NDArray[np.bool_],
     directions: Values,
@@ -132,6 +136,7 @@ def _each(
     for i in range(len(rows)):
         one = slice(i, i + 1)
         smooth(
-            rows[one], lost[one], usable[one], directions, gain, rest, own, along[one], smoothing,
-            above, near, memory[i], blame[i], score[one], contribution[one],
+            rows[one], centre, inverse, lost[one], usable[one], directions, gain, rest, own,
+            along[one], smoothing, above, near, memory[i], blame[i], score[one],
+            contribution[one],
         )  # fmt: skip

@@ -58,46 +58,55 @@ def finite(rows: Values) -> bool:
 
 @njit(nogil=True, cache=True)
 def project(
-    rows: Values, directions: Values, gain: Values, rest: float, along: Values, score: Values
-) -> None:
-    """Write coordinates [n,r] and rest * |z|² + sum of gain * coordinate² [n] of each row."""
-    n, width = rows.shape
-    four = np.empty((4, width))
-    found = np.empty((4, 4))
-    squares = np.empty(4)
+    value: Values, centre: Values, inverse: Values, directions: Values, gain: Values, rest: float,
+    along: Values, score: Values,
+) -> bool:  # fmt: skip
+    """Write coordinates [n,r] and rest * |z|² + sum of gain * coordinate² [n] of each row of
+    value [n,w], where z is (value - centre) * inverse. Whether all values are finite."""
+    n, width = value.shape
+    # Standardised rows are written where the cache has them, and nowhere else.
+    tile, squares, found = np.empty((4, width)), np.empty(4), np.empty((4, 4))
+    four = np.zeros((4, width))
+    whole = True
     for i in range(0, n, 4):
         m = min(4, n - i)
         if m == 4:
-            tile = rows[i : i + 4]
+            _standard(value[i : i + 4], centre, inverse, tile, squares)
         else:
-            four[:m] = rows[i : i + m]
-            four[m:] = 0
-            tile = four
-        _squares(tile, squares)
+            four[:m] = value[i:]
+            _standard(four, centre, inverse, tile, squares)
         for r in range(0, len(directions), 4):
             _products(tile, directions[r : r + 4], found)
             for a in range(m):
                 for b in range(4):
                     along[i + a, r + b] = found[a, b]
         for a in range(m):
+            whole &= squares[a] - squares[a] == 0
             total = rest * squares[a]
             for r in range(len(gain)):
                 total += gain[r] * along[i + a, r] * along[i + a, r]
             if total < _CLOSE * rest * squares[a]:
-                total = _careful(rows[i + a], directions, gain, rest, along[i + a])
+                total = _careful(tile[a], directions, gain, rest, along[i + a])
             score[i + a] = total
+    return whole
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
-def _squares(tile: Values, out: Values) -> None:
-    z0, z1, z2, z3 = tile[0], tile[1], tile[2], tile[3]
+def _standard(rows: Values, centre: Values, inverse: Values, out: Values, squares: Values) -> None:
+    """Standardise four rows; the sums of their squares are finite where all of a row is."""
+    x0, x1, x2, x3 = rows[0], rows[1], rows[2], rows[3]
+    z0, z1, z2, z3 = out[0], out[1], out[2], out[3]
     s0 = s1 = s2 = s3 = 0.0
-    for c in range(tile.shape[1]):
-        s0 += z0[c] * z0[c]
-        s1 += z1[c] * z1[c]
-        s2 += z2[c] * z2[c]
-        s3 += z3[c] * z3[c]
-    out[0], out[1], out[2], out[3] = s0, s1, s2, s3
+    for c in range(rows.shape[1]):
+        middle, by = centre[c], inverse[c]
+        w, x = (x0[c] - middle) * by, (x1[c] - middle) * by
+        y, z = (x2[c] - middle) * by, (x3[c] - middle) * by
+        z0[c], z1[c], z2[c], z3[c] = w, x, y, z
+        s0 += w * w
+        s1 += x * x
+        s2 += y * y
+        s3 += z * z
+    squares[0], squares[1], squares[2], squares[3] = s0, s1, s2, s3
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
@@ -149,11 +158,12 @@ def _careful(row: Values, directions: Values, gain: Values, rest: float, along: 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})
 def _pull(
-    row: Values, directions: Values, gain: Values, rest: float, along: Values, pull: Values
-) -> None:
+    row: Values, centre: Values, inverse: Values, directions: Values, gain: Values, rest: float,
+    along: Values, pull: Values,
+) -> None:  # fmt: skip
     """How the score would change with each column: its gradient, halved."""
     for c in range(len(row)):
-        pull[c] = rest * row[c]
+        pull[c] = rest * ((row[c] - centre[c]) * inverse[c])
     for r in range(0, len(gain), 4):
         d0, d1, d2, d3 = directions[r], directions[r + 1], directions[r + 2], directions[r + 3]
         g0, g1 = gain[r] * along[r], gain[r + 1] * along[r + 1]
@@ -162,17 +172,31 @@ def _pull(
             pull[c] += g0 * d0[c] + g1 * d1[c] + g2 * d2[c] + g3 * d3[c]
 
 
+@njit(nogil=True, cache=True, error_model="numpy")  # a check of each divisor costs the vectors
+def _shares(pull: Values, own: Values, part: Values) -> None:
+    for j in range(len(part)):
+        part[j] += pull[j] * pull[j] / own[j]
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _fade(blame: Values, kept: float, part: Values, weight: float) -> None:
+    for j in range(len(blame)):
+        blame[j] = kept * blame[j] + weight * part[j]
+
+
 @njit(nogil=True, cache=True, fastmath={"reassoc"})
 def _sum(values: Values) -> float:
     total = 0.0
-    for value in values:
-        total += value
+    for j in range(len(values)):
+        total += values[j]
     return total
 
 
 @njit(nogil=True, cache=True)
 def smooth(
     rows: Values,
+    centre: Values,
+    inverse: Values,
     lost: npt.NDArray[np.bool_],
     usable: npt.NDArray[np.bool_],
     directions: Values,
@@ -188,7 +212,8 @@ def smooth(
     score: Values,
     contribution: Values,
 ) -> None:
-    """Make scores [n] smoothed ones, and tell who is to blame where these are above the limit.
+    """Make scores [n] of `project` smoothed ones, and tell who is to blame where these are above
+    the limit.
 
     The blame of a row is smoothed as its score is. Only a row that is itself above the limit, while
     the smoothed score is above `near` (at most the limit), is blamed on anybody: the row that takes
@@ -206,19 +231,18 @@ def smooth(
         memory[0] += smoothing * (now - memory[0])
         memory[1] *= 1 - smoothing
         if now > above and memory[0] > near:
-            _pull(rows[i], directions, gain, rest, along[i], pull)
+            _pull(rows[i], centre, inverse, directions, gain, rest, along[i], pull)
             if len(lost):
                 for c in range(width):
                     if lost[i, c]:
                         pull[c] = 0  # what was filled in is to blame for nothing
             part[:] = 0
             for begin in range(0, width, k):
-                for j in range(k):
-                    part[j] += pull[begin + j] * pull[begin + j] / own[begin + j]
+                _shares(pull[begin : begin + k], own[begin : begin + k], part)
             total = _sum(part)
-            for j in range(k):
-                share = part[j] / total if total > 0 else 1 / k
-                blame[j] = memory[1] * blame[j] + smoothing * now * share
+            if not total > 0:
+                part[:], total = 1.0, k
+            _fade(blame, memory[1], part, smoothing * now / total)
             memory[1] = 1.0
         score[i] = memory[0]
         if score[i] > above:

@@ -28,6 +28,9 @@ _ARRAYS = ("centre", "scale", "directions", "precision", "weight", "own")
 
 _BLOCK: Final = 1 << 15
 """Values of a block: a quarter of a megabyte, which stays in the cache between steps."""
+_BLOCKS: Final = 16
+"""At once, where there is only one step."""
+_ALL: Final = np.zeros((0, 0), np.bool_)
 
 
 def _nothing() -> Values:
@@ -124,7 +127,10 @@ class QuadraticScorer:
         self._form = model.form()
         self._inverse = 1 / model.scale
         self._wanders = bool(model.wanders.any())
+        self._plain = lags == 0 and not self._wanders and model.average == 1
         self._block = max(16, _BLOCK // (k * (lags + 1)))
+        columns = k * (lags + 1)
+        self._as_it_is = np.zeros(columns), np.ones(columns)
         self._buffer = np.empty((0, k))
         self._time: int | None = None
         self._completions: dict[bytes, Values] = {}
@@ -170,33 +176,58 @@ class QuadraticScorer:
     def __call__(self, window: Window) -> tuple[Values, Values]:
         """Scores, float64[n], and the share of each signal, float64[n,k]: 0 in rows that are not
         above the limit."""
-        model = self._model
-        n, k = len(window), len(model.names)
+        n, k = len(window), len(self._model.names)
         value, contribution = np.full(n, np.nan), np.zeros((n, k))
-        directions, gain, rest = self._form
         for piece, fresh in self._pieces(window.time):
             if fresh:
-                self._memory[:], self._blame[:] = (model.mean, 1.0), 0
-            rows = self._embed(window.value[piece], fresh)
-            lost, usable = self.complete(rows)
-            # The EWMA of a few rows varies more than that of many: such rows have no score.
-            usable[: max(model.settling - self._rows, 0)] = False
-            self._rows += len(rows)
-            along = np.empty((len(rows), len(gain)))
-            score = value[piece]
-            project(rows, directions, gain, rest, along, score)
-            smooth(
-                rows, lost, usable, directions, gain, rest, model.own, along, model.smoothing,
-                self._above, self._near, self._memory, self._blame, score, contribution[piece],
-            )  # fmt: skip
+                self._restart()
+            rows, score, shares = window.value[piece], value[piece], contribution[piece]
+            if self._plain and self._at_once(rows, score, shares):
+                continue
+            for start in range(0, len(rows), self._block):
+                part = slice(start, start + self._block)
+                self._in_steps(rows[part], score[part], shares[part])
         return value, contribution
+
+    def _at_once(self, rows: Values, score: Values, contribution: Values) -> bool:
+        """Rows that only have to be standardised. False if a value is missing, and nothing done."""
+        model = self._model
+        rows = np.ascontiguousarray(rows)
+        along = np.empty((len(rows), len(self._form[1])))
+        if not project(rows, model.centre, self._inverse, *self._form, along, score):
+            return False
+        usable = np.ones(len(rows), np.bool_)
+        self._smooth(rows, (model.centre, self._inverse), _ALL, usable, along, score, contribution)
+        return True
+
+    def _in_steps(self, value: Values, score: Values, contribution: Values) -> None:
+        """Rows with lags, averages or missing values."""
+        rows = self._embed(value)
+        lost, usable = self.complete(rows)
+        # The EWMA of a few rows varies more than that of many: such rows have no score.
+        usable[: max(self._model.settling - self._rows, 0)] = False
+        along = np.empty((len(rows), len(self._form[1])))
+        project(rows, *self._as_it_is, *self._form, along, score)
+        self._smooth(rows, self._as_it_is, lost, usable, along, score, contribution)
+
+    def _smooth(
+        self, rows: Values, by: tuple[Values, Values], lost: npt.NDArray[np.bool_],
+        usable: npt.NDArray[np.bool_], along: Values, score: Values, contribution: Values,
+    ) -> None:  # fmt: skip
+        self._rows += len(rows)
+        smooth(
+            rows, *by, lost, usable, *self._form, self._model.own, along, self._model.smoothing,
+            self._above, self._near, self._memory, self._blame, score, contribution,
+        )  # fmt: skip
 
     def rows(self, window: Window) -> Values:
         """Standardised rows with their lags, float64[n,w]; NaN where a value is missing."""
-        pieces = [
-            self._embed(window.value[p], fresh).copy() for p, fresh in self._pieces(window.time)
-        ]
-        return np.concatenate(pieces)
+        found = []
+        for piece, fresh in self._pieces(window.time):
+            if fresh:
+                self._restart()
+            found.append(self._embed(window.value[piece]).copy())
+        return np.concatenate(found)
 
     def since(self, time: Times) -> npt.NDArray[np.int64]:
         """How many rows are between the last start and each of the rows that come next."""
@@ -213,16 +244,20 @@ class QuadraticScorer:
         before = time[0] - self._model.step if self._time is None else self._time
         self._time = int(time[-1])
         pause = np.diff(time, prepend=before) > 1.5 * self._model.step
-        cuts = sorted({0, n, *range(0, n, self._block), *np.flatnonzero(pause).tolist()})
+        size = _BLOCKS * self._block if self._plain else self._block
+        cuts = sorted({0, n, *range(0, n, size), *np.flatnonzero(pause).tolist()})
         return [(slice(a, b), bool(pause[a])) for a, b in pairwise(cuts)]
 
-    def _embed(self, value: Values, fresh: bool) -> Values:
+    def _restart(self) -> None:
+        """After a pause nothing that was before it counts."""
+        self._memory[:], self._blame[:] = (self._model.mean, 1.0), 0
+        self._level[:] = np.nan
+        self._average[:] = self._model.centre
+        self._history[:] = np.nan
+        self._seen[:] = self._rows = 0
+
+    def _embed(self, value: Values) -> Values:
         model, lags = self._model, self._model.lags
-        if fresh:
-            self._level[:] = np.nan
-            self._average[:] = model.centre
-            self._history[:] = np.nan
-            self._seen[:] = self._rows = 0
         value = np.ascontiguousarray(value)
         n, k = value.shape
         seen = self._seen.copy() if model.average < 1 else self._seen

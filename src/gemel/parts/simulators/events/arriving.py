@@ -44,10 +44,12 @@ class Arriving:
             time = place.last_arrival
             if arrivals.rates:
                 time = float(came_at(arrivals, np.array([time]), floor.line.begins)[0])
+        floor.expected += 1
         floor.at(time, self._arrive, place)
 
     def _arrive(self, place: Place) -> None:
         floor = self._floor
+        floor.expected -= 1
         item = self.new(place)
         floor.all_arrived += 1
         target = place

@@ -67,6 +67,8 @@ class Floor:
         self.routed = any(p.route for p in self.products)
         self.inside = self.exits = self.good = self.lost = self.all_arrived = self.made = 0
         self.came_in_vain = 0
+        self.expected = 0
+        """Parts whose arrival is on the list of what happens next."""
         self.area = self.lead = self.last = 0.0
         self.departures: list[float] = []
         self.journal: Journal | None = None
@@ -109,7 +111,7 @@ class Floor:
         """A part has arrived. Raises `DataError` where nothing but arrivals goes on, under caps
         that are taken."""
         self.came_in_vain += 1
-        if self.came_in_vain > _IN_VAIN and len(self._heap) <= len(self.begins):
+        if self.came_in_vain > _IN_VAIN and len(self._heap) <= self.expected:
             if self.caps.told():
                 self._stands_still()
             self.came_in_vain = 0

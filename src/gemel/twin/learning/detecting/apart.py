@@ -85,7 +85,9 @@ class Apart:
                 by["open" if answer is None else "right"].append(span)
         by["right"] += [_span(e) for e in events("trouble") if e.source == detector]
         return cls(
-            stops=tuple(_span(e) for path in above for e in events("stop", path)),
+            # Events of an asset come with those of all below it: sisters are no part of this one.
+            stops=tuple(_span(e) for path in above for e in events("stop", path)
+                        if e.subject == path),
             alarms=_active(store.events("alarm", asset, end=end, limit=_MOST)),
             marked=renewal.left_out,
             right=tuple(by["right"]), open=tuple(by["open"]), believed=tuple(by["believed"]),

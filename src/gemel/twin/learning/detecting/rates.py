@@ -36,10 +36,15 @@ class Rates:
         self.counts = [list(row) for row in counts or []]
         """[number of the period, rows, above]."""
 
+    @property
+    def newest(self) -> int | None:
+        """The period of the newest row, by its number."""
+        return self.counts[-1][0] if self.counts else None
+
     def add(self, score: Score) -> bool:
         """Count the rows that have a score; whether a period has ended."""
         known = np.isfinite(score.value)
-        before = self.counts[-1][0] if self.counts else None
+        before = self.newest
         numbers = score.time[known] // self._period
         above = (score.value > score.limit)[known]
         for number in dict.fromkeys(numbers.tolist()):
@@ -49,7 +54,7 @@ class Rates:
             self.counts[-1][1] += int(mine.sum())
             self.counts[-1][2] += int(above[mine].sum())
         del self.counts[:-_KEPT]
-        return bool(self.counts) and before is not None and self.counts[-1][0] != before
+        return before is not None and self.newest != before
 
     def drift(self, promised: float | None, abnormal: Spans) -> dict[str, Any]:
         """Whether far more rows are above the limit than `promised`, without the periods that touch

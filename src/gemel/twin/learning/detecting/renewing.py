@@ -77,11 +77,12 @@ class _Champion(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """What a look into history gave, and of which models since when."""
+    """What a look into history gave: of which models since when, and of which rates, if those."""
 
     asked: dict[Role, tuple[str, int]]
     compared: dict[Role, Compared]
-    drift: dict[str, Any]
+    rates: Rates
+    drift: dict[str, Any] | None
 
 
 class Renewing:
@@ -106,13 +107,15 @@ class Renewing:
         self._fitted_at = int((kept or {}).get("fitted_at", 0))
         self._not_before = self._next_look = 0
         self._stop = False
-        self._fitting: Future[tuple[Made, str]] | None = None
+        self._fitting: Future[tuple[Made, str, str]] | None = None
         self._looking: Future[_Looked] | None = None
         self._asked: set[tuple[str, str]] = set()
         counts = self._store.kept(f"model/{watch.name}/rates")
         period = self._settings.costs.period
         fits = counts is not None and counts["period"] == period
         self._rates = Rates(period, counts["counts"] if counts is not None and fits else None)
+        self._drift_of: int | None = None
+        """The period up to which drift was looked for."""
         for role in ("candidate", "former"):
             if (kept or {}).get(role):
                 self._take_up(role, *(kept or {})[role])
@@ -122,10 +125,7 @@ class Renewing:
     def feed(self, window: Window, score: Score | None) -> list[Event]:
         """Rows that the champion has scored, so that all score the same."""
         if score is not None and self._rates.add(score):
-            self._store.keep(
-                f"model/{self._watch.name}/rates",
-                {"period": self._settings.costs.period, "counts": self._rates.counts},
-            )
+            self._keep_rates()
         return [e for shadow in self.shadows.values() for e in shadow.feed(window)]
 
     def keep(self, model: Model, rows: Window) -> Made:
@@ -142,6 +142,7 @@ class Renewing:
     def begun(self, now: int) -> None:
         """There is a first model."""
         self._fitted_at = now
+        self._watch_anew()
 
     def crown(self, name: str, scorer: Scorer, now: int, *, returned: bool) -> tuple[
         Shadow | None, list[Event]
@@ -163,6 +164,7 @@ class Renewing:
         for shadow in self.shadows.values():
             shadow.since = now  # beside another champion: it is compared from here on
         self._changed()
+        self._watch_anew()
         return found, events
 
     def drop(self, name: str) -> list[Event]:
@@ -172,6 +174,7 @@ class Renewing:
             return []
         del self.shadows["candidate"]
         self._changed()
+        self._watch_anew()  # another one is to be fitted on what comes, not on the same again
         return shadow.noticing.end()
 
     def want(self, reason: str, because: str) -> None:
@@ -188,13 +191,15 @@ class Renewing:
         return [e for shadow in self.shadows.values() for e in shadow.noticing.end()]
 
     def follow(self, other: Renewing) -> None:
-        """Go on with the models that another one has, of a watch whose models serve here."""
-        self._fitted_at = other._fitted_at
-        for role, shadow in other.shadows.items():
-            self.shadows[role] = start(
-                shadow.name, shadow.model, shadow.evidence, self._watch.name, self._settings,
-                self._store, self._clock, shadow.since,
-            )  # fmt: skip
+        """Go on with what another one has and was asked for, of a watch whose models serve here."""
+        self._fitted_at, other._stop = other._fitted_at, True
+        if other._wanted:
+            self.want(other._wanted, other._because)
+        self.shadows = {
+            role: start(shadow.name, shadow.model, shadow.evidence, self._watch.name,
+                        self._settings, self._store, self._clock, shadow.since)
+            for role, shadow in other.shadows.items()
+        }  # fmt: skip
 
     def state(self) -> dict[str, Any]:
         """JSON-able. Comparisons are made anew from history."""
@@ -268,8 +273,9 @@ class Renewing:
             self._fit, champion, self._watch.champion, now, self._because
         )
 
-    def _fit(self, champion: Model, name: str, now: int, because: str) -> tuple[Made, str]:
-        """In the executor: a model, and the name of the champion in the registry."""
+    def _fit(self, champion: Model, asked: str, now: int, because: str) -> tuple[Made, str, str]:
+        """In the executor: a model, the champion by whose name it was `asked` for, and the name of
+        that in the registry."""
         from gemel.twin.learning.detecting import candidate  # see Desk.registry
         from gemel.twin.learning.live.fitting import Stopped  # see Desk.registry
 
@@ -278,7 +284,7 @@ class Renewing:
             if self._stop:
                 raise Stopped("the fit was stopped")
 
-        registry = self._desk.registry()
+        registry, name = self._desk.registry(), asked
         if name not in registry.names():
             name = candidate.kept(self._scene(), registry, champion)
         usual = (registry.get(name).evidence.get("level") or {}).get("high")
@@ -286,26 +292,29 @@ class Renewing:
         made = candidate.renew(
             self._scene(), registry, champion, usual, start, now, because, progress
         )
-        return made, name
+        return made, asked, name
 
     def _collect_fit(self, now: int) -> list[Event]:
         if self._fitting is None or not self._fitting.done():
             return []
         fitting, self._fitting = self._fitting, None
         why, self._wanted, self._because = self._wanted, "", ""
-        renewal = self._settings.renewal
+        later = max((self._settings.renewal.every or DAY) // _AGAIN, _RETRY)
         try:
-            made, champion = fitting.result()
+            made, asked, named = fitting.result()
         except GemelError as error:
             self.reason = str(error)
-            self._not_before = now + max((renewal.every or DAY) // _AGAIN, _RETRY)
+            self._not_before = now + later
             return []
         self.reason, self._fitted_at = "", now
-        self._watch.rename(champion)
+        if self._watch.champion == asked:  # no other was promoted meanwhile
+            self._watch.rename(named)
         events = [self._steps("fitted", made.name, f"fitted {why}", "gemel", now, made=made)]
         present = self.shadows.get("candidate")
-        if made.name == champion or (present is not None and made.name == present.name):
-            self.reason = "the same model came of it"
+        same = {self._watch.champion} | ({present.name} if present is not None else set())
+        if made.name in same:
+            self.reason, self._not_before = "the same model came of it", now + later
+            self._watch_anew()
             self._watch.keep()
             return events
         if present is not None:
@@ -329,10 +338,15 @@ class Renewing:
         often = self._settings.costs.period
         self._next_look = now + (min(often, MINUTE) if self.shadows else often)
         shadows = {role: (s.name, s.since) for role, s in self.shadows.items()}
-        self._looking = self._executor.submit(self._look, shadows, now)
+        # Alarms of years are read for it, and it changes only when a period has ended.
+        drift = self._promised is not None and self._rates.newest != self._drift_of
+        self._drift_of = self._rates.newest
+        self._looking = self._executor.submit(self._look, shadows, self._rates, drift, now)
 
-    def _look(self, shadows: dict[Role, tuple[str, int]], now: int) -> _Looked:
-        """In the executor."""
+    def _look(
+        self, shadows: dict[Role, tuple[str, int]], rates: Rates, drift: bool, now: int
+    ) -> _Looked:
+        """In the executor; at `drift` only where that is wanted."""
         from gemel.twin.learning.detecting.apart import Apart  # it loads with the first look
         from gemel.twin.learning.detecting.comparing import compare  # this too
 
@@ -342,9 +356,11 @@ class Renewing:
                           since, now)
             for role, (name, since) in shadows.items()
         }  # fmt: skip
+        if not drift:
+            return _Looked(shadows, compared, rates, None)
         apart = Apart.read(self._store, self._watch.name, settings.asset, settings.renewal,
                            now - settings.renewal.window, now)  # fmt: skip
-        return _Looked(shadows, compared, self._rates.drift(self._promised, apart.abnormal))
+        return _Looked(shadows, compared, rates, rates.drift(self._promised, apart.abnormal))
 
     def _collect_look(self, now: int) -> list[Event]:
         if self._looking is None or not self._looking.done():
@@ -355,7 +371,8 @@ class Renewing:
         except GemelError as error:
             self.reason = f"history cannot be read: {error}"
             return []
-        self.drift = looked.drift
+        if looked.drift is not None and looked.rates is self._rates:
+            self.drift = looked.drift
         events = []
         for role, found in looked.compared.items():
             shadow = self.shadows.get(role)
@@ -396,6 +413,17 @@ class Renewing:
         if (request.kind, request.model) not in self._asked:
             self._asked.add((request.kind, request.model))
             self._desk.request(request)
+
+    def _watch_anew(self) -> None:
+        """Another model speaks, or one was fitted for what was seen: rates count from here on."""
+        self._rates, self.drift = Rates(self._settings.costs.period), not_watched()
+        self._keep_rates()
+
+    def _keep_rates(self) -> None:
+        self._store.keep(
+            f"model/{self._watch.name}/rates",
+            {"period": self._settings.costs.period, "counts": self._rates.counts},
+        )
 
     def _changed(self) -> None:
         """Who is compared with whom has changed."""

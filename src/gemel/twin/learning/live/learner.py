@@ -192,6 +192,14 @@ class Learner:
         self._stop = True
         return []
 
+    def take_over(self, former: Learner) -> None:
+        """Go on with what one of the same name has decided, compared and been asked for, where its
+        models serve here."""
+        former._stop = True
+        if former.basis == self.basis:
+            self.roles, self._fitted_at = former.roles, former._fitted_at
+            self._wanted, self.reason = former._wanted, ""
+
     # Decided above; in the compute thread
 
     def promote(

@@ -7,13 +7,13 @@ champion when, and on which evidence, is told by Events of the kind ``model``, w
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from gemel.core.errors import Damaged, Unavailable, Unknown
 from gemel.core.event import Event, Payload
+from gemel.twin.durable import write_whole
 from gemel.twin.learning.tasks import Fitted
 
 __all__ = ["ModelStep", "Registry", "Step", "step_event"]
@@ -74,17 +74,7 @@ class Registry:
                 return name
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                temporary = path.with_suffix(".tmp")
-                with temporary.open("w", encoding="utf-8") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.rename(path)
-                handle = os.open(self.folder, os.O_RDONLY)
-                try:
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
+                write_whole(path, text.encode())
             except OSError as error:
                 raise Unavailable(f"a model cannot be kept in {self.folder}: {error}") from None
         return name

@@ -56,11 +56,6 @@ class Rejects:
         self._run: _Run | None = None
         self._newest: int | None = None
 
-    @property
-    def open(self) -> str:
-        """Id of the finding that lasts; empty if none does."""
-        return "" if self._run is None else self._run.opened.id
-
     def go_on(self, opened: Event, rejected: list[Verdict], now: int) -> None:
         """Take up a finding that was open when the twin stopped, with its pictures so far."""
         payload = opened.payload

@@ -141,6 +141,8 @@ class Book:
         """Statements that hold, by id."""
         self.said_by: dict[str, tuple[str, int]] = {}
         """Who stated it, and when."""
+        self.records: dict[str, str] = {}
+        """Lot of each release record by its hash, in the order in which they were signed."""
 
     @classmethod
     def of(cls, entries: Iterable[Said], as_of: int | None = None) -> Book:
@@ -155,6 +157,7 @@ class Book:
         """The same, which later entries do not change."""
         book = Book()
         book.lots, book.made, book.said_by = dict(self.lots), dict(self.made), dict(self.said_by)
+        book.records = dict(self.records)
         return book
 
     def about(self, lot: str) -> LotAbout:
@@ -171,6 +174,8 @@ class Book:
             self.made.pop(str(entry.payload["statement"]), None)
         elif entry.kind in KINDS:
             self.lots[entry.lot] = _after(self.about(entry.lot), entry)
+            if entry.kind == "lot-released":
+                self.records[str(entry.payload["record"])] = entry.lot
 
 
 def _after(lot: LotAbout, entry: Said) -> LotAbout:

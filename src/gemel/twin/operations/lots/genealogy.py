@@ -13,8 +13,10 @@ there, and else perhaps.
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -113,11 +115,14 @@ def mixed(stays: Iterable[Stay], remains: Mapping[str, int]) -> list[Link]:
             of.setdefault(stay.asset, []).append(stay)
     for asset, some in of.items():
         later = sorted(some, key=lambda stay: stay.start)
+        starts = [stay.start for stay in later]
+        # Up to each of them, the last moment at which any was there: all before the first that
+        # reaches a moment have gone by then.
+        reach = list(accumulate((stay.end for stay in later), max))
         for first in later:
             gone = first.end + remains[asset]
-            for other in later:
-                if other.start > gone:
-                    break
+            near = slice(bisect_left(reach, first.start), bisect_right(starts, gone))
+            for other in later[near]:
                 if other.lot == first.lot or not _over(first.start, other):
                     continue
                 start, end = max(first.start, other.start), min(gone, other.end)

@@ -15,6 +15,7 @@ import numpy as np
 
 from gemel.core.frame import Times
 from gemel.parts.historians.base import Query, Store
+from gemel.twin.operations.gaps import gaps, missing
 from gemel.twin.operations.lots.genealogy import Stay
 from gemel.twin.operations.machine import Machine
 
@@ -66,14 +67,15 @@ def seen(
     what was known then. Reads the store: not for the event loop."""
     stays: list[Stay] = []
     unseen: list[tuple[str, int, int]] = []
+    told = gaps(store, start, end)
     for path, machine in machines.items():
         if "lot" not in machine.inputs:
             continue
         number = store.catalogue.number(machine.inputs["lot"])
         time, code = _codes(store, number, start, end, as_of)
         texts = store.catalogue.texts(number)
-        gaps = _gaps(store, machine, number, start, end, as_of)
-        found, blind = runs(path, time, code, texts, end, gaps)
+        dark = missing(told, number, machine.lot_connector, start, end, as_of)
+        found, blind = runs(path, time, code, texts, end, dark)
         stays += found
         unseen += [(path, a, b) for a, b in blind]
     return Seen(tuple(sorted(stays, key=lambda s: (s.start, s.asset))), tuple(unseen))
@@ -85,7 +87,7 @@ def runs(
     code: _Codes,
     texts: Iterable[str],
     end: int,
-    gaps: Iterable[tuple[int, int]] = (),
+    dark: Iterable[tuple[int, int]] = (),
 ) -> tuple[list[Stay], list[tuple[int, int]]]:
     """Stays at one asset, and stretches in which it is not known.
 
@@ -104,7 +106,7 @@ def runs(
         if 0 <= c < len(words) and words[c] and a < b
     ]
     blind = [(a, b) for a, b, c in zip(starts, ends, codes, strict=True) if c == _UNKNOWN and a < b]
-    blind = _joined([*blind, *gaps])
+    blind = _joined([*blind, *dark])
     stays: list[Stay] = []
     for stay in known:
         stays += _outside(stay, blind)
@@ -171,18 +173,3 @@ def _codes(
         times.append(np.maximum(time[keep], start))
         codes.append(code[keep])
     return np.concatenate(times), np.concatenate(codes)
-
-
-def _gaps(
-    store: Store, machine: Machine, number: int, start: int, end: int, as_of: int | None
-) -> list[tuple[int, int]]:
-    """Stretches in which samples of the lot signal are missing, and were not fetched again."""
-    found = []
-    for event in store.events("gap", start=start, end=end, limit=100_000, order="oldest"):
-        signals = event.payload.get("signals", ())
-        mine = number in signals or (not signals and event.subject == machine.lot_connector)
-        if not mine or event.payload.get("refilled") or event.end is None:
-            continue
-        if as_of is None or event.known <= as_of:
-            found.append((max(event.time, start), min(event.end, end)))
-    return [(a, b) for a, b in found if a < b]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
+from threading import Event
 from typing import ClassVar, Final, Self
 
 import numpy as np
@@ -19,11 +20,15 @@ from gemel.parts.solvers.scheduling.base import (
     Problem,
     Schedule,
     Scheduler,
+    Stop,
+    never,
 )
 
 __all__ = ["Several", "several"]
 
 MOST: Final = 1_024
+_LOOK_S: Final = 0.05
+"""Whether to stop is asked this often while all searches are at work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class Task:
     budget: Budget
     clock: Clock
     start: Schedule | None
+    stop: Stop = never
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,9 @@ def search(task: Task) -> Answer:
     """Wherever it is: on this thread, on another, on another machine."""
     try:
         plan = task.scheduler.solve(
-            task.problem, seed=task.seed, budget=task.budget, clock=task.clock, start=task.start
-        )
+            task.problem, seed=task.seed, budget=task.budget, clock=task.clock, start=task.start,
+            stop=task.stop,
+        )  # fmt: skip
     except GemelError as error:
         return Answer(None, error)
     return Answer(plan)
@@ -100,28 +107,45 @@ class Several(Scheduler):
                 done = best is not None and (
                     best.status == "optimal" or best.value <= asked.budget.good_enough
                 )
-                if asked.stop() or (done and asked.budget.iterations is None):
+                if done and asked.budget.iterations is None:
                     break
         return _best([answer for answer in found if answer is not None])
 
     def _answers(self, asked: Asked) -> Generator[tuple[int, Answer]]:
-        """As they come, each with its number."""
-        tasks = self._tasks(asked)
+        """As they come, each with its number: until all are there, or whoever asked says stop and
+        those that can be told so have ended with the best so far. At least one."""
         if self._executor is None:
-            for number, task in enumerate(tasks):
+            for number, task in enumerate(self._tasks(asked, asked.stop)):
                 yield number, search(task)
+                if asked.stop():
+                    break
             return
+        # There is no way to a search that is on another machine.
+        ended = Event()
+        here = isinstance(self._executor, ThreadPoolExecutor)
+        tasks = self._tasks(asked, ended.is_set if here else never)
         begun: dict[Future[Answer], int] = {
             self._executor.submit(search, task): number for number, task in enumerate(tasks)
         }
+        open_ = set(begun)
         try:
-            for future in as_completed(begun):
-                yield begun[future], future.result()
+            while open_:
+                found, open_ = wait(open_, _LOOK_S, FIRST_COMPLETED)
+                for future in sorted(found, key=begun.__getitem__):
+                    yield begun[future], future.result()
+                if not asked.stop():
+                    continue
+                if here:
+                    ended.set()
+                    open_ = {future for future in open_ if not begun[future] or not future.cancel()}
+                elif len(open_) < len(begun):
+                    break
         finally:
+            ended.set()
             for future in begun:
                 future.cancel()
 
-    def _tasks(self, asked: Asked) -> list[Task]:
+    def _tasks(self, asked: Asked, stop: Stop) -> list[Task]:
         budget = asked.budget
         if budget.seconds is not None:
             rounds = -(-self.searches // max(1, self._workers))
@@ -129,7 +153,7 @@ class Several(Scheduler):
         return [
             Task(
                 self.scheduler, asked.problem, _seed(asked.seed, number), budget, asked.clock,
-                asked.start,
+                asked.start, stop,
             )
             for number in range(self.searches)
         ]  # fmt: skip
