@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -112,12 +114,19 @@ def test_a_released_plan_is_told_and_an_old_one_cannot_be_released() -> None:
     second = plant.plan()
     with pytest.raises(Refused, match="not proposed any more"):
         plant.book.release(first.number, "ann")
-    held = plant.book.release(second.number, "ann")
+    held = plant.book.release(second.number, "bob")
     assert plant.book.proposed is None
     (event,) = plant.events
     assert (event.kind, event.subject) == ("schedule", "shop")
     assert event.payload["orders"] == 5
     assert event.payload["number"] == held.number == 2
+    assert (held.by, held.released) == ("ann", "bob")
+    plant.orders[2]["quantity"] = 70
+    assert held.orders["C"] == (60, 1), "as it was planned, whatever the file says by now"
+    kept = json.loads(json.dumps(held.record()))
+    assert Version.of(kept) == held
+    del kept["orders"], kept["released"]  # as older versions kept it
+    assert Version.of(kept) == replace(held, orders={}, released="")
 
 
 def test_an_order_that_is_over_is_planned_no_more() -> None:

@@ -1,21 +1,56 @@
-"""The other side of job orders: a business system by HTTP, and a machine with Job Control."""
+"""The other side of job orders: a business system by HTTP, and a machine with Job Control; and the
+plant that has them."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pytest
 from asyncua import Server, ua
 
 from gemel.virtual.jobs import JobControl
 
-__all__ = ["Business", "machine"]
+__all__ = ["DAY", "PLANT", "Business", "machine", "until"]
+
+PLANT = """\
+format: 1
+plant: {site: Test, time_zone: UTC}
+connectors:
+  press: {kind: opcua, url: PRESS, security: None}
+  erp: {kind: erp, url: ERP, user: gemel, password_env: TEST_ERP}
+assets:
+  shop/press: {connector: press}
+schedules:
+  day:
+    file: day.yaml
+    send:
+      machine: {connector: press, receiver: /Press/JobOrderControl, machines: [press], armed: true,
+                start: true}
+      erp: {connector: erp}
+    search: 200 ms
+    repair: 200 ms
+"""
+DAY = """\
+schedule: 1
+tick: 1 min
+machines: {press: , hand: }
+objective: {tardiness: 10, makespan: 1}
+products:
+  box: {steps: [{name: make, on: {press: {each: 2 s}}}]}
+  lid: {steps: [{name: make, on: {hand: {each: 2 s}}}]}
+orders:
+  - {order: P-1, product: box, quantity: 600, weight: 3}
+  - {order: P-2, product: box, quantity: 900}
+  - {order: L-1, product: lid, quantity: 900}
+"""
 
 
 class Business:
@@ -92,3 +127,12 @@ async def machine(port: int = 0) -> AsyncIterator[tuple[str, JobControl]]:
     await control.build(press, index, "Press.")
     async with server:
         yield url, control
+
+
+async def until(look: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for it."""
+    for _ in range(150):
+        if await look():
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail("it did not come to be")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.runtime.doors import bearer
-from tests.runtime.job_peers import Business, machine
+from tests.runtime.job_peers import DAY, PLANT, Business, machine, until
 from typer.testing import CliRunner
 
 from gemel.client import Client
@@ -21,39 +21,7 @@ from gemel.core.errors import ConfigurationError, GemelError, Refused, Unknown
 from gemel.doors.cli.main import app
 from gemel.doors.serving import Served, served
 from gemel.runtime.configuration import load
-from gemel.virtual.jobs import JobControl
-
-PLANT = """\
-format: 1
-plant: {site: Test, time_zone: UTC}
-connectors:
-  press: {kind: opcua, url: PRESS, security: None}
-  erp: {kind: erp, url: ERP, user: gemel, password_env: TEST_ERP}
-assets:
-  shop/press: {connector: press}
-schedules:
-  day:
-    file: day.yaml
-    send:
-      machine: {connector: press, receiver: /Press/JobOrderControl, machines: [press], armed: true,
-                start: true}
-      erp: {connector: erp}
-    search: 200 ms
-    repair: 200 ms
-"""
-DAY = """\
-schedule: 1
-tick: 1 min
-machines: {press: , hand: }
-objective: {tardiness: 10, makespan: 1}
-products:
-  box: {steps: [{name: make, on: {press: {each: 2 s}}}]}
-  lid: {steps: [{name: make, on: {hand: {each: 2 s}}}]}
-orders:
-  - {order: P-1, product: box, quantity: 600, weight: 3}
-  - {order: P-2, product: box, quantity: 900}
-  - {order: L-1, product: lid, quantity: 900}
-"""
+from gemel.virtual.jobs import _MOVES, Job, JobControl
 
 
 class Plant:
@@ -106,14 +74,6 @@ class Plant:
         found = await self.get("")
         [one] = [one for one in found["jobs"][job]["sent"] if one["way"] == way]
         return str(one["reason"])
-
-
-async def until(look: Callable[[], Awaitable[bool]]) -> None:
-    for _ in range(150):
-        if await look():
-            return
-        await asyncio.sleep(0.1)
-    pytest.fail("it did not come to be")
 
 
 @pytest.fixture
@@ -247,15 +207,19 @@ async def test_an_erp_that_is_down_holds_up_nobody_and_a_restart_loses_nothing(
                 (json.dumps(lost), way, job),
             )
     calls = list(plant.press.calls)
+    plant.write(DAY.replace("600", "700"))  # nobody has released that
     async with plant.twin():
         plant.erp.start()
         await until(lambda: accepted(plant))
     assert plant.press.calls == calls, "the machine had it: reading back settled that"
     assert set(plant.erp.took) == {f"day/{job}/make/1" for job in ("P-1", "P-2", "L-1")}
+    [material] = plant.erp.took["day/P-1/make/1"]["MaterialRequirement"]
+    assert material["Quantity"] == {"QuantityString": "600"}
 
 
 async def test_what_is_refused_is_told_and_sent_again_when_somebody_says_so(plant: Plant) -> None:
     plant.erp.no["L-1/make"] = (422, "no work master lid")
+    plant.erp.no["P-1/make"] = (500, "it fails, and holds up no other")
     plant.press._accept = lambda order: "full" if order.JobOrderID == "P-2/make" else ""
     async with plant.twin():
         await plant.release()
@@ -277,7 +241,9 @@ async def test_what_is_refused_is_told_and_sent_again_when_somebody_says_so(plan
         assert plant.erp.took["day/L-1/make/2"]["Version"] == 2
 
 
-async def test_a_kill_switch_and_people_hold_job_orders_back(plant: Plant) -> None:
+async def test_a_kill_switch_and_people_hold_job_orders_back(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = (plant.folder / "plant.yaml").read_text()
     (plant.folder / "plant.yaml").write_text(text.replace("armed: true", "armed: false"))
     async with plant.twin():
@@ -289,6 +255,13 @@ async def test_a_kill_switch_and_people_hold_job_orders_back(plant: Plant) -> No
 
         await until(refused)
         assert "'armed: true'" in await plant.reason("machine", "P-1/make")
+    # A kill switch can be set where a command stands.
+    pressing = """shop/press:
+    connector: press
+    signals: {level: {address: i=2267}}
+    commands: {level: {signal: level, envelope: {low: 0, high: 1}}}"""
+    text = text.replace("shop/press: {connector: press}", pressing)
+    text = text.replace("start: true}", "start: true, clear: true}")
     (plant.folder / "plant.yaml").write_text(text)
     async with plant.twin():
         assert plant.client is not None
@@ -300,9 +273,27 @@ async def test_a_kill_switch_and_people_hold_job_orders_back(plant: Plant) -> No
             return "kill switch of the plant" in await plant.reason("machine", "P-1/make")
 
         await until(stopped)
-        assert not plant.press.calls
         release = {"place": "", "reason": "tested"}
+        # No seat says which asset the press is: that of its connector holds it back, too.
+        await asyncio.to_thread(plant.client.post, "/api/kill", kill | {"place": "shop/press"})
         await asyncio.to_thread(plant.client.post, "/api/release", release)
+        await plant.post("/job-orders/send-again", {})
+
+        async def machine_stopped() -> bool:
+            return "kill switch of shop/press is" in await plant.reason("machine", "P-1/make")
+
+        await until(machine_stopped)
+        own = plant.press.order("X-9", "box", "X-9")
+        plant.press.jobs["X-9"] = Job(own, "NotAllowedToStart")
+        await plant.press.publish()
+        start = {"job": "X-9", "command": "Start", "reason": "a job order of somebody else"}
+        with pytest.raises(Refused, match="kill switch of shop/press is"):
+            await plant.post("/job-orders/command", start)
+        assert not plant.press.calls
+        del plant.press.jobs["X-9"]
+        await asyncio.to_thread(
+            plant.client.post, "/api/release", release | {"place": "shop/press"}
+        )
         await plant.post("/job-orders/send-again", {})
         await until(lambda: accepted(plant))
         # A person's own commands go to the same state machine, with a reason.
@@ -326,6 +317,23 @@ async def test_a_kill_switch_and_people_hold_job_orders_back(plant: Plant) -> No
 
         await until(gone)
         assert plant.press.calls.count(("StoreAndStart", "P-2/make")) == 1
+        # What has ended is cleared there. A machine that says no is asked after the next start.
+        with monkeypatch.context() as changed:
+            changed.setitem(_MOVES, "Clear", ((), ""))
+            await plant.press.end("P-1/make")
+
+            async def asked() -> bool:
+                return ("Clear", "P-1/make") in plant.press.calls
+
+            await until(asked)
+            assert "P-1/make" in plant.press.jobs
+    async with plant.twin():
+
+        async def cleared() -> bool:
+            return "P-1/make" not in plant.press.jobs
+
+        await until(cleared)
+        assert (await plant.words())["machine", "P-1/make"] == "ended"
 
 
 async def test_responses_are_posted(tmp_path: Path, business: Business) -> None:

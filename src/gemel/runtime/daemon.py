@@ -295,6 +295,7 @@ class Daemon:
         failed = {**self.pipeline.shapers.failed, **self.pipeline.watchers.failed}
         problems += [f"{name} has failed: {why}" for name, why in failed.items()]
         problems += self.pictures.problems()
+        problems += self.planning.jobs.problems()
         problems += [f"segment {d['segment']}: {d['what']}" for d in report["damaged"]]
         return {
             "state": "good" if not problems else "impaired",

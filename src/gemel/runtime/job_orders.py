@@ -55,8 +55,33 @@ class JobOrders(JobWays):
             raise Unknown(
                 f"no job order '{strange[0]}' of '{name}'; {did_you_mean(strange[0], ours)}"
             )
-        known = outbox.responses_of(name)
-        await self._hear(name, by, [one.after(known.get(one.job)) for one in told])
+        async with self._changing:
+            known = outbox.responses_of(name)
+            await self._hear(outbox, name, by, [one.after(known.get(one.job)) for one in told])
+
+    async def send_again(self, name: str, by: str) -> int:
+        """What was refused goes out once more, as another version; how many that are. Who asked for
+        it is in the journal before. Raises `Unavailable`."""
+        outbox, now = await self._open(), self._daemon.clock()
+        async with self._changing:
+            again = [
+                one.now("waiting", now, version=one.version + 1)
+                for one in outbox.of(name)
+                if one.state == "refused"
+            ]
+            if again:
+                keys = sorted({f"{name}/{one.order.id}/{one.version}" for one in again})
+                await self._sender.asked_again(name, by, keys)
+            await self._keep(outbox, again)
+        return len(again)
+
+    def problems(self) -> list[str]:
+        """What people must know of: job orders that are not even in the outbox."""
+        return [
+            f"job orders of '{name}' are not on their way: {why}"
+            for name, why in self._troubles.items()
+            if name in self._books
+        ]
 
     async def report(self, name: str) -> dict[str, dict[str, Any]]:
         """What became of each job order, by id: how it was sent by each way, and its response."""
@@ -82,6 +107,11 @@ class JobOrders(JobWays):
         return found
 
     def _order(self, name: str, way: str, job: str) -> JobOrder:
+        from gemel.twin.planning.plans.jobs import orders_of
+
         outbox = self._outbox
-        entry = None if outbox is None else outbox.posted.get((name, way, job))
-        return entry.order if entry is not None else JobOrder(job, "", 0, 0, "")
+        if outbox is not None and (entry := outbox.posted.get((name, way, job))) is not None:
+            return entry.order
+        held = self._books[name].held
+        planned = None if held is None else orders_of(held).get(job)
+        return planned[0] if planned is not None else JobOrder(job, "", 0, 0, "")

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gemel.core.envelope.job import JobRequest, JobSituation
 from gemel.core.errors import GemelError, Refused, Unavailable
-from gemel.core.event import Event
 from gemel.core.job import BEGUN, OVER, JobCall, JobResponse
 from gemel.parts.connectors.base import JOBS, JobReader, Outcome
+from gemel.runtime.job_post import JobPost
 from gemel.twin.decisions import JobOrders
 
 if TYPE_CHECKING:
@@ -36,16 +37,22 @@ MACHINE_S: Final = 1.0
 _TOLD_AFTER: Final = 4
 
 
-class JobWays:
+class JobWays(JobPost):
     """All ways of all schedules. Used in the event loop."""
 
     def __init__(self, daemon: Daemon, books: Mapping[str, Book]) -> None:
-        self._daemon, self._books = daemon, books
-        self._outbox: Outbox | None = None
+        super().__init__(daemon, books)
+        self.held: dict[str, Version] = {}
+        """The plans that hold, by schedule, each once it is on disk: nothing is sent before."""
+        self._put: dict[tuple[str, str], int] = {}
+        """Number of the plan whose job orders are in the outbox, by way."""
+        self._troubles: dict[str, str] = {}
+        """Why they are not, by schedule."""
+        self._not_cleared: dict[str, bool] = {}
+        """By call, each told once; True where the machine said no: it is not asked again."""
         self._ways: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._waits: dict[tuple[str, str], str] = {}
         """Why a way stands still."""
-        self._sequence = 0
         decisions = daemon.rooms.decisions
         self._sender = JobOrders(decisions.ledger, daemon.clock, daemon.rooms.guard.send)
 
@@ -56,13 +63,10 @@ class JobWays:
         try:
             while True:
                 wanted = {(name, way) for name in self._books for way in self._settings(name).send}
-                if wanted and self._outbox is None:
-                    await self._open()
                 for key in set(self._ways) - wanted:
                     self._ways.pop(key).cancel()
+                    self._put.pop(key, None)
                 for key in wanted - set(self._ways):
-                    if (held := self._books[key[0]].held) is not None:
-                        await self.put(key[0], held, "gemel", again=True)
                     self._ways[key] = asyncio.create_task(self._way(*key), name=f"jobs.{key}")
                 await asyncio.sleep(LOOK_S)
         finally:
@@ -70,78 +74,55 @@ class JobWays:
                 task.cancel()
             await asyncio.gather(*self._ways.values(), return_exceptions=True)
 
-    async def _open(self) -> Outbox:
-        if self._outbox is None:
-            from gemel.runtime.outbox import Outbox
-
-            folder = self._daemon.folder / "job-orders"
-            self._outbox = await asyncio.to_thread(Outbox, folder / "outbox.sqlite")
-            # What was on its way when the twin stopped may have arrived, or not.
-            reason = "the twin stopped before its end was known"
-            lost = [
-                one.now("unconfirmed", self._daemon.clock(), reason)
-                for one in self._outbox.posted.values()
-                if one.state == "sent"
-            ]
-            await self._keep(lost)
-            for name, response in self._outbox.responses.items():
-                if (book := self._books.get(name[0])) is not None:
-                    book.hear(response)
-        return self._outbox
-
-    def close(self) -> None:
-        """Close the outbox; after `run` has ended."""
-        if self._outbox is not None:
-            self._outbox.close()
-            self._outbox = None
-
     # What is to be sent
 
-    async def put(self, name: str, held: Version, by: str, *, again: bool = False) -> None:
-        """Have the job orders of a plan that holds sent; returns when that is on disk."""
-        from gemel.twin.planning.plans.jobs import orders_of, posted
-
-        settings = self._settings(name)
-        if not settings.send:
+    async def put(self, name: str) -> None:
+        """Have the job orders of the plan that holds sent; returns when that is on disk. Where it
+        raises, the ways try again."""
+        if not self._settings(name).send:
             return
+        try:
+            await self._put_held(name)
+        except Exception as error:
+            if self._troubles.get(name) != str(error):  # once, not at every try
+                self._troubles[name] = str(error)
+                log.error("job orders of '%s' are not on their way: %s", name, error)
+            raise
+        self._troubles.pop(name, None)
+
+    async def _put_held(self, name: str) -> None:
+        from gemel.twin.planning.plans.jobs import outdated, posted
+
         book, outbox, now = self._books[name], await self._open(), self._daemon.clock()
-        by = by if not again else next((one.by for one in outbox.of(name)), by)
-        orders = await asyncio.to_thread(book.orders)
-        wanted = orders_of(
-            held, {order: one[0] for order, one in orders.items()},
-            {order: one[1] for order, one in orders.items()},
-        )  # fmt: skip
-        over = [order for order, told in book.history.items() if told.end is not None or told.start]
+        history = list(book.history.items())
+        over = [order for order, told in history if told.end is not None or told.start]
         changed: list[Posted] = []
         dropped: list[Posted] = []
-        for way, sending in settings.send.items():
-            known = {one.order.id: one for one in outbox.of(name, way)}
-            more, less = posted(
-                name, way, sending, held, by, now, wanted, known, outbox.responses_of(name), over,
-                machine=self._takes(sending) == "machine",
-            )  # fmt: skip
-            changed, dropped = changed + more, dropped + less
-        await self._keep(changed, dropped)
-
-    async def send_again(self, name: str) -> int:
-        """What was refused goes out once more, as another version; how many that are."""
-        outbox, now = await self._open(), self._daemon.clock()
-        again = [
-            one.now("waiting", now, version=one.version + 1)
-            for one in outbox.of(name)
-            if one.state == "refused"
-        ]
-        await self._keep(again)
-        return len(again)
+        async with self._changing:
+            held, sendings = self.held[name], self._settings(name).send
+            for way, sending in sendings.items():
+                known = {one.order.id: one for one in outbox.of(name, way)}
+                more, less = posted(
+                    name, way, sending, held, now, known, outbox.responses_of(name), over,
+                    machine=self._takes(sending) == "machine",
+                )  # fmt: skip
+                changed, dropped = changed + more, dropped + less
+            left = {one.key: one for one in (*outbox.of(name), *changed)}
+            for one in dropped:
+                del left[one.key]
+            old, untold = outdated(held, left.values(), outbox.responses_of(name), now)
+            await self._keep(outbox, changed, [*dropped, *old], [(name, job) for job in untold])
+            self._put |= dict.fromkeys(((name, way) for way in sendings), held.number)
 
     # One way
 
     async def _way(self, name: str, way: str) -> None:
         pause, failures = SHORTEST_S, 0
         while True:
-            settings = self._settings(name).send.get(way)
+            settings = self._sending(name, way)
             if settings is not None:
                 try:
+                    await self._catch_up(name, way)
                     await self._visit(name, way, settings)
                     self._waits.pop((name, way), None)
                     pause, failures = SHORTEST_S, 0
@@ -152,30 +133,40 @@ class JobWays:
                     self._waits[name, way] = str(error)
                     pause = min(2 * pause, LONGEST_S)
                 except Exception as error:
-                    log.exception("job orders of '%s' to '%s' failed", name, way)
-                    self._waits[name, way] = f"{type(error).__name__}: {error}"
+                    why = f"{type(error).__name__}: {error}"
+                    if self._waits.get((name, way)) != why:  # once, not at every visit
+                        log.exception("job orders of '%s' to '%s' failed", name, way)
+                    self._waits[name, way] = why
                     pause = min(2 * pause, LONGEST_S)
             machine = settings is not None and self._takes(settings) == "machine"
             # To a machine that is not connected nothing is sent, so that it need not be spared.
             await asyncio.sleep(MACHINE_S if machine else pause)
 
+    async def _catch_up(self, name: str, way: str) -> None:
+        """After a start, and after a release that could not do it."""
+        held = self.held.get(name)
+        if held is not None and self._put.get((name, way)) != held.number:
+            await self.put(name)
+
     async def _visit(self, name: str, way: str, sending: Sending) -> None:
         """Look what the peer has, and send what it has not."""
-        from gemel.twin.planning.plans.jobs import call_of, to_clear
+        from gemel.twin.planning.plans.jobs import call_of, to_clear, turn
 
         machine = self._takes(sending) == "machine"
         found = await self._look(name, way, sending) if machine else {}
         outbox = await self._open()
-        for entry in sorted(outbox.of(name, way), key=lambda one: (one.wanted, one.order.start)):
-            current = outbox.posted.get(entry.key, entry)
+        for entry in sorted(outbox.of(name, way), key=turn):
+            current = outbox.posted.get(entry.key)
+            if current is None:
+                continue  # another plan was released meanwhile
             call = call_of(current, sending)
             if call is None and machine:
                 call = to_clear(current, sending, found.get(entry.order.id))
                 if call is not None:
-                    await self._clear(current, sending, call, found)
+                    await self._clear(outbox, current, sending, call, found)
                     continue
             if call is not None:
-                await self._send(current, sending, call, found, machine)
+                await self._send(outbox, current, sending, call, found, machine)
 
     async def _look(self, name: str, way: str, sending: Sending) -> Mapping[str, JobResponse]:
         from gemel.twin.planning.plans.jobs import read_back
@@ -185,87 +176,116 @@ class JobWays:
         if not isinstance(reader, JobReader):
             raise Unavailable(f"connector '{sending.connector}' cannot be asked for job orders")
         entries = outbox.of(name, way)
-        over = [job for job, one in known.items() if one.state in OVER and one.end is not None]
-        wanted = [
+        over = {job for job, one in known.items() if one.state in OVER and one.end is not None}
+        wanted = {
             one.order.id for one in entries
             if one.state == "accepted" and one.wanted and one.order.id not in over
-        ]  # fmt: skip
-        found = await reader.jobs(sending.receiver, wanted, over)
-        changed = []
-        for entry in entries:
-            current = outbox.posted.get(entry.key)
-            if current is None or current.version != entry.version:
-                continue  # another plan was released meanwhile: look again
-            job, response = entry.order.id, found.get(entry.order.id)
-            if response is None and job in known and known[job].state in BEGUN:
-                response = known[job]
-            after = read_back(current, response, now)
-            if after != current:
-                changed.append(after)
-        book = self._books.get(name)
-        held = set() if book is None or book.held is None else {
-            row.operation for row in book.held.rows
         }  # fmt: skip
-        ours = held | {one.order.id for one in entries}
-        heard = [one.after(known.get(job)) for job, one in found.items() if job in ours]
-        await self._hear(name, way, [one for one in heard if one != known.get(one.job)])
-        await self._keep(changed)
+        found = await reader.jobs(sending.receiver, wanted, over)
+        async with self._changing:
+            known = outbox.responses_of(name)
+            changed = []
+            for entry in entries:
+                if outbox.posted.get(entry.key) != entry:
+                    continue  # it was changed since the machine was asked: look again
+                job, response = entry.order.id, found.get(entry.order.id)
+                if response is None and job in known and known[job].state in BEGUN:
+                    response = known[job]
+                after = read_back(entry, response, now)
+                if after != entry:
+                    changed.append(after)
+            book = self._books.get(name)
+            held = set() if book is None or book.held is None else {
+                row.operation for row in book.held.rows
+            }  # fmt: skip
+            ours = held | {one.order.id for one in entries}
+            heard = [one.after(known.get(job)) for job, one in found.items() if job in ours]
+            await self._hear(outbox, name, way, [o for o in heard if o != known.get(o.job)])
+            await self._keep(outbox, changed)
         return found
 
     async def _send(
-        self, entry: Posted, sending: Sending, call: JobCall, found: Mapping[str, JobResponse],
-        machine: bool,
+        self, outbox: Outbox, entry: Posted, sending: Sending, call: JobCall,
+        found: Mapping[str, JobResponse], machine: bool,
     ) -> None:  # fmt: skip
         """One call, and what came of it. Raises `Unavailable` where the way is to wait."""
         self._session(sending)
         request = self._request(entry.schedule, entry.by, sending, call)
-        try:
-            permit = self._sender.permit(request, self._situation(sending, request, found))
-        except Refused as refused:
-            await self._keep([entry.now("refused", self._daemon.clock(), str(refused))])
-            return
+        async with self._changing:
+            if outbox.posted.get(entry.key) != entry:
+                return  # another plan was released meanwhile: the next visit says what holds now
+            try:
+                permit = self._sender.permit(request, self._situation(sending, request, found))
+            except Refused as refused:
+                after = entry.now("refused", self._daemon.clock(), str(refused))
+                await self._keep(outbox, [after])
+                return
+            await self._keep(outbox, [entry.now("sent", self._daemon.clock(), entry.reason)])
         first = machine or not entry.reason
-        await self._keep([entry.now("sent", self._daemon.clock(), entry.reason)])
         try:
             outcome = await self._sender.send(permit, request, noted=first)
         except Refused as refused:
-            await self._answered(entry, call, Outcome(False, str(refused)))
+            outcome = Outcome(False, str(refused))
         except Unavailable as error:
-            current = self._current(entry)
-            await self._keep([current.now("unconfirmed", self._daemon.clock(), str(error))])
+            async with self._changing:
+                current = outbox.posted.get(entry.key, entry)
+                after = current.now("unconfirmed", self._daemon.clock(), str(error))
+                await self._keep(outbox, [after])
             raise
-        else:
-            await self._answered(entry, call, outcome)
+        async with self._changing:
+            await self._answered(outbox, entry, call, outcome)
 
-    async def _answered(self, entry: Posted, call: JobCall, outcome: Outcome) -> None:
-        now, current = self._daemon.clock(), self._current(entry)
+    async def _answered(
+        self, outbox: Outbox, entry: Posted, call: JobCall, outcome: Outcome
+    ) -> None:
+        now, current = self._daemon.clock(), outbox.posted.get(entry.key, entry)
         has = current.has
         if outcome.accepted:
             has = None if call.command == "Cancel" else call.order
         if current.version != entry.version:  # another plan was released meanwhile
-            await self._keep([current.now("waiting", now, has=has)])
+            after = current.now("waiting", now, has=has)
         elif outcome.accepted:
             state: PostState = "cancelled" if call.command == "Cancel" else "accepted"
-            await self._keep([current.now(state, now, has=has)])
+            after = current.now(state, now, has=has)
         else:
-            await self._keep([current.now("refused", now, outcome.reason, has=has)])
+            after = current.now("refused", now, outcome.reason, has=has)
+        await self._keep(outbox, [after])
 
     async def _clear(
-        self, entry: Posted, sending: Sending, call: JobCall, found: Mapping[str, JobResponse]
-    ) -> None:
+        self, outbox: Outbox, entry: Posted, sending: Sending, call: JobCall,
+        found: Mapping[str, JobResponse],
+    ) -> None:  # fmt: skip
         request = self._request(entry.schedule, entry.by, sending, call)
         try:
             permit = self._sender.permit(request, self._situation(sending, request, found))
-            await self._sender.send(permit, request)
         except Refused as refused:
-            log.info("%s is not cleared: %s", call.order.id, refused)
+            if call.key not in self._not_cleared:
+                log.info("%s is not cleared: %s", call.order.id, refused)
+            self._not_cleared.setdefault(call.key, False)
             return
-        await self._keep([self._current(entry).now(entry.state, entry.since, cleared=True)])
+        if self._not_cleared.get(call.key):
+            return
+        try:
+            outcome = await self._sender.send(permit, request)
+        except Refused as refused:
+            outcome = Outcome(False, str(refused))
+        if not outcome.accepted:
+            self._not_cleared[call.key] = True
+            log.warning("%s is not cleared: %s", call.order.id, outcome.reason)
+            return
+        async with self._changing:
+            current = outbox.posted.get(entry.key, entry)
+            await self._keep(outbox, [replace(current, cleared=True)])
 
     # Small things
 
     def _settings(self, name: str) -> PlanSettings:
         return self._books[name].settings
+
+    def _sending(self, name: str, way: str) -> Sending | None:
+        """None if another plant file has no such way any more."""
+        book = self._books.get(name)
+        return None if book is None else book.settings.send.get(way)
 
     def _takes(self, sending: Sending) -> str:
         connector = self._daemon.plan.connectors.get(sending.connector)
@@ -292,44 +312,14 @@ class JobWays:
     ) -> JobSituation:
         response = found.get(request.call.order.id)
         machine = self._takes(sending) != "system"
+        stopped = self._sender.stopped_at(self._places(sending, request.place))
         return JobSituation(
-            self._daemon.clock(), sending.armed, machine, self._sender.stopped_at(request.place),
+            self._daemon.clock(), sending.armed, machine, stopped,
             None if response is None else response.state or None, known=machine,
         )  # fmt: skip
 
-    def _current(self, entry: Posted) -> Posted:
-        assert self._outbox is not None  # noqa: S101 - what is sent is in it
-        return self._outbox.posted.get(entry.key, entry)
-
-    async def _keep(self, entries: Sequence[Posted], dropped: Sequence[Posted] = ()) -> None:
-        if not entries and not dropped:
-            return
-        outbox = await self._open()
-        await asyncio.to_thread(outbox.put, entries, dropped)
-        for entry in entries:
-            self._emit(
-                f"{entry.schedule}/{entry.order.id}",
-                {"way": entry.way, "state": entry.state, "reason": entry.reason,
-                 "version": entry.version, "plan": entry.plan},
-            )  # fmt: skip
-
-    async def _hear(self, name: str, source: str, told: Sequence[JobResponse]) -> None:
-        if not told:
-            return
-        outbox = await self._open()
-        await asyncio.to_thread(outbox.put, (), (), [(name, one) for one in told])
-        for one in told:
-            if (book := self._books.get(name)) is not None:
-                book.hear(one)
-            self._emit(
-                f"{name}/{one.job}",
-                {"way": source, "state": one.state, "start": one.start, "end": one.end,
-                 "quantity": one.quantity},
-            )  # fmt: skip
-
-    def _emit(self, subject: str, payload: dict[str, Any]) -> None:
-        self._sequence += 1
-        now = self._daemon.clock()
-        self._daemon.pipeline.emit(
-            [Event("job_order", subject, now, "planning", payload=payload, sequence=self._sequence)]
-        )
+    def _places(self, sending: Sending, place: str) -> list[str]:
+        """Where nobody said which asset a machine is, it may be any that its connector brings."""
+        assets = self._daemon.plan.plant.assets
+        brought = [path for path, asset in assets.items() if asset.connector == sending.connector]
+        return [place] if place else brought

@@ -36,9 +36,12 @@ class Outbox:
     """Entries and responses. Any thread may call; each call may wait for the disk."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._disk = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._disk = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise Unavailable(f"the outbox {path} cannot be opened: {error}") from None
         try:
             self._disk.execute("pragma journal_mode = wal")
             self._disk.execute("pragma synchronous = full")
@@ -64,9 +67,12 @@ class Outbox:
     def put(
         self, entries: Iterable[Posted] = (), dropped: Iterable[Posted] = (),
         responses: Iterable[tuple[str, JobResponse]] = (),
+        untold: Iterable[tuple[str, str]] = (),
     ) -> None:  # fmt: skip
-        """All of it or nothing, on disk when it returns. Raises `Unavailable`."""
-        entries, dropped, responses = list(entries), list(dropped), list(responses)
+        """All of it or nothing, on disk when it returns; `untold` are (schedule, job order) whose
+        response is forgotten. Raises `Unavailable`."""
+        entries, dropped = list(entries), list(dropped)
+        responses, untold = list(responses), list(untold)
         with self._lock:
             try:
                 self._disk.execute("begin immediate")
@@ -82,6 +88,9 @@ class Outbox:
                     "insert or replace into response values (?, ?, ?)",
                     [(name, one.job, json.dumps(asdict(one))) for name, one in responses],
                 )
+                self._disk.executemany(
+                    "delete from response where schedule = ? and job = ?", untold
+                )
                 self._disk.execute("commit")
             except sqlite3.Error as error:
                 if self._disk.in_transaction:
@@ -94,6 +103,8 @@ class Outbox:
             self.posted.pop(entry.key, None)
         for name, response in responses:
             self.responses[name, response.job] = response
+        for key in untold:
+            self.responses.pop(key, None)
 
     def of(self, schedule: str, way: str | None = None) -> list[Posted]:
         """Entries of a schedule, of one way or all."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gemel.core import quality as q
-from gemel.core.errors import GemelError, Unknown, did_you_mean
+from gemel.core.errors import GemelError, Unavailable, Unknown, did_you_mean
 from gemel.core.event import Event
 from gemel.core.job import JobResponse
 from gemel.core.time import isoformat, zone
@@ -46,6 +46,7 @@ class Planning:
         self._of: dict[str, PlanSettings] = {}
         self._troubles: dict[str, str] = {}
         self.books: dict[str, Book] = {}
+        self._keeping = asyncio.Lock()
         self.jobs = JobOrders(daemon, self.books)
         """Job orders on their way out, and what comes back."""
         self.seen = Remembered(daemon.clock)
@@ -60,6 +61,7 @@ class Planning:
         for name, settings in wanted.items():
             if self._of.get(name) != settings:
                 self.books[name] = self._book(name, settings)
+                self.jobs.tell(name, self.books[name])
         for name in set(self.books) - set(wanted):
             del self.books[name]
         self._of = dict(wanted)
@@ -81,6 +83,8 @@ class Planning:
         )  # fmt: skip
         if (kept := self._daemon.store.kept(f"plan/{name}")) is not None:
             book.restore(kept)
+            if book.held is not None:
+                self.jobs.held[name] = book.held
         return book
 
     async def run(self) -> None:
@@ -91,6 +95,8 @@ class Planning:
             for name, book in self.books.items():
                 try:
                     why = await asyncio.to_thread(book.tick)
+                    if book.held is not None and self.jobs.held.get(name) is not book.held:
+                        await self.keep(name)  # it was released, and could not be written then
                 except GemelError as error:
                     if self._troubles.get(name) != str(error):  # once, not every second
                         self._troubles[name] = str(error)
@@ -117,12 +123,16 @@ class Planning:
         return found
 
     async def release(self, name: str, number: int, by: str) -> Version:
-        """What is proposed holds; its job orders are written into the data folder."""
+        """What is proposed holds; its job orders are written into the data folder. Raises `Refused`
+        if another plan is proposed by now; `Unavailable` if it holds, and has yet to be written."""
         held = self.book(name).release(number, by)
         await asyncio.to_thread(self._write, name, held)
         await self.keep(name)
         # After a crash in between, the ways begin with the plan that holds.
-        await self.jobs.put(name, held, by)
+        try:
+            await self.jobs.put(name)
+        except GemelError as error:
+            raise Unavailable(f"plan {number} holds, its job orders wait: {error}") from None
         return held
 
     async def respond(self, name: str, told: Sequence[JobResponse], by: str) -> None:
@@ -132,8 +142,11 @@ class Planning:
 
     async def keep(self, name: str) -> None:
         """Keep the state of a book, on disk when it returns."""
-        book = self.books[name]
-        await asyncio.to_thread(self._daemon.store.keep, f"plan/{name}", book.state())
+        async with self._keeping:
+            held, state = self.books[name].held, self.books[name].state()
+            await asyncio.to_thread(self._daemon.store.keep, f"plan/{name}", state)
+            if held is not None:
+                self.jobs.held[name] = held
 
     def stop(self) -> None:
         """End all searches."""

@@ -32,6 +32,7 @@ _MOVES = {
     "Clear": (("Ended", "Aborted"), ""),
 }
 """From which states to which; '' forgets the job order."""
+_OVER, _CALLS = 100, 1_000
 _V = ua.VariantType
 _OWN = {
     "Property": 3002, "Parameter": 3003, "Equipment": 3005, "State": 3006, "WorkMaster": 3007,
@@ -109,8 +110,9 @@ class JobControl:
         accept: Callable[[Any], str] = lambda _: "",
     ) -> None:  # fmt: skip
         self.jobs: dict[str, Job] = {}
+        """What is over goes when there are more than 100 of it, the oldest first."""
         self.calls: list[tuple[str, str]] = []
-        """Every call as (method, JobOrderID)."""
+        """The last 1,000 calls as (method, JobOrderID)."""
         self._server, self._now, self._accept = server, now, accept
         self._list: Any = None
         self._told: list[tuple[str, str, int]] = []
@@ -154,7 +156,7 @@ class JobControl:
     ) -> None:
         """The machine makes a job order by its own book, sent to it or not; what it made before
         has ended."""
-        for name, other in self.jobs.items():
+        for name, other in list(self.jobs.items()):
             if other.state == "Running" and name != job:
                 await self.end(name)
         if job not in self.jobs:
@@ -177,6 +179,9 @@ class JobControl:
 
     async def publish(self) -> None:
         """Let clients see the list of job orders, if it has changed."""
+        over = [name for name, job in self.jobs.items() if job.state in ("Ended", "Aborted")]
+        for name in over[:-_OVER]:
+            del self.jobs[name]
         told = [(name, job.state, id(job.order)) for name, job in self.jobs.items()]
         if told != self._told:
             self._told = told
@@ -197,11 +202,14 @@ class JobControl:
 
     # What clients call
 
+    def _called(self, method: str, job: str) -> None:
+        self.calls = [*self.calls[1 - _CALLS :], (method, job)]
+
     def _whole(self, name: str) -> Callable[..., Awaitable[list[ua.Variant]]]:
         async def call(_: ua.NodeId, told: ua.Variant, __: ua.Variant) -> list[ua.Variant]:
             order = told.Value
             job = str(order.JobOrderID)
-            self.calls.append((name, job))
+            self._called(name, job)
             known = self.jobs.get(job)
             if name == "Update":
                 if known is None:
@@ -223,7 +231,7 @@ class JobControl:
 
     def _named(self, name: str) -> Callable[..., Awaitable[list[ua.Variant]]]:
         async def call(_: ua.NodeId, job: ua.Variant, __: ua.Variant) -> list[ua.Variant]:
-            self.calls.append((name, str(job.Value)))
+            self._called(name, str(job.Value))
             known, (before, after) = self.jobs.get(str(job.Value)), _MOVES[name]
             if known is None:
                 return _status(UNKNOWN)

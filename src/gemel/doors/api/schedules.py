@@ -195,10 +195,10 @@ async def command_job_order(
 
 
 @router.post("/schedules/{name}/job-orders/send-again")
-async def send_again(name: str, daemon: Running, _: Operator) -> dict[str, int]:
+async def send_again(name: str, daemon: Running, actor: Operator) -> dict[str, int]:
     """What was refused goes out once more."""
     daemon.planning.book(name)
-    return {"again": await daemon.planning.jobs.send_again(name)}
+    return {"again": await daemon.planning.jobs.send_again(name, actor.name)}
 
 
 async def _jobs(daemon: Daemon, name: str) -> dict[str, dict[str, Any]]:
@@ -241,6 +241,10 @@ def _plain(version: Any) -> dict[str, Any] | None:
         {"machine": machine, "start": isoformat(a), "end": isoformat(b)}
         for machine, a, b in version.down
     ]
+    told["orders"] = {
+        order: {"quantity": quantity, "weight": weight}
+        for order, (quantity, weight) in version.orders.items()
+    }
     for row in told["rows"]:
         row["start"], row["end"] = isoformat(row["start"]), isoformat(row["end"])
         if row["ghost"] is not None:

@@ -7,7 +7,7 @@ envelope and written down, on disk, before it leaves. What becomes of it is writ
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from gemel.core.envelope import Permit
@@ -32,9 +32,15 @@ class JobOrders:
         self._ledger, self._clock, self._send = ledger, clock, send
         self._count = 0
 
-    def stopped_at(self, place: str) -> tuple[str, ...] | None:
-        """Where kill switches are set that hold for an asset; None if that is not known."""
-        return self._ledger.stopped_at(place)
+    def stopped_at(self, places: Iterable[str]) -> tuple[str, ...] | None:
+        """Where kill switches are set that hold for one of these assets, or for the plant; None if
+        that is not known."""
+        found: dict[str, None] = {}
+        for place in ("", *places):
+            if (stopped := self._ledger.stopped_at(place)) is None:
+                return None
+            found |= dict.fromkeys(stopped)
+        return tuple(found)
 
     def permit(self, request: JobRequest, situation: JobSituation) -> Permit:
         """Raises `Refused` with everything that stands in the way."""
@@ -64,6 +70,12 @@ class JobOrders:
         kind = "job order accepted" if outcome.accepted else "job order refused"
         await self._told(request, kind, outcome.reason)
         return outcome
+
+    async def asked_again(self, schedule: str, by: str, keys: Sequence[str]) -> None:
+        """Write down who has what was refused sent once more. Raises `Unavailable`."""
+        steps = Steps(self._ledger, self._clock())
+        steps.note("job orders sent again", schedule, by, "", keys=list(keys))
+        await self._ledger.write(steps)
 
     async def _told(self, request: JobRequest, kind: str, reason: str) -> None:
         try:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from asyncua import ua
 from asyncua.ua import ua_binary
 
 from gemel.core.errors import ConfigurationError, DataError, Unavailable
-from gemel.core.job import BEGUN, STATES, JobCall, JobOrder, JobResponse
+from gemel.core.job import BEGUN, OVER, STATES, JobCall, JobOrder, JobResponse
 from gemel.parts.connectors.base import Outcome
 from gemel.parts.connectors.opcua.address import Address, parse
 from gemel.parts.connectors.opcua.job_types import (
@@ -60,6 +60,8 @@ class Jobs:
     resolver: Resolver
     _types: JobTypes | None = None
     _receivers: dict[str, _Receiver] = field(default_factory=dict)
+    _ended: dict[str, dict[str, JobResponse]] = field(default_factory=dict)
+    """By receiver what it still lists and has told the end of: that is not asked for again."""
 
     async def send(self, address: str, text: str) -> Outcome:
         """Make a call. Raises `Unavailable` if it is not known whether the server took it."""
@@ -99,6 +101,7 @@ class Jobs:
         """See `JobReader.jobs`."""
         receiver, types = await self._receiver(address), await self._known()
         found: dict[str, JobResponse] = {}
+        wanted, over = frozenset(wanted), frozenset(over)
         [value] = await self.link.read([receiver.listed])
         if not value.StatusCode.is_good():
             raise Unavailable("JobOrderList: {} ({})".format(*status_text(value.StatusCode.value)))
@@ -112,8 +115,13 @@ class Jobs:
             )  # fmt: skip
         if receiver.ask is None:
             return found
-        for job in dict.fromkeys([*found, *wanted]):
+        ended = {job: o for job, o in self._ended.get(address, {}).items() if job in found}
+        self._ended[address] = ended
+        for job in dict.fromkeys([*found, *sorted(wanted)]):
             listed = found.get(job)
+            if listed is not None and job in ended and listed.state == ended[job].state:
+                found[job] = replace(ended[job], planned=listed.planned)
+                continue
             begun = listed is not None and listed.state in BEGUN and job not in over
             if begun or (listed is None and job in wanted):
                 response = await self._response(receiver, types, job)
@@ -123,6 +131,8 @@ class Jobs:
                         job, response.state or (listed.state if listed else ""), response.detail,
                         response.start, response.end, response.quantity, planned,
                     )  # fmt: skip
+                    if listed is not None and response.end and found[job].state in OVER:
+                        ended[job] = found[job]
         return found
 
     async def _response(self, receiver: _Receiver, types: JobTypes, job: str) -> JobResponse | None:

@@ -157,10 +157,6 @@ class Book:
             if takes:
                 self.down[machine] = Down(since, now + takes, said=True)
 
-    def orders(self) -> dict[str, tuple[float, float]]:
-        """Quantity and weight of every order in the file, by name."""
-        return {o.order: (o.quantity, o.weight) for o in self._described(self._clock()).orders}
-
     def hear(self, told: JobResponse) -> None:
         """What a peer says of a job order. On machines that the twin sees, its own counts hold."""
         with self._lock:
@@ -290,8 +286,8 @@ class Book:
         with self._lock:
             if self.proposed is None or self.proposed.number != number:
                 raise Refused(f"plan {number} is not proposed any more; look at it again")
-            self.held, self.proposed = self.proposed, None
-            held = self.held
+            held = self.held = replace(self.proposed, released=by)
+            self.proposed = None
         self._emit(
             Event(
                 "schedule", self.name, self._clock(), "planning", sequence=held.number,

@@ -6,7 +6,7 @@ sends, and tells what was answered; so a plan that was released is sent, whateve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from gemel.core.job import BEGUN, OVER, JobCall, JobCommand, JobOrder, JobResponse
 from gemel.core.settings import Settings
-from gemel.core.time import MILLISECOND
+from gemel.core.time import DAY, MILLISECOND
 from gemel.twin.planning.plans.version import Version
 
 __all__ = [
@@ -23,16 +23,21 @@ __all__ = [
     "Sending",
     "call_of",
     "orders_of",
+    "outdated",
     "posted",
     "read_back",
     "shown",
     "to_clear",
+    "turn",
 ]
 
 PostState: TypeAlias = Literal[
     "waiting", "sent", "unconfirmed", "accepted", "refused", "cancelled", "passed"
 ]
+_KEPT: Final = 30 * DAY
 _OPEN: Final = ("waiting", "sent", "unconfirmed")
+_UNNAMED: Final = "gemel"
+"""Stands for who released a plan that was kept before plans said who had."""
 _LEFT: Final = "it has begun, and what runs is not touched by a plan"
 _GONE: Final = (
     "the machine has it no more: it was cancelled there, or its list was lost; send it again"
@@ -113,18 +118,16 @@ class Posted:
         return cls(**{**record, "order": JobOrder.of(record["order"]), "has": has})
 
 
-def orders_of(
-    held: Version, quantities: Mapping[str, float], priorities: Mapping[str, float]
-) -> dict[str, tuple[JobOrder, bool]]:
+def orders_of(held: Version) -> dict[str, tuple[JobOrder, bool]]:
     """The job orders of a plan by id, each with whether it had begun when the plan was made."""
     found = {}
     for row in held.rows:
         if not row.machine:
             continue
-        priority = priorities.get(row.order)
+        quantity, weight = held.orders.get(row.order, (None, None))
         order = JobOrder(
             row.operation, row.product, _whole(row.start), _whole(row.end), row.machine,
-            quantities.get(row.order), None if priority is None else round(priority), row.order,
+            quantity, None if weight is None else round(weight), row.order,
             f"{row.product}, order {row.order}",
         )  # fmt: skip
         found[row.operation] = order, row.fixed and row.start <= held.made
@@ -132,8 +135,7 @@ def orders_of(
 
 
 def posted(
-    name: str, way: str, sending: Sending, held: Version, by: str, now: int,
-    wanted: Mapping[str, tuple[JobOrder, bool]], known: Mapping[str, Posted],
+    name: str, way: str, sending: Sending, held: Version, now: int, known: Mapping[str, Posted],
     responses: Mapping[str, JobResponse], over: Iterable[str], machine: bool,
 ) -> tuple[list[Posted], list[Posted]]:  # fmt: skip
     """What another plan changes: entries as they shall be from now on, and entries to be dropped.
@@ -144,6 +146,7 @@ def posted(
     """
     changed: list[Posted] = []
     dropped: list[Posted] = []
+    wanted, by = orders_of(held), held.released or _UNNAMED
     there = {
         job: one for job, one in wanted.items()
         if not sending.machines or one[0].equipment in sending.machines
@@ -151,6 +154,9 @@ def posted(
     for job, (order, begun) in there.items():
         entry, response = known.get(job), responses.get(job)
         begun = begun or (response is not None and response.state in BEGUN)
+        if entry is not None and not held.orders:
+            had = entry.order
+            order = replace(order, quantity=had.quantity, priority=had.priority)
         if entry is None:
             fresh = Posted(name, way, order, held.number, by, now)
             changed.append(fresh.now("passed", now, _LEFT) if machine and begun else fresh)
@@ -167,13 +173,10 @@ def posted(
         done = not machine and job not in wanted and entry.order.work_order in ended
         if begun or done:
             continue
-        if entry.has is None and entry.state in ("waiting", "refused", "passed"):
-            dropped.append(entry)
+        if entry.version == 1 and entry.has is None and entry.state in ("waiting", "passed"):
+            dropped.append(entry)  # nobody has heard of it
             continue
-        changed.append(
-            entry.now("waiting", now, wanted=False, version=entry.version + 1, by=by,
-                      plan=held.number)
-        )  # fmt: skip
+        changed.append(_away(entry, held.number, by, now))
     return changed, dropped
 
 
@@ -187,13 +190,50 @@ def _again(entry: Posted, order: JobOrder, plan: int, by: str, now: int) -> Post
     }
     if entry.has == order and entry.state in ("waiting", "accepted", "refused"):
         return entry.now("accepted", now, **{**more, "version": entry.version})
-    doubt: PostState = "unconfirmed" if entry.state in ("sent", "unconfirmed") else "waiting"
-    return entry.now(doubt, now, **more)
+    return entry.now(_next(entry), now, **more)
+
+
+def _away(entry: Posted, plan: int, by: str, now: int) -> Posted:
+    more: dict[str, Any] = {"wanted": False, "plan": plan, "by": by}
+    if entry.has is None and entry.state in ("waiting", "refused", "passed"):
+        # Nothing to cancel; kept, so that no other call has a version and a key that were used.
+        return entry.now("cancelled", now, **more)
+    return entry.now(_next(entry), now, version=entry.version + 1, **more)
+
+
+def _next(entry: Posted) -> PostState:
+    """What is to be sent next; a doubt whether the last call arrived stays."""
+    return "unconfirmed" if entry.state in ("sent", "unconfirmed") else "waiting"
+
+
+def outdated(
+    held: Version, entries: Collection[Posted], responses: Mapping[str, JobResponse], now: int
+) -> tuple[list[Posted], list[str]]:
+    """What can be forgotten of a schedule: entries, and the job orders whose response can be.
+
+    It is not in the plan that holds, nothing of it is to be sent, it does not run, and all that is
+    known of it is older than 30 days: when its entries changed, and the times of its response.
+    """
+    kept = {row.operation for row in held.rows}
+    kept |= {one.order.id for one in entries if one.open or one.since >= now - _KEPT}
+    for job, one in responses.items():
+        last = max(0, *(time or 0 for time in (one.start, one.end, *(one.planned or ()))))
+        if last >= now - _KEPT or (one.state in BEGUN and one.state not in OVER):
+            kept.add(job)
+    return [one for one in entries if one.order.id not in kept], [*(responses.keys() - kept)]
+
+
+def turn(entry: Posted) -> tuple[int, bool, int]:
+    """The order of calls: what was not tried yet, cancels before others and by start; then what
+    nobody has answered, the longest ago first. So one that fails for good holds up no other."""
+    tried = entry.since if entry.open and entry.state != "waiting" else 0
+    return tried, entry.wanted, entry.order.start
 
 
 def call_of(entry: Posted, sending: Sending) -> JobCall | None:
-    """What the peer is told next; None if nothing is to be said."""
-    if not entry.open or entry.state == "sent":
+    """What the peer is told next; None if nothing is to be said. Not to be asked of an entry whose
+    call is on its way: one that is `sent` then was cut short, and goes out again."""
+    if not entry.open:
         return None
     command: JobCommand
     if not entry.wanted:

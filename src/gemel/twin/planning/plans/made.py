@@ -49,6 +49,7 @@ class Made:
             0, self.now, self.by, self.why, rows, dues(problem), late, self._on_time(problem, plan),
             measures, float(plan.value), float(plan.bound), dict(self.assumed), tuple(self.down),
             sum(row.ghost is not None for row in rows), stage,
+            {o.order: (o.quantity, o.weight) for o in self.task.described.orders},
         )  # fmt: skip
 
     def _on_time(self, problem: Problem, plan: Schedule) -> dict[str, float]:

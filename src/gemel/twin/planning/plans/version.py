@@ -39,6 +39,8 @@ class Version:
     assumed   changes of lines that it counts on, by line
     down      (machine, from, until) that it plans around
     stage     'put off': what held, only later; 'planned': looked for
+    orders    (quantity, weight) of each order as it was planned; empty in what older versions kept
+    released  who has released it; empty while nobody has, and in what older versions kept
     """
 
     number: int
@@ -56,6 +58,8 @@ class Version:
     down: tuple[tuple[str, int, int], ...] = ()
     moved: int = 0
     stage: str = "planned"
+    orders: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    released: str = ""
 
     def record(self) -> dict[str, Any]:
         """JSON-able."""
@@ -70,4 +74,5 @@ class Version:
         more = {
             name: tuple(tuple(one) for one in record[name]) for name in ("late", "down")
         }  # fmt: skip
-        return cls(**{**record, **more, "rows": rows})
+        orders = {name: (one[0], one[1]) for name, one in record.get("orders", {}).items()}
+        return cls(**{**record, **more, "rows": rows, "orders": orders})
