@@ -6,26 +6,23 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import typer
 from rich.console import Console
 
 from gemel.core.errors import ConfigurationError
-from gemel.core.line.statistics import Estimate
+from gemel.doors.cli import experiment_tables as tables
 from gemel.doors.cli import telling
-from gemel.doors.cli.telling import number, plain
+from gemel.doors.cli.telling import plain
 from gemel.runtime import experiments
 from gemel.runtime.lines import read_line
 from gemel.runtime.workers import workers
 from gemel.twin.planning.experiments.comparing import Compared, Plan
 from gemel.twin.planning.experiments.comparing import compare as compare_scenarios
 from gemel.twin.planning.experiments.measures import MEASURES
-from gemel.twin.planning.experiments.settings import Measure
 
 __all__ = ["compare", "play", "watched"]
-
-_ALWAYS: Final[tuple[Measure, ...]] = ("good_parts_per_hour", "lead_time_s")
 
 
 def play(
@@ -54,7 +51,7 @@ def play(
     if as_json:
         typer.echo(json.dumps(plain(record), indent=2))
         return
-    _show(compared)
+    _show(compared, record)
 
 
 def _plan(file: Path, tries: list[str], objective: str | None, difference: float | None) -> Plan:
@@ -109,30 +106,19 @@ def watched(what: str) -> Iterator[Callable[[int, int], bool]]:
                 signal.signal(signal.SIGINT, before)
 
 
-def _show(compared: Compared) -> None:
+def _show(compared: Compared, record: dict[str, Any]) -> None:
     plan, console = compared.plan, telling.console()
-    aim = plan.experiment.objective
-    wanted = (*_ALWAYS, aim, *plan.experiment.limits)
-    shown = [m for m in MEASURES if m in wanted]
-    table = telling.table(
-        "scenario", *(MEASURES[m].title for m in shown), "gain", "95 % interval", "played", ""
-    )
-    for row, title in enumerate(plan.titles):
-        told = {m: compared.told(row, m) for m in shown}
-        gain, played = compared.gain(row), len(compared.values[aim][row])
-        cells = [number(told[m].value, (told[m].high - told[m].low) / 2) for m in shown]
-        cells += ["", ""] if row == 0 else [_signed(gain), _interval(gain)]
-        table.add_row(title, *cells, str(played), _verdict(compared, row))
-    console.print(table)
+    console.print(tables.scenarios(record))
     console.print()
     trial = compared.trial
     length = (
         f"{trial.horizon_s / 3_600:.4g} h" if trial.horizon_s else f"{trial.parts:,} parts"
     )  # fmt: skip
+    aim = MEASURES[plan.experiment.objective].title
     notes = [
         f"{length} in each replication, {telling.measured(trial)}; common "
         f"luck, seed {trial.seed}, simulator {compared.simulator}",
-        f"the gain is that in {MEASURES[aim].title}; {compared.difference:.3g} matters",
+        f"the gain is that in {aim}; {compared.difference:.3g} matters",
     ]
     notes += plan.remarks
     if not compared.finished:
@@ -141,26 +127,6 @@ def _show(compared: Compared) -> None:
         notes.insert(0, f"{plan.experiment.play.most} replications are spent; with --keep the same "
                      "command goes on from them with a greater `play.most`")  # fmt: skip
     telling.say(console, compared.sentence, notes)
-
-
-def _verdict(compared: Compared, row: int) -> str:
-    if compared.breaks[row]:
-        return "breaks a limit"
-    if row == compared.best:
-        return "best" if compared.certain else "best so far"
-    return "possible" if compared.running[row] else "out"
-
-
-def _signed(found: Estimate) -> str:
-    text = number(found.value, (found.high - found.low) / 2)
-    return text if text.startswith("-") else f"+{text}"
-
-
-def _interval(found: Estimate) -> str:
-    if found.low != found.low:
-        return "not known"
-    half = (found.high - found.low) / 2
-    return f"{number(found.low, half)} to {number(found.high, half)}"
 
 
 def compare(first: Path, second: Path, *, as_json: bool) -> None:
@@ -176,16 +142,7 @@ def compare(first: Path, second: Path, *, as_json: bool) -> None:
         typer.echo(json.dumps(plain(told), indent=2))
         return
     console = telling.console()
-    table = telling.table("scenario", "measure", str(first.name), str(second.name), "difference",
-                          "95 % interval")  # fmt: skip
-    for row in beside["scenarios"]:
-        d = Estimate(**row["difference"])
-        half = (d.high - d.low) / 2
-        table.add_row(
-            row["scenario"], MEASURES[row["measure"]].title, number(row["first"], half),
-            number(row["second"], half), _signed(d), _interval(d),
-        )  # fmt: skip
-    console.print(table)
+    console.print(tables.differences(beside["scenarios"], first.name, second.name))
     differing, alone = beside["differing"], beside["only_in_one"]
     notes = [f"only in one of them: {', '.join(alone)}"] * bool(alone)
     notes.append("on the same luck, replication by replication" if beside["paired"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from gemel.doors.cli import experiment_tables as tables
 from gemel.doors.cli import telling
 from gemel.doors.cli.telling import number
 
@@ -28,41 +29,14 @@ def one(found: Any) -> None:
                 f"its replications are spent: gemel experiments continue {found['line']} "
                 f"{found['number']} --most NUMBER plays on"
             )
-        aim = result["objective"]
-        table = telling.table("scenario", aim, "gain", "95 % interval", "played", "what")
-        for row in result["scenarios"]:
-            gain = row["gain"]
-            first = row is result["scenarios"][0]
-            half = _half(gain)
-            verdict = "breaks a limit" if row["breaks_a_limit"] else (
-                "best" if row["scenario"] == result["best"] and result["certain"]
-                else "possible" if row["possible"] else "out"
-            )  # fmt: skip
-            table.add_row(
-                row["title"], number(row[aim]["value"] or float("nan"), half),
-                "" if first else number(gain["value"] or 0.0, half),
-                "" if first or half != half else
-                f"{number(gain['low'], half)} to {number(gain['high'], half)}",
-                str(row["replications"]), verdict,
-            )  # fmt: skip
-        console.print(table)
+        console.print(tables.scenarios(result))
     elif result is not None and found["kind"] == "design":
-        from gemel.doors.cli.designing import tables
+        from gemel.doors.cli import designing
 
-        for shown in tables(result):
+        for shown in designing.tables(result):
             console.print(shown)
     elif result is not None and result.get("effects"):
-        table = telling.table("effect", result["objective"], "95 % interval", "what")
-        for row in result["effects"][:_SHOWN]:
-            half = _half(row)
-            interval = "not known" if half != half else (
-                f"{number(row['low'], half)} to {number(row['high'], half)}"
-            )  # fmt: skip
-            table.add_row(
-                row["term"], number(row["value"], half), interval,
-                "" if row["known"] else "may be nothing",
-            )  # fmt: skip
-        console.print(table)
+        console.print(tables.effects(result))
     telling.say(console, f"{found['state']}: {found['sentence'] or 'nothing is known yet'}", notes)
 
 
@@ -74,7 +48,7 @@ def beside(found: Any) -> None:
         table = telling.table("effect", *(f"experiment {one['number']}" for one in named))
         for row in found["effects"][:_SHOWN]:
             cells = [
-                "" if told is None else f"{number(told['value'], _half(told))}"
+                "" if told is None else f"{number(told['value'], tables.half(told))}"
                 + ("" if told["known"] else " (may be nothing)")
                 for told in row["told"]
             ]  # fmt: skip
@@ -82,25 +56,6 @@ def beside(found: Any) -> None:
         console.print(table)
     for other in found["others"]:
         if found["kind"] == "best":
-            table = telling.table(
-                "scenario", "measure", str(first), str(other["number"]), "difference",
-                "95 % interval",
-            )  # fmt: skip
-            for row in other["scenarios"]:
-                told = row["difference"]
-                half = _half(told)
-                table.add_row(
-                    row["scenario"], row["measure"], number(row["first"], half),
-                    number(row["second"], half), number(told["value"], half),
-                    "not known" if half != half else
-                    f"{number(told['low'], half)} to {number(told['high'], half)}",
-                )  # fmt: skip
-            console.print(table)
+            console.print(tables.differences(other["scenarios"], str(first), str(other["number"])))
         differs = ", ".join(other["differing"]) or "nothing"
         telling.say(console, f"what differs in {first} and {other['number']}: {differs}", [])
-
-
-def _half(told: Any) -> float:
-    if told["low"] is None or told["high"] is None:
-        return float("nan")
-    return float(told["high"] - told["low"]) / 2

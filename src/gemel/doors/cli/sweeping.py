@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import typer
 
+from gemel.doors.cli import experiment_tables as tables
 from gemel.doors.cli import telling
 from gemel.doors.cli.experimenting import watched
 from gemel.doors.cli.telling import number, plain
@@ -26,7 +27,6 @@ from gemel.twin.planning.experiments.sweeping import sweep as play_out
 __all__ = ["sweep"]
 
 _KEPT_IN_MEMORY: Final = 1_000_000
-_SHOWN: Final = 15
 
 
 def sweep(file: Path, out: Path | None, who: str, *, as_json: bool) -> None:
@@ -67,17 +67,7 @@ def _show(asked: Grid, told: dict[str, Any], done: Swept, out: Path | None) -> N
     if "effects" not in told:
         telling.say(console, told["sentence"], notes)
         return
-    table = telling.table("effect", title, "95 % interval", "what")
-    for row in told["effects"][:_SHOWN]:
-        half = (row["high"] - row["low"]) / 2
-        note = "" if row["known"] or half != half else "may be nothing"
-        if row["mixed_with"]:
-            note = f"mixed with {row['mixed_with']}"
-        interval = "not known" if half != half else (
-            f"{number(row['low'], half)} to {number(row['high'], half)}"
-        )  # fmt: skip
-        table.add_row(row["term"], number(row["value"], half), interval, note)
-    console.print(table)
+    console.print(tables.effects(told))
     console.print()
     paths = [level.path for level in asked.levels]
     best = telling.table("best points", *paths, title)

@@ -20,11 +20,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any, Final
 
-import numpy as np
-
 from gemel.core.errors import GemelError
 from gemel.core.event import Event
-from gemel.core.frame import Frame, Values
+from gemel.core.frame import Frame
 from gemel.core.plant import PlantSignal
 from gemel.core.time import SECOND, Clock
 from gemel.parts.historians.base import Store
@@ -36,6 +34,7 @@ from gemel.twin.learning.live.registry import ModelStep, Registry, Step, step_ev
 from gemel.twin.learning.live.request import Request
 from gemel.twin.learning.live.roles import Change, Roles
 from gemel.twin.learning.live.rows import LiveRows, Rows, Source, Units
+from gemel.twin.learning.live.telling import Telling
 from gemel.twin.learning.tasks import Fitted
 
 __all__ = ["Learner"]
@@ -81,19 +80,18 @@ class Learner:
         self.form = form
         self.registry = registry
         self.reason = "waits for history"
-        self.last: dict[str, Any] | None = None
-        """What was told last: time, what the form says of it, and why."""
         self._source = Source.of(form.use, form.needed, signals, numbers)
         self.outputs = form.outputs([s for s in signals if s.told_by != form.name])
         self._read = {
             **self._source.read(form.target, numbers),
             "tells": tuple(planned.path for planned in self.outputs),
         }
-        self._outputs = [numbers[planned.path] for planned in self.outputs]
         self._store = store
         self._fitter, self._asker = fitter, asker
         self._clock, self._complete = clock, complete
-        self._tell, self._request = tell, request
+        self._request = request
+        told = [numbers[planned.path] for planned in self.outputs]
+        self._telling = Telling(form, told, registry, store, clock, tell)
         self._rows = LiveRows(self._source, store)
         self.signals: frozenset[int] | None = self._rows.signals
         self._fresh: list[Rows] = []
@@ -108,7 +106,6 @@ class Learner:
         self._next_fit = self._next_ask = 0
         self._fitted_at = self._fit_began = 0
         self._ask = Asker(form, registry, store, clock)
-        self._notices = form.notices(store, clock)
         self._hearing = Hearing(form, store, asker)
         self._sequence = 0
         self.basis = self._digest()
@@ -135,7 +132,7 @@ class Learner:
             "shadow": self.roles.compared("candidate"),
             "watched": self.roles.compared("former"),
             "drift": self.roles.errors.report(),
-            "last": self.last,
+            "last": self._telling.last,
             "renewal": self.form.use.renewal.model_dump(mode="json"),
         }
 
@@ -155,9 +152,14 @@ class Learner:
         return self._source.paths[0] if self.form.continues else None
 
     @property
+    def last(self) -> dict[str, Any] | None:
+        """What was told last: time, what the form says of it, and why."""
+        return self._telling.last
+
+    @property
     def finds(self) -> bool:
         """Whether it opens findings."""
-        return self._notices is not None
+        return self._telling.notices is not None
 
     @property
     def state(self) -> str:
@@ -199,7 +201,7 @@ class Learner:
     def end(self) -> list[Event]:
         """It tells no more."""
         self._stop = True
-        return [] if self._notices is None else list(self._notices.end())
+        return self._telling.end()
 
     def take_over(self, former: Learner) -> None:
         """Go on with what one of the same name has decided, compared and been asked for, where its
@@ -402,7 +404,7 @@ class Learner:
             self.reason = ""
         if said.models["champion"] != self.champion:
             return []  # another one became champion meanwhile, and is asked about the next rows
-        noticed = self._publish(said)
+        noticed = self._telling(said)
         changes = self.roles.judge(said, now, self.form.use.renewal)
         return [*noticed, *(event for change in changes for event in self._follow(change, now))]
 
@@ -418,47 +420,6 @@ class Learner:
             )
         )  # fmt: skip
         return []
-
-    def _publish(self, said: Said) -> list[Event]:
-        """Tell what the champion said as signals; gives the findings that come of it."""
-        told = said.told["champion"]
-        time = said.rows.time[-said.fresh :]
-        champion = self.registry.get(said.models["champion"])
-        noticed = []
-        if self._notices is not None:
-            fresh = said.rows.take(slice(-said.fresh, None))
-            noticed = self.form.noticed(
-                self._notices, said.models["champion"], champion, fresh, told
-            )
-        if words := self.form.words(champion):
-            told = told.copy()
-            told[:, 0] = self._coded(words, told[:, 0])
-        known = np.isfinite(told).all(axis=1)
-        if not known.any():
-            return noticed
-        told, time = told[known], time[known]
-        self.last = {
-            "time": int(time[-1]), **self.form.plain(told[-1]),
-            "why": said.reasons or (self.last or {}).get("why"),
-            "ahead": None if said.ahead is None else said.ahead.plain(),
-            "band": None if said.band is None else dict(said.band),
-        }  # fmt: skip
-        signal = np.tile(np.array(self._outputs, np.int32), len(time))
-        self._tell(
-            Frame.of(
-                signal, np.repeat(time, len(self._outputs)), told.ravel(), received=self._clock(),
-                source=f"task {self.name}",
-            )
-        )  # fmt: skip
-        return noticed
-
-    def _coded(self, words: Sequence[str], told: Values) -> Values:
-        """Numbers of words, float64[n], as codes of the first signal's dictionary; NaN where it is
-        full."""
-        code = [self._store.catalogue.encode(self._outputs[0], word) for word in words]
-        table = np.array([np.nan if c is None else c for c in code])
-        known = np.isfinite(told)
-        return np.where(known, table[np.where(known, told, 0).astype(np.int64)], np.nan)
 
     # State
 

@@ -144,6 +144,7 @@ class Compared:
             )  # fmt: skip
         return {
             "objective": plan.experiment.objective,
+            "limits": list(plan.experiment.limits),
             "confidence": plan.experiment.confidence,
             "difference": self.difference,
             "best": None if self.best is None else plan.names[self.best],
