@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gemel.core.errors import GemelError
 from gemel.core.event import Event
-from gemel.core.time import DAY, MINUTE, SECOND, Clock
+from gemel.core.time import DAY, SECOND, Clock
 from gemel.parts.detectors.base import Detector, Model, Score, Scorer, Window
 from gemel.parts.historians.base import Store
+from gemel.twin.learning.detecting.looking import Looking
 from gemel.twin.learning.detecting.rare import Regimes
-from gemel.twin.learning.detecting.rates import Rates, not_watched
 from gemel.twin.learning.detecting.shadow import Role, Shadow, start
 from gemel.twin.learning.detecting.steps import Steps
 from gemel.twin.learning.findings import WatchSettings
@@ -76,16 +76,6 @@ class _Champion(Protocol):
     def keep(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    """What a look into history gave: of which models since when, and of which rates, if those."""
-
-    asked: dict[Role, tuple[str, int]]
-    compared: dict[Role, Compared]
-    rates: Rates
-    drift: dict[str, Any] | None
-
-
 class Renewing:
     """Fits, shadows and comparisons of one watch."""
 
@@ -100,25 +90,16 @@ class Renewing:
         self._executor, self._clock, self._complete = executor, clock, complete
         self._steps, self._regimes = steps, regimes
         self.shadows: dict[Role, Shadow] = {}
-        self.compared: dict[Role, Compared] = {}
         self.reason = ""
-        self.drift = not_watched()
-        self._promised: float | None = getattr(detector, "false_alarm_rate", None)
+        self._looking = Looking(watch.name, settings, detector, store, executor)
         self._wanted = self._because = ""
         self._fitted_at = int((kept or {}).get("fitted_at", 0))
-        self._not_before = self._next_look = 0
+        self._not_before = 0
         self._stop = False
         self._fitting: Future[tuple[Made, str, str]] | None = None
-        self._looking: Future[_Looked] | None = None
         self._asked: set[tuple[str, str]] = set()
         self._about: tuple[str, dict[str, Any]] = "", {}
         """A champion, and its regimes."""
-        counts = self._store.kept(f"model/{watch.name}/rates")
-        period = self._settings.costs.period
-        fits = counts is not None and counts["period"] == period
-        self._rates = Rates(period, counts["counts"] if counts is not None and fits else None)
-        self._drift_of: int | None = None
-        """The period up to which drift was looked for."""
         for role in ("candidate", "former"):
             if (kept or {}).get(role):
                 self._take_up(role, *(kept or {})[role])
@@ -127,8 +108,8 @@ class Renewing:
 
     def feed(self, window: Window, score: Score | None) -> list[Event]:
         """Rows that the champion has scored, so that all score the same."""
-        if score is not None and self._rates.add(score):
-            self._keep_rates()
+        if score is not None:
+            self._looking.count(score)
         return [e for shadow in self.shadows.values() for e in shadow.feed(window)]
 
     def keep(self, model: Model, rows: Window) -> Made:
@@ -148,7 +129,7 @@ class Renewing:
     def begun(self, now: int) -> None:
         """There is a first model."""
         self._fitted_at = now
-        self._watch_anew()
+        self._looking.anew()
 
     def crown(self, name: str, scorer: Scorer, now: int, *, returned: bool) -> tuple[
         Shadow | None, list[Event]
@@ -170,7 +151,7 @@ class Renewing:
         for shadow in self.shadows.values():
             shadow.since = now  # beside another champion: it is compared from here on
         self._changed()
-        self._watch_anew()
+        self._looking.anew()
         return found, events
 
     def drop(self, name: str) -> list[Event]:
@@ -180,7 +161,7 @@ class Renewing:
             return []
         del self.shadows["candidate"]
         self._changed()
-        self._watch_anew()  # another one is to be fitted on what comes, not on the same again
+        self._looking.anew()  # another one is to be fitted on what comes, not on the same again
         return shadow.noticing.end()
 
     def want(self, reason: str, because: str) -> None:
@@ -230,9 +211,10 @@ class Renewing:
             }  # fmt: skip
 
         return {
-            "candidate": about("candidate"), "former": about("former"), "drift": self.drift,
-            "shadow": (c := self.compared.get("candidate")) and c.report(),
-            "watched": (f := self.compared.get("former")) and f.report(),
+            "candidate": about("candidate"), "former": about("former"),
+            "drift": self._looking.drift,
+            "shadow": (c := self._looking.compared.get("candidate")) and c.report(),
+            "watched": (f := self._looking.compared.get("former")) and f.report(),
             "renewing": self.reason, "fitting": self.fitting, "regimes": self._champions_regimes(),
         }  # fmt: skip
 
@@ -260,7 +242,8 @@ class Renewing:
             events += former.noticing.end()
         self._wish(now)
         self._start_fit(now)
-        self._start_look(now)
+        if self._watch.model is not None:
+            self._looking.start(self.shadows, now)
         return events
 
     def _wish(self, now: int) -> None:
@@ -271,7 +254,7 @@ class Renewing:
             return
         if renewal.every is not None and now - self._fitted_at >= renewal.every:
             self._wanted = "on schedule"
-        elif renewal.on_drift and self.drift["state"] == "drifted":
+        elif renewal.on_drift and self._looking.drift["state"] == "drifted":
             self._wanted = "more rows are above the limit than was promised"
 
     def _start_fit(self, now: int) -> None:
@@ -337,7 +320,7 @@ class Renewing:
         same = {self._watch.champion} | ({present.name} if present is not None else set())
         if made.name in same:
             self.reason, self._not_before = "the same model came of it", now + later
-            self._watch_anew()
+            self._looking.anew()
             self._watch.keep()
             return events
         if present is not None:
@@ -355,54 +338,18 @@ class Renewing:
 
     # Comparing
 
-    def _start_look(self, now: int) -> None:
-        if self._looking is not None or now < self._next_look or self._watch.model is None:
-            return
-        often = self._settings.costs.period
-        self._next_look = now + (min(often, MINUTE) if self.shadows else often)
-        shadows = {role: (s.name, s.since) for role, s in self.shadows.items()}
-        # Alarms of years are read for it, and it changes only when a period has ended.
-        drift = self._promised is not None and self._rates.newest != self._drift_of
-        self._drift_of = self._rates.newest
-        self._looking = self._executor.submit(self._look, shadows, self._rates, drift, now)
-
-    def _look(
-        self, shadows: dict[Role, tuple[str, int]], rates: Rates, drift: bool, now: int
-    ) -> _Looked:
-        """In the executor; at `drift` only where that is wanted."""
-        from gemel.twin.learning.detecting.apart import Apart  # it loads with the first look
-        from gemel.twin.learning.detecting.comparing import compare  # this too
-
-        settings = self._settings
-        compared = {
-            role: compare(self._store, self._watch.name, settings.asset, name, settings.costs,
-                          since, now)
-            for role, (name, since) in shadows.items()
-        }  # fmt: skip
-        if not drift:
-            return _Looked(shadows, compared, rates, None)
-        apart = Apart.read(self._store, self._watch.name, settings.asset, settings.renewal,
-                           now - settings.renewal.window, now)  # fmt: skip
-        return _Looked(shadows, compared, rates, rates.drift(self._promised, apart.abnormal))
-
     def _collect_look(self, now: int) -> list[Event]:
-        if self._looking is None or not self._looking.done():
-            return []
-        looking, self._looking = self._looking, None
         try:
-            looked = looking.result()
+            found = self._looking.collect(self.shadows)
         except GemelError as error:
             self.reason = f"history cannot be read: {error}"
             return []
-        if looked.drift is not None and looked.rates is self._rates:
-            self.drift = looked.drift
-        events = []
-        for role, found in looked.compared.items():
-            shadow = self.shadows.get(role)
-            if shadow is not None and looked.asked[role] == (shadow.name, shadow.since):
-                self.compared[role] = found
-                events += self._decide(role, shadow, found, now)
-        return events
+        return [
+            event
+            for role, one in found.items()
+            if role in self.shadows
+            for event in self._decide(role, self.shadows[role], one, now)
+        ]
 
     def _decide(self, role: Role, shadow: Shadow, found: Compared, now: int) -> list[Event]:
         """Ask above for what a comparison wants; a candidate that is worse goes."""
@@ -437,22 +384,10 @@ class Renewing:
             self._asked.add((request.kind, request.model))
             self._desk.request(request)
 
-    def _watch_anew(self) -> None:
-        """Another model speaks, or one was fitted for what was seen: rates count from here on."""
-        self._rates, self.drift = Rates(self._settings.costs.period), not_watched()
-        self._keep_rates()
-
-    def _keep_rates(self) -> None:
-        self._store.keep(
-            f"model/{self._watch.name}/rates",
-            {"period": self._settings.costs.period, "counts": self._rates.counts},
-        )
-
     def _changed(self) -> None:
         """Who is compared with whom has changed."""
         self._asked.clear()
-        self.compared.clear()
-        self._next_look = 0
+        self._looking.others()
 
     def _take_up(self, role: Role, name: str, since: int) -> None:
         try:
