@@ -4,8 +4,8 @@
 
 A plan is made, then at 30 % of it the machine that is at work breaks down for 10 % of its length.
 What has begun stays. The whole answer is made from a problem and a plan that are held: the plan put
-off, judged by all rules, measured, and what moved. What could be reached is what the search finds
-in 20 s.
+off, judged by all rules, measured, and what moved. What could be reached is the better of what the
+search and `best`, which has CP-SAT beside it, find in 20 s.
 """
 
 from __future__ import annotations
@@ -92,9 +92,11 @@ def speed() -> list[dict[str, Any]]:
 
 
 def better(data: Path) -> list[dict[str, Any]]:
-    """What the search makes of the plan that was put off, in 0.1, 0.5, 1 and 20 seconds."""
+    """What the search makes of the plan that was put off, in 0.1, 0.5, 1 and 20 seconds, and `best`
+    in 20."""
     found = []
     part = SCHEDULERS.build({"kind": "tabu", "lanes": 1})
+    every = SCHEDULERS.build({"kind": "best"})
     for one in instances(data, "jsp"):
         if one.name not in INSTANCES:
             continue
@@ -111,12 +113,20 @@ def better(data: Path) -> list[dict[str, Any]]:
             )
             assert not check(asked, plan)
             values[seconds] = plan
-        gain = start.value - values[20.0].value
+        other = every.solve(
+            asked, seed=1, budget=Budget(20.0), clock=time.perf_counter_ns, start=start
+        )
+        assert not check(asked, other)
+        gain = start.value - min(values[20.0].value, other.value)
         found.append({
             "": one.name, "plan": old.value, "put off": shifted.parts["makespan"],
             **{f"after {s:g} s": p.parts["makespan"] for s, p in values.items()},
+            "best, 20 s": other.parts["makespan"],
             "moved, put off": shifted.parts["moved"], "moved, 1 s": values[1.0].parts["moved"],
-            "share of what 20 s gain, 1 s": (start.value - values[1.0].value) / (gain or 1.0),
+            # Where nobody finds a better plan, nothing is left to gain.
+            "share of what 20 s gain, 1 s":
+                (start.value - values[1.0].value) / gain if gain > 0 else 1.0,
+            "proved": other.status == "optimal",
         })  # fmt: skip
     return found
 
