@@ -123,6 +123,7 @@ def better(data: Path) -> list[dict[str, Any]]:
             **{f"after {s:g} s": p.parts["makespan"] for s, p in values.items()},
             "best, 20 s": other.parts["makespan"],
             "moved, put off": shifted.parts["moved"], "moved, 1 s": values[1.0].parts["moved"],
+            "moved, best": other.parts["moved"],
             # Where nobody finds a better plan, nothing is left to gain.
             "share of what 20 s gain, 1 s":
                 (start.value - values[1.0].value) / gain if gain > 0 else 1.0,
