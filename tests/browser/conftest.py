@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from nicegui.slot import Slot
 from playwright.async_api import Browser, Page, async_playwright
 
 from gemel.client import Client
@@ -163,10 +164,23 @@ class Running:
             self._ready.set()
 
 
+async def _nothing() -> None:
+    """In the place of what NiceGUI does every ten seconds: it throws away what belongs to tasks of
+    other event loops. This twin lives beside those of other tests, whose pages would lose the place
+    that they are being made in."""
+
+
 @pytest.fixture(scope="session")
 def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
     """One twin for all tests of the folder, with samples in it."""
-    with Running(tmp_path_factory.mktemp("served")) as plant:
+    folder = tmp_path_factory.mktemp("served")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Slot, "prune_stacks", _nothing)
+        yield from _served(folder)
+
+
+def _served(folder: Path) -> Iterator[Plant]:
+    with Running(folder) as plant:
         for _ in range(200):
             with contextlib.suppress(GemelError):
                 plant.push(rinser__state=6, rinser__speed=22_400, filler__state=6)
