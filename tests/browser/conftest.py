@@ -173,21 +173,16 @@ async def _nothing() -> None:
 @pytest.fixture(scope="session")
 def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
     """One twin for all tests of the folder, with samples in it."""
-    folder = tmp_path_factory.mktemp("served")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Slot, "prune_stacks", _nothing)
-        yield from _served(folder)
-
-
-def _served(folder: Path) -> Iterator[Plant]:
-    with Running(folder) as plant:
-        for _ in range(200):
-            with contextlib.suppress(GemelError):
-                plant.push(rinser__state=6, rinser__speed=22_400, filler__state=6)
-                break
-            time.sleep(0.05)
-        plant.push(filler__speed=22_500, filler__level=500.4, filler__buffer=150)
-        yield plant
+        with Running(tmp_path_factory.mktemp("served")) as plant:
+            for _ in range(200):
+                with contextlib.suppress(GemelError):
+                    plant.push(rinser__state=6, rinser__speed=22_400, filler__state=6)
+                    break
+                time.sleep(0.05)
+            plant.push(filler__speed=22_500, filler__level=500.4, filler__buffer=150)
+            yield plant
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

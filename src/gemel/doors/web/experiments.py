@@ -172,7 +172,9 @@ def _ask_best(line: Plain, others: list[Plain], seen: bool, stopped: list[Plain]
     for i in range(_LIMITS):
         sides = [("most", "at most"), ("least", "at least")]
         limits += [
-            select("Must keep", f"limit{i}", list(MEASURES.items())[:-1], f"Limit {i + 1}: what"),
+            select("Must keep", f"limit{i}",
+                   [(k, v) for k, v in MEASURES.items() if k != "in_time"],
+                   f"Limit {i + 1}: what"),
             select("", f"side{i}", sides, f"Limit {i + 1}: which side"),
             label("", f"bound{i}", type="number", step="any", placeholder="no limit",
                   aria_label=f"Limit {i + 1}: number"),
