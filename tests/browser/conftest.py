@@ -35,7 +35,7 @@ ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-PATIENCE = 30_000
+PATIENCE = 90_000
 """How long something may take on a busy machine, ms."""
 
 PLANT = """

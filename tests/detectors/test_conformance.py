@@ -30,6 +30,11 @@ EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
         {"window": None, "trees": 50, "depth": 8, "seed": 7, "smoothing": 0.3},
         {"window": 100, "depth": 15, "smoothing": 1, "held_out": 0.5},
     ],
+    "multivariate_chart": [
+        {},
+        {"method": "hotelling", "missing": 0.5},
+        {"method": "mcusum", "arl": 1000},
+    ],
     "subgroup_chart": [
         {},
         {"spread": "deviation", "size": 4, "rules": "western-electric"},

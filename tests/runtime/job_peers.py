@@ -131,7 +131,7 @@ async def machine(port: int = 0) -> AsyncIterator[tuple[str, JobControl]]:
 
 async def until(look: Callable[[], Awaitable[bool]]) -> None:
     """Wait for it."""
-    for _ in range(150):
+    for _ in range(1200):
         if await look():
             return
         await asyncio.sleep(0.1)

@@ -13,7 +13,7 @@ from gemel.client import Client
 from gemel.doors.serving import Served, served
 from gemel.runtime.configuration import load
 
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 
 class Twin:

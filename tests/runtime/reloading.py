@@ -22,7 +22,7 @@ from gemel.runtime.configuration import load
 from gemel.runtime.daemon import Daemon
 from gemel.runtime.reloading import read_again
 
-PATIENCE_S = 20
+PATIENCE_S = 120
 LINES = "application/x-ndjson"
 
 PUSHED = """\

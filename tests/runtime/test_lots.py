@@ -169,7 +169,7 @@ async def test_a_lot_on_hold_goes_on_and_is_told(line: Line, running: Served) ->
     await line.post("hold", lots=["F9"], reason="glass")
     now = running.daemon.clock()
     await line.push(filler__batch=[((now - line.begin) / SECOND, "F9")])
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not (found := [e for e in told if e.kind == "lot_on_hold"]):  # noqa: ASYNC110 - it is told, not awaited
             await asyncio.sleep(0.02)
     end()

@@ -172,7 +172,7 @@ async def test_a_plan_is_made_released_and_repaired(client: Client, tmp_path: Pa
     assert first["jobResponse"]["quantity"] == 400
 
     await push(client, pack__state=9)
-    for _ in range(100):
+    for _ in range(600):
         found = await get(client, "/api/schedules/day")
         if found["proposed"] and found["proposed"]["stage"] == "planned":
             break

@@ -149,7 +149,7 @@ async def test_history_is_whole_only_when_what_was_fetched_is_on_disk(
     plant = plant_of(machine).replace("sample: 10 ms", "sample: 10 ms, backfill: 1 min")
     async with twin(tmp_path, plant) as running:
         complete = running.daemon.history_complete
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not complete():  # noqa: ASYNC110 - it is asked as often as it goes
                 await asyncio.sleep(0.001)
         assert [e.payload["refilled"] for e in running.told("gap") if e.source == "opc"] == [True]

@@ -47,7 +47,7 @@ async def test_a_full_disk_is_told_to_the_sender_and_ends(
         monkeypatch.setattr(daemon.store, "commit", commit)
 
         async def push(value: float) -> int:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 while True:
                     try:
                         told = await daemon.receive("push", body(value), "application/x-ndjson")
@@ -77,7 +77,7 @@ async def test_what_is_pushed_to_a_signal_without_connector_is_good(tmp_path: Pa
     )
     line = b'{"signal": "lab/ph", "time": "2026-03-01T06:00:00Z", "value": 7.1}'
     async with Daemon(load(plant), tmp_path / "data").run() as daemon:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while daemon.links["push"].session is None:  # noqa: ASYNC110 - it has no event
                 await asyncio.sleep(0.01)
         told = await daemon.receive("push", line, "application/x-ndjson")
@@ -95,7 +95,7 @@ async def test_a_recording_ends_and_says_so(tmp_path: Path) -> None:
         "assets:\n  m: {connector: file, signals: {x: {address: x}}}\n"
     )
     async with Daemon(load(plant), tmp_path / "history").run() as daemon:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while daemon.links["file"].state != "stopped":  # noqa: ASYNC110 - nothing tells when it is so
                 await asyncio.sleep(0.02)
         report = daemon.links["file"].report()

@@ -19,7 +19,7 @@ from gemel.virtual.signals import SIGNALS
 
 LINE_URI = "urn:gemel:virtual:line"
 TYPES_URI = "urn:gemel:virtual:types"
-WAIT_S = 30.0
+WAIT_S = 120.0
 
 
 class Peer:

@@ -12,7 +12,7 @@ from numba import njit
 
 from gemel.core.frame import Values
 
-__all__ = ["take_level", "wanders"]
+__all__ = ["spread", "take_level", "wanders"]
 
 _BLOCKS = 10
 
@@ -31,6 +31,25 @@ def wanders(values: Values, share: float) -> npt.NDArray[np.bool_]:
         apart = np.nansum(block, axis=0) / np.maximum(size, 1) - mean
         between += size * apart**2
     return np.asarray(between > share * np.where(total > 0, total, np.inf), np.bool_)
+
+
+def spread(raw: Values, fitting: Values, setting: Values, *, robust: bool) -> tuple[Values, Values]:
+    """Centre and scale of each column of float64[n,k] `fitting`: median and 1.4826 times the median
+    absolute deviation if `robust`, else mean and standard deviation.
+
+    The scale of a constant signal is that of the rows `setting`, and never below a millionth of its
+    size, which is that of the `raw` values before their level was taken.
+    """
+    centre = np.nanmedian(fitting, axis=0) if robust else np.nanmean(fitting, axis=0)
+    scale = np.nanstd(fitting, axis=0)
+    least = 1e-6 * np.maximum(np.abs(np.nanmedian(raw, axis=0)), 1e-3)
+    seen = np.isfinite(setting).sum(axis=0)
+    later = np.sqrt(np.nansum((setting - centre) ** 2, axis=0) / np.maximum(seen, 1))
+    scale = np.where(scale > least, scale, later)
+    if robust:
+        middle = 1.4826 * np.nanmedian(np.abs(fitting - centre), axis=0)
+        scale = np.where(middle > least, middle, scale)
+    return centre, np.maximum(scale, least)
 
 
 @njit(nogil=True, cache=True)

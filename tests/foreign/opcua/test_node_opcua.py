@@ -54,7 +54,7 @@ class Mill:
         """End the changes; how many each variable had."""
         self.process.stdin.write(b"stop\n")
         await self.process.stdin.drain()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while True:  # the library prints remarks of its own
                 line = await self.process.stdout.readline()
                 if line.startswith(b"{"):

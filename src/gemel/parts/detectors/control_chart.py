@@ -14,7 +14,7 @@ from pydantic import Field
 from gemel.core.control.run_length import Method, limit_for
 from gemel.core.errors import DataError
 from gemel.core.frame import Values
-from gemel.core.level import take_level, wanders
+from gemel.core.level import spread, take_level, wanders
 from gemel.core.limits import held_out, rows_needed, set_limit
 from gemel.parts.detectors.base import Detector, Score, Window, plain
 
@@ -91,7 +91,7 @@ class ControlChart(Detector):
             np.ascontiguousarray(normal.value), moving, 1 / self.memory, np.full(k, np.nan),
             np.zeros(k, np.int64), level,
         )  # fmt: skip
-        centre, scale = _scaling(normal.value[fitting], level[fitting], level[setting])
+        centre, scale = spread(normal.value[fitting], level[fitting], level[setting], robust=True)
         model = _Model(
             self.method, self.smoothing, self.reference, self.memory, normal.names, moving, centre,
             scale, np.ones(k), np.inf, {},
@@ -146,18 +146,6 @@ class ControlChart(Detector):
         found = [set_limit(statistic[:, j], self.false_alarm_rate) for j in range(k)]
         # A signal that did not move in the held-out part must not alarm at its first rounding.
         return np.array([max(f.value, 1.0) for f in found]), [f.evidence() for f in found]
-
-
-def _scaling(raw: Values, fitting: Values, setting: Values) -> tuple[Values, Values]:
-    """Centre and scale of each signal; of a constant one, from its size."""
-    centre = np.nanmedian(fitting, axis=0)
-    robust = 1.4826 * np.nanmedian(np.abs(fitting - centre), axis=0)
-    plain = np.nanstd(fitting, axis=0)
-    seen = np.isfinite(setting).sum(axis=0)
-    later = np.sqrt(np.nansum((setting - centre) ** 2, axis=0) / np.maximum(seen, 1))
-    least = 1e-6 * np.maximum(np.abs(np.nanmedian(raw, axis=0)), 1e-3)
-    scale = np.where(robust > least, robust, np.where(plain > least, plain, later))
-    return centre, np.maximum(scale, least)
 
 
 @dataclass(slots=True, eq=False)
