@@ -35,6 +35,10 @@ EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
         {"method": "hotelling", "missing": 0.5},
         {"method": "mcusum", "arl": 1000},
     ],
+    "normal_behaviour": [
+        {"boosting": {"iterations": 30}},
+        {"boosting": {"iterations": 10}, "averages": [0.1], "method": "shewhart", "blocks": 2},
+    ],
     "subgroup_chart": [
         {},
         {"spread": "deviation", "size": 4, "rules": "western-electric"},

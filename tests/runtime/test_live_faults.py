@@ -74,6 +74,10 @@ async def test_a_new_fault_is_named_and_known_from_then_on(tmp_path: Path) -> No
             assert result.exit_code == 0, result.output
             return " ".join(result.stdout.split())
 
+        async def state() -> Any:
+            found = await asyncio.to_thread(client.get, "/api/state", {"signal": "press/what"})
+            return found["signals"][0]["value"]
+
         async def findings() -> list[dict[str, Any]]:
             return list(await asyncio.to_thread(client.get, "/api/findings", {}))
 
@@ -116,8 +120,8 @@ async def test_a_new_fault_is_named_and_known_from_then_on(tmp_path: Path) -> No
         await push(60)
         await push(30, off=1.0)
         await until(lambda: (learner.last or {}).get("why", {}).get("cause") == "feed slipped")
-        state = await asyncio.to_thread(client.get, "/api/state", {"signal": "press/what"})
-        assert state["signals"][0]["value"] == "feed slipped"
+        while await state() != "feed slipped":  # it is mirrored a moment after it was told
+            await push(1, off=1.0)
         await until(lambda: len(daemon.store.events("finding")) == 2)
         newest, _ = await findings()
         assert newest["payload"]["title"] == "What is wrong: feed slipped"
