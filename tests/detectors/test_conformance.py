@@ -20,6 +20,10 @@ EXAMPLES: Mapping[str, list[dict[str, Any]]] = {
         {"chart": "np", "size": "line/made", "rules": "western-electric"},
         {"chart": "u", "size": "line/made", "rules": "nelson"},
     ],
+    "autoencoder": [
+        {"iterations": 60},
+        {"iterations": 20, "code": 2, "width": 6, "smoothing": 1, "missing": 0.5, "seed": 3},
+    ],
     "control_chart": [
         {},
         {"method": "shewhart"},

@@ -10,21 +10,39 @@ import numpy as np
 import numpy.typing as npt
 
 
+def linear(weight: npt.NDArray[np.float32], rows: int | str | None = None) -> bytes:
+    """x (series, n) -> x times `weight` (n, …) -> y (series, …)."""
+    node = _text(1, "x") + _text(1, "w") + _text(2, "y") + _text(4, "Einsum")
+    rest = "abc"[: weight.ndim - 1]
+    node += _bytes(5, _text(1, "equation") + _text(4, f"sn,n{rest}->s{rest}") + _number(20, 3))
+    graph = _bytes(1, node) + _text(2, "g") + _bytes(5, _tensor(weight))
+    graph += _bytes(11, _value("x", ["series", weight.shape[0] if rows is None else rows]))
+    graph += _bytes(12, _value("y", ["series", *rest]))
+    return _model(graph)
+
+
 def network(
     weight: npt.NDArray[np.float32], side: int | str = 64, stride: int = 4, kind: str = "Conv"
 ) -> bytes:
     """x (1, c, side, side) -> convolution with `weight` (k, c, h, w) -> y."""
     channels = weight.shape[1]
-    tensor = b"".join(_number(1, d) for d in weight.shape)
-    tensor += _number(2, 1) + _text(8, "w") + _bytes(9, weight.astype("<f4").tobytes())
     node = _text(1, "x") + _text(1, "w") + _text(2, "y") + _text(4, kind)
     strides = _text(1, "strides") + _number(8, stride) + _number(8, stride) + _number(20, 7)
     if kind == "Conv":
         node += _bytes(5, strides)
-    graph = _bytes(1, node) + _text(2, "g") + _bytes(5, tensor)
+    graph = _bytes(1, node) + _text(2, "g") + _bytes(5, _tensor(weight))
     graph += _bytes(11, _value("x", [1, channels, side, side]))
     graph += _bytes(12, _value("y", [1, weight.shape[0], "a", "b"]))
+    return _model(graph)
+
+
+def _model(graph: bytes) -> bytes:
     return _number(1, 8) + _bytes(7, graph) + _bytes(8, _text(1, "") + _number(2, 13))
+
+
+def _tensor(weight: npt.NDArray[np.float32]) -> bytes:
+    told = b"".join(_number(1, d) for d in weight.shape)
+    return told + _number(2, 1) + _text(8, "w") + _bytes(9, weight.astype("<f4").tobytes())
 
 
 def _value(name: str, shape: list[int | str]) -> bytes:

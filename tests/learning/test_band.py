@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -80,3 +82,26 @@ def test_it_says_how_often_it_held() -> None:
     assert band.report() == {
         "held": 0.75, "of": 4, "promised": 0.8, "factor": pytest.approx(np.exp(0.03 * 0.2)),
     }  # fmt: skip
+
+
+def test_a_state_is_gone_on_with() -> None:
+    random, told = np.random.default_rng(2), np.array([0.0, -1.0, 1.0])
+    whole, first, second = AdaptiveBand(), AdaptiveBand(), AdaptiveBand()
+    for i, error in enumerate(random.normal(0, 3, 1_500).tolist()):
+        whole.learn(told, error)
+        (first if i < 700 else second).learn(told, error)
+        if i == 699:
+            second.go_on(json.loads(json.dumps(first.state())))
+    assert second.state() == whole.state()
+    assert second.report() == whole.report()
+
+
+def test_what_does_not_adapt_keeps_its_width() -> None:
+    wide, fixed = AdaptiveBand(), AdaptiveBand(rate=0.0)
+    for _ in range(50):
+        wide.learn(np.array([0.0, -1.0, 1.0]), 9.0)
+    fixed.go_on(wide.state())
+    assert fixed.factor == 1
+    assert fixed.report() == {"held": 0.0, "of": 50, "promised": 0.9, "factor": 1.0}
+    fixed.go_on({"version": 99, "log": 3.0})
+    assert fixed.factor == 1

@@ -301,6 +301,11 @@ def test_an_interval_adapts_when_what_is_measured_scatters_more(
         assert (band["of"], band["promised"]) == (1_000, 0.9)
         assert band["factor"] >= factor
         assert (band["factor"] == 1) == bool(more)
+        found.learner = found.start()
+        found.run(61)
+        after = found.learner.report()["last"]["band"]
+        assert after["of"] == 1_000
+        assert after["factor"] == pytest.approx(band["factor"], rel=0.5), "it goes on"
 
 
 def test_adapting_is_for_what_is_measured(tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ class Part(Settings):
 
 T = TypeVar("T", bound=Part)
 
-_EXTRAS = {"asyncua": "opcua", "nicegui": "web", "ortools": "plan", "sklearn": "learn"}
+_EXTRAS = {"asyncua": "opcua", "nicegui": "web", "ortools": "plan", "sklearn": "learn",
+           "statsforecast": "stats"}  # fmt: skip
 
 
 @cache

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +12,7 @@ from pydantic import Field
 from gemel.core.errors import ConfigurationError, DataError
 from gemel.core.image import Image, resized
 from gemel.core.image.patches import Features
+from gemel.core.network import first_line, opened
 from gemel.core.settings import Settings
 from gemel.parts.inspectors._held_out import head, limited, top
 from gemel.parts.inspectors._patches import Compare, Places, Reference
@@ -22,7 +21,6 @@ from gemel.parts.inspectors.base import Album, Inspection, Inspector
 
 __all__ = ["Backbone"]
 
-_MOST_BYTES: Final = 2**30
 _MOST_SIDE: Final = 4096
 _MOST_NUMBERS: Final = 2**24
 
@@ -101,7 +99,7 @@ class _Network:
 
     def __init__(self, looks: _Looks) -> None:
         self.looks = looks
-        self.session, self.digest = _opened(looks.file)
+        self.session, self.digest = opened(looks.file)
         where = looks.file
         inputs = self.session.get_inputs()
         if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(inputs[0].shape) != 4:
@@ -137,7 +135,7 @@ class _Network:
         try:
             outputs = self.session.run(None, {self.name: np.ascontiguousarray(put[None])})
         except Exception as error:  # noqa: BLE001 - the runtime raises its own, and nearly any
-            raise DataError(f"{self.looks.file}: the network fails: {_first(error)}") from None
+            raise DataError(f"{self.looks.file}: the network fails: {first_line(error)}") from None
         maps = [self._checked(np.asarray(output)) for output in outputs]
         rows, columns = maps[0].shape[1:]
         told = [maps[0], *(_brought(m, rows, columns) for m in maps[1:])]
@@ -154,50 +152,8 @@ class _Network:
         return output[0]
 
 
-@lru_cache(maxsize=2)
-def _session(content: bytes) -> Any:
-    onnxruntime = _library()
-    options = onnxruntime.SessionOptions()
-    # By one thread, and quiet: it runs beside a twin that is live.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-
-
-def _opened(file: Path) -> tuple[Any, str]:
-    """The network in a file. From its bytes, so that it cannot name other files to be read."""
-    try:
-        size = file.stat().st_size
-        if size > _MOST_BYTES:
-            raise ConfigurationError(f"{file}: {size:,} bytes; at most {_MOST_BYTES:,} are read")
-        content = file.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from None
-    try:
-        session = _session(content)
-    except ConfigurationError:
-        raise
-    except Exception as error:  # noqa: BLE001 - as above, for a file that is not whole
-        raise ConfigurationError(f"{file}: not a network in ONNX form: {_first(error)}") from None
-    return session, hashlib.sha256(content).hexdigest()
-
-
-def _library() -> Any:
-    try:
-        import onnxruntime
-    except ModuleNotFoundError:
-        raise ConfigurationError(
-            "a network of your own needs onnxruntime: pip install 'gemel[onnx]'"
-        ) from None
-    return onnxruntime
-
-
 def _brought(value: Any, rows: int, columns: int) -> Any:
     return np.stack([resized(layer, rows, columns) for layer in value])
-
-
-def _first(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:200]
 
 
 @dataclass(frozen=True, slots=True)

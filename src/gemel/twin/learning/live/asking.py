@@ -15,10 +15,13 @@ from gemel.parts.historians.base import Store
 from gemel.twin.learning.live.forms import Ahead, Follow, Followed, Form
 from gemel.twin.learning.live.registry import Registry
 from gemel.twin.learning.live.rows import Rows
+from gemel.twin.learning.renewal.band import AdaptiveBand
 
 __all__ = ["Asker", "Said"]
 
 _EXPLAIN: Final = 15 * SECOND
+_KEEP: Final = 60 * SECOND
+"""What intervals have learned is on disk so long after it at the latest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Asker:
         self._store, self._clock = store, clock
         self._follow: dict[str, tuple[int, Follow]] = {}
         """By model: the unit that it follows."""
+        self._bands: dict[str, AdaptiveBand] = {}
+        self._kept_at = self._kept = 0
         self._explained_at = 0
 
     def __call__(self, models: Mapping[str, str], rows: Rows, fresh: int) -> Said:
@@ -61,6 +66,7 @@ class Asker:
         form = self._form
         rows = form.informed(rows, self._store, self._clock())
         self._follow = {m: f for m, f in self._follow.items() if m in models.values()}
+        self._bands = {model: self._band(model) for model in models.values()}
         said = {role: self._said(model, rows, fresh) for role, model in models.items()}
         champion = said["champion"]
         losses = {role: _of(one, champion.keys) for role, one in said.items()}
@@ -74,6 +80,7 @@ class Asker:
                 losses[role] = form.ended(self._registry.get(model), ended) if some else np.zeros(0)
         told = {role: one.told for role, one in said.items()}
         reasons = self._explained(models["champion"], rows)
+        self._keep_bands()
         return Said(
             models, told, losses, judged, events, champion.ahead, champion.band, reasons, rows,
             fresh,
@@ -87,7 +94,7 @@ class Asker:
         for unit in np.unique(new.unit).tolist():
             known = self._follow.get(model)
             if known is None or known[0] != unit:
-                known = self._follow[model] = (unit, self._form.follow(fitted))
+                known = self._follow[model] = (unit, self._form.follow(fitted, self._bands[model]))
                 if len(past := before.take(before.unit == unit)):
                     known[1].begin(past)
             found.append(known[1](new.take(new.unit == unit)))
@@ -100,6 +107,28 @@ class Asker:
             np.concatenate([one.marks for one in found]),
             found[-1].band,
         )
+
+    def _band(self, model: str) -> AdaptiveBand:
+        """What its intervals have learned; in an earlier unit or before a restart, too."""
+        if model in self._bands:
+            return self._bands[model]
+        band = self._form.band()
+        kept = self._store.kept(self._bands_name)
+        if kept is not None and model in kept:
+            band.go_on(kept[model])
+        return band
+
+    def _keep_bands(self) -> None:
+        learned, now = sum(band.learned for band in self._bands.values()), self._clock()
+        if learned != self._kept and now - self._kept_at >= _KEEP:
+            self._kept, self._kept_at = learned, now
+            self._store.keep(
+                self._bands_name, {model: band.state() for model, band in self._bands.items()}
+            )
+
+    @property
+    def _bands_name(self) -> str:
+        return f"task/{self._form.name}/bands"
 
     def _explained(self, model: str, rows: Rows) -> dict[str, Any] | None:
         """Why the last row is told so. Not each time where all rows of a unit are looked at."""

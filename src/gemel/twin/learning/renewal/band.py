@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from math import exp, log
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ class AdaptiveBand:
 
     def __init__(self, confidence: float = 0.9, rate: float = 0.03) -> None:
         self.confidence, self.rate = confidence, rate
+        self.learned = 0
+        """How many truths it has seen."""
         self._log = 0.0
         self._held: deque[bool] = deque(maxlen=_LOOKED)
 
@@ -53,8 +56,22 @@ class AdaptiveBand:
         low, high = self(told)[1:].tolist()
         hit = low <= truth <= high
         self._held.append(hit)
+        self.learned += 1
         step = -(1 - self.confidence) if hit else self.confidence
         self._log = min(max(self._log + self.rate * step, -_WIDEST), _WIDEST)
+
+    def state(self) -> dict[str, Any]:
+        """JSON-able: what `go_on` takes up."""
+        held = "".join("1" if hit else "0" for hit in self._held)
+        return {"version": 1, "log": self._log, "held": held, "learned": self.learned}
+
+    def go_on(self, state: Mapping[str, Any]) -> None:
+        """Take up a state. What is none is left: intervals begin at the model's own then."""
+        if state.get("version") == 1:
+            if self.rate:
+                self._log = min(max(float(state["log"]), -_WIDEST), _WIDEST)
+            self._held = deque((hit == "1" for hit in state["held"]), maxlen=_LOOKED)
+            self.learned = int(state["learned"])
 
     def report(self) -> dict[str, Any] | None:
         """For pages: how many of the last intervals held what came; None before the first."""

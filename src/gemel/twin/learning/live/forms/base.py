@@ -145,8 +145,8 @@ class Form(ABC):
         """Rows as the task wants them."""
 
     @abstractmethod
-    def follow(self, fitted: Fitted) -> Follow:
-        """Ask a model about rows as they come."""
+    def follow(self, fitted: Fitted, band: AdaptiveBand | None = None) -> Follow:
+        """Ask a model about rows as they come; intervals that adapt go on with `band`."""
 
     def ended(self, fitted: Fitted, rows: Rows) -> Values:
         """float64[n]: how far off a model was in rows of units that have ended, where the truth is

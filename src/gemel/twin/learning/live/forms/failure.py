@@ -18,6 +18,7 @@ from gemel.twin.learning.live.forms.base import Follow, Followed, Form
 from gemel.twin.learning.live.forms.lived import LIFE_UNITS, lived_settings, lived_table
 from gemel.twin.learning.live.rows import Rows
 from gemel.twin.learning.live.settings import TaskUse
+from gemel.twin.learning.renewal.band import AdaptiveBand
 from gemel.twin.learning.tasks import Fitted, read_task
 from gemel.twin.learning.tasks.failure import FailureTask
 
@@ -114,7 +115,7 @@ class FailureForm(Form):
     def table(self, rows: Rows) -> Table:
         return lived_table(rows, self.task.life_unit, self.use.asset)
 
-    def follow(self, fitted: Fitted) -> Follow:
+    def follow(self, fitted: Fitted, band: AdaptiveBand | None = None) -> Follow:
         return _Following(self, fitted)
 
     def _word(self, horizon: float) -> str:

@@ -26,6 +26,7 @@ from gemel.twin.learning.live.forms.base import Follow, Followed, Form, digest
 from gemel.twin.learning.live.recognising import Recognised
 from gemel.twin.learning.live.rows import Rows
 from gemel.twin.learning.live.settings import TaskUse
+from gemel.twin.learning.renewal.band import AdaptiveBand
 from gemel.twin.learning.tasks import Fitted, read_task
 from gemel.twin.learning.tasks.fault import FaultTask
 
@@ -266,7 +267,7 @@ class FaultForm(Form):
     def words(self, fitted: Fitted) -> tuple[str, ...]:
         return (*self.model(fitted).classes, NEW)
 
-    def follow(self, fitted: Fitted) -> Follow:
+    def follow(self, fitted: Fitted, band: AdaptiveBand | None = None) -> Follow:
         return _Following(self, self.model(fitted))
 
     def gains(self, champion: Fitted, candidate: Fitted) -> str:

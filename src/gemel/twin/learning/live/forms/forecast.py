@@ -17,6 +17,7 @@ from gemel.parts.forecasters.base import Forecast
 from gemel.twin.learning.live.forms.base import Ahead, Follow, Followed, Form, digest
 from gemel.twin.learning.live.rows import Rows
 from gemel.twin.learning.live.settings import TaskUse
+from gemel.twin.learning.renewal.band import AdaptiveBand
 from gemel.twin.learning.tasks import Fitted, read_task
 from gemel.twin.learning.tasks.base import Explained
 from gemel.twin.learning.tasks.forecast import SIDES, ForecastTask
@@ -100,8 +101,8 @@ class ForecastForm(Form):
         """int64[n]: the end of the last step that is over with the row of each time."""
         return (time + self.use.step) // self.interval * self.interval
 
-    def follow(self, fitted: Fitted) -> Follow:
-        return _Following(self, fitted)
+    def follow(self, fitted: Fitted, band: AdaptiveBand | None = None) -> Follow:
+        return _Following(self, fitted, band or self.band())
 
     def explain(self, fitted: Fitted, rows: Rows) -> Explained:
         return self.task.explain(fitted, self.table(rows), self.task.horizon - 1)
@@ -113,13 +114,12 @@ class ForecastForm(Form):
 class _Following:
     """Forecasts at the end of each step, and what came of those that are over."""
 
-    def __init__(self, form: ForecastForm, fitted: Fitted) -> None:
-        self._form, self._fitted = form, fitted
+    def __init__(self, form: ForecastForm, fitted: Fitted, band: AdaptiveBand) -> None:
+        self._form, self._fitted, self._band = form, fitted, band
         self._rows: Rows | None = None
         self._over = 0
         self._open: list[tuple[int, Forecast]] = []
         """Forecasts whose horizon is not over, with the time when it will be."""
-        self._band = form.band()
 
     def begin(self, rows: Rows) -> None:
         span = self._form.task.horizon * self._form.interval

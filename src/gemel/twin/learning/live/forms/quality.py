@@ -16,6 +16,7 @@ from gemel.core.time import SECOND
 from gemel.twin.learning.live.forms.base import Follow, Followed, Form, digest
 from gemel.twin.learning.live.rows import Rows
 from gemel.twin.learning.live.settings import TaskUse
+from gemel.twin.learning.renewal.band import AdaptiveBand
 from gemel.twin.learning.tasks import Fitted, read_task
 from gemel.twin.learning.tasks.quality import QualityTask
 
@@ -63,8 +64,8 @@ class QualityForm(Form):
         columns[self.task.target] = self.measured(rows)
         return Table(columns, digest(rows), f"history of {self.use.asset}")
 
-    def follow(self, fitted: Fitted) -> Follow:
-        return _Following(self, fitted)
+    def follow(self, fitted: Fitted, band: AdaptiveBand | None = None) -> Follow:
+        return _Following(self, fitted, band or self.band())
 
     def measured(self, rows: Rows) -> Values:
         """The target where it was measured anew; a value that is only held is no news."""
@@ -75,9 +76,8 @@ class QualityForm(Form):
 class _Following:
     """Each row by itself, but for how often the intervals before it held."""
 
-    def __init__(self, form: QualityForm, fitted: Fitted) -> None:
-        self._form, self._fitted = form, fitted
-        self._band = form.band()
+    def __init__(self, form: QualityForm, fitted: Fitted, band: AdaptiveBand) -> None:
+        self._form, self._fitted, self._band = form, fitted, band
         self._last: float | None = None
         """The target in the newest row."""
 

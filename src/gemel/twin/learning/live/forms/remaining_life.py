@@ -15,6 +15,7 @@ from gemel.twin.learning.live.forms.base import Follow, Followed, Form
 from gemel.twin.learning.live.forms.lived import LIFE_UNITS, lived_settings, lived_table
 from gemel.twin.learning.live.rows import Rows
 from gemel.twin.learning.live.settings import TaskUse
+from gemel.twin.learning.renewal.band import AdaptiveBand
 from gemel.twin.learning.tasks import Fitted, read_task
 from gemel.twin.learning.tasks.remaining_life import RemainingLifeTask
 
@@ -47,7 +48,7 @@ class LifeForm(Form):
     def table(self, rows: Rows) -> Table:
         return lived_table(rows, self.task.life_unit, self.use.asset)
 
-    def follow(self, fitted: Fitted) -> Follow:
+    def follow(self, fitted: Fitted, band: AdaptiveBand | None = None) -> Follow:
         return _Following(self, fitted)
 
     def ended(self, fitted: Fitted, rows: Rows) -> Values:
