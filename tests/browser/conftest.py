@@ -13,12 +13,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from nicegui.slot import Slot
+from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright
 
 from gemel.client import Client
@@ -199,6 +201,13 @@ async def browser() -> AsyncIterator[Browser]:
         )
         yield browser
         await browser.close()
+
+
+async def picture(page: Page, name: str) -> None:
+    """Take one for the documentation, where `GEMEL_PICTURES` names a folder."""
+    if folder := os.environ.get("GEMEL_PICTURES"):
+        taken = await page.screenshot()
+        Image.open(BytesIO(taken)).save(Path(folder) / f"{name}.webp", quality=80, method=6)
 
 
 Open = Callable[..., AbstractAsyncContextManager[Page]]

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.conftest import demo
+from tests.browser.conftest import demo, picture
 from tests.learning.openlineage import read, runs
 
 PATIENCE = 300_000
@@ -58,9 +58,11 @@ async def test_models_tell_follow_and_come_back(link: str, browser: Browser) -> 
     left = page.locator("article", has_text="Life of the capper bearing").first
     await expect(left).to_contain_text(re.compile(r"min left \[[\d.]+, 5\]"), timeout=PATIENCE)
     before = width(await left.inner_text())
+    await picture(page, "health-before")
     soon = re.compile(r"min left \[0\.\d+, 0\.\d+\]")
     await expect(left).to_contain_text(soon, timeout=PATIENCE)
     assert width(await left.inner_text()) < 0.6 * before
+    await picture(page, "health-soon")
 
     # Another batch: a person says what the finding was.
     finding = page.locator("article", has_text="Filler does not behave as learned").first
@@ -77,7 +79,11 @@ async def test_models_tell_follow_and_come_back(link: str, browser: Browser) -> 
     beside = steps.filter(has_text="asked beside the champion")
     await expect(beside.first).to_be_visible(timeout=PATIENCE)
     better = page.locator("article", has_text="Open time of the valves").get_by_role("button")
-    await better.filter(has_text="Make it champion").first.click(timeout=PATIENCE)
+    wish = better.filter(has_text="Make it champion").first
+    await expect(wish).to_be_visible(timeout=PATIENCE)
+    await wish.scroll_into_view_if_needed()
+    await picture(page, "model-in-shadow")
+    await wish.click()
     await expect(page.get_by_role("row").filter(has_text="approved").first).to_be_visible()
     second = (await tasks(page))["expected_open_time"]["champion"]["model"]
     assert second != champion
@@ -91,6 +97,8 @@ async def test_models_tell_follow_and_come_back(link: str, browser: Browser) -> 
     await card.get_by_role("button", name="Make champion").click()
     back = steps.filter(has_text="returned").first
     await expect(back).to_contain_text("the model before is better", timeout=PATIENCE)
+    await back.scroll_into_view_if_needed()
+    await picture(page, "model-returned")
     assert (await tasks(page))["expected_open_time"]["champion"]["model"] == second
     # All of it is in the journal, whose chain holds.
     await page.goto(base + "/advice")

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.conftest import demo
+from tests.browser.conftest import demo, picture
 
 PATIENCE = 240_000
 
@@ -50,6 +50,8 @@ async def test_from_the_live_line_to_a_repaired_plan(link: str, browser: Browser
     await page.get_by_role("button", name="Play it out").click()
     await expect(page.get_by_text("% sure").first).to_be_visible(timeout=PATIENCE)
     await expect(page.get_by_text("parts that stand in it now")).to_be_visible()
+    await page.get_by_text("% sure").first.scroll_into_view_if_needed()
+    await picture(page, "what-if")
     await page.get_by_role("link", name="Plan with it").click()
     counted = page.get_by_label("Counting on, for line line2")
     await expect(counted).not_to_have_value("")
@@ -62,6 +64,7 @@ async def test_from_the_live_line_to_a_repaired_plan(link: str, browser: Browser
     assert len({row["order"] for row in proposed["rows"]}) == 10
     running = [row["order"] for row in proposed["rows"] if row["fixed"]]
     assert "PO-104711" in running, "what runs stays where it is"
+    await picture(page, "plan-proposed")
     await release.click()
     await expect(page.get_by_text("Plan 1 holds")).to_be_visible(timeout=PATIENCE)
 
@@ -72,6 +75,7 @@ async def test_from_the_live_line_to_a_repaired_plan(link: str, browser: Browser
     # The capper trips: the twin notices by itself, and proposes a plan around it.
     await expect(page.get_by_text("line2 is down since")).to_be_visible(timeout=PATIENCE)
     await expect(release).to_be_visible(timeout=PATIENCE)
+    await picture(page, "machine-down")
     # A person knows better how long it takes; the plan follows, orders go to the other line.
     await page.locator("select[name=machine]").select_option("line2")
     await page.get_by_label("It takes").fill("5 h")
@@ -88,6 +92,8 @@ async def test_from_the_live_line_to_a_repaired_plan(link: str, browser: Browser
             assert row["start"] >= down["end"][:16], "nothing new begins on a line that is down"
     on_line1 = {row["order"] for row in before["rows"] if row["machine"] == "line1"}
     assert {row["order"] for row in after["rows"] if row["machine"] == "line1"} - on_line1
+    await page.evaluate("scrollTo(0, 0)")
+    await picture(page, "plan-repaired")
     await release.click()
     await expect(page.get_by_text(re.compile(r"Plan \d+ holds"))).to_be_visible(timeout=PATIENCE)
     await expect(page.get_by_text("Release the repaired plan")).to_be_visible()
